@@ -1,0 +1,196 @@
+//! The directories that an embedder grants to a guest, and how a guest's path finds its grant.
+//!
+//! A path belongs to the grant whose guest name is its longest prefix, name by name, as WASI
+//! does with preopened directories. Inside the grant it is cap-std that resolves the rest
+//! (openat2 with RESOLVE_BENEATH on Linux): no string is ever checked for `..`.
+
+use crate::error::Error;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a guest may do in a granted directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FsPerms {
+    /// Map files for reading, and `private` in any mode.
+    ReadOnly,
+    /// Also create, empty, grow, cut and write files.
+    ReadWrite,
+}
+
+#[cfg(feature = "wasi")]
+impl From<wasmtime_wasi::FsPerms> for FsPerms {
+    fn from(perms: wasmtime_wasi::FsPerms) -> FsPerms {
+        match perms {
+            wasmtime_wasi::FsPerms::ReadOnly => FsPerms::ReadOnly,
+            wasmtime_wasi::FsPerms::ReadWrite => FsPerms::ReadWrite,
+        }
+    }
+}
+
+/// The directories granted to one store. Nothing is granted by default.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let dir = tempfile::tempdir()?;
+/// # let host_dir = dir.path();
+/// use iommap::{FsPerms, Grants};
+/// let mut grants = Grants::default();
+/// grants.preopened_dir(host_dir, "/data", FsPerms::ReadOnly)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Grants {
+    grants: Vec<Grant>,
+}
+
+/// One granted directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    /// The guest's name for it, in parts: `/data/in` is `["data", "in"]`, `.` is empty.
+    name: Vec<String>,
+    pub(crate) dir: Arc<Dir>,
+    pub(crate) perms: FsPerms,
+}
+
+impl Grants {
+    /// Grants a directory of the host to the guest under the name `guest_path`.
+    ///
+    /// A leading `/` and `.` parts do not matter in the name, as in WASI: `data`, `/data` and
+    /// `./data` are the same grant, and `.` (or `/`) covers every path that no longer name
+    /// covers. Of two grants with one name the later counts.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be opened.
+    pub fn preopened_dir(
+        &mut self,
+        host_path: impl AsRef<Path>,
+        guest_path: impl AsRef<str>,
+        perms: FsPerms,
+    ) -> io::Result<&mut Grants> {
+        let host_path = host_path.as_ref();
+        let dir = Dir::open_ambient_dir(host_path, ambient_authority()).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot grant {}: {error}", host_path.display()))
+        })?;
+        Ok(self.preopened(dir, guest_path, perms))
+    }
+
+    /// Grants a directory that is open already. See [`preopened_dir`](Grants::preopened_dir).
+    pub fn preopened(
+        &mut self,
+        dir: Dir,
+        guest_path: impl AsRef<str>,
+        perms: FsPerms,
+    ) -> &mut Grants {
+        let name = parts(guest_path.as_ref()).map(|(part, _)| part.to_owned()).collect();
+        self.grants.push(Grant { name, dir: Arc::new(dir), perms });
+        self
+    }
+
+    /// The grant that a guest's path falls in, and the path inside it.
+    pub(crate) fn resolve<'a, 'p>(&'a self, path: &'p str) -> Result<(&'a Grant, &'p str), Error> {
+        if path.contains('\0') {
+            return Err(Error::BadArg);
+        }
+        if path.is_empty() {
+            return Err(Error::NoEnt);
+        }
+        self.grants
+            .iter()
+            .filter_map(|grant| Some((grant, grant.strip(path)?)))
+            // Of equals `max_by_key` takes the last: the later grant of one name counts.
+            .max_by_key(|(grant, _)| grant.name.len())
+            .ok_or(Error::Acces)
+    }
+}
+
+impl Grant {
+    /// What is left of a path below this grant's name; `.` if the path is the name itself.
+    fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let mut rest = path;
+        let mut found = parts(path);
+        for name in &self.name {
+            let (part, after) = found.next()?;
+            if part != name {
+                return None;
+            }
+            rest = after;
+        }
+        // Relative to the grant, whatever the guest wrote; a trailing slash is kept, since it
+        // says that a directory is meant.
+        let rest = rest.trim_start_matches('/');
+        Some(if rest.is_empty() { "." } else { rest })
+    }
+}
+
+/// The parts of a path, empty ones and `.` left out, each with what follows it.
+fn parts(path: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = path;
+    std::iter::from_fn(move || {
+        loop {
+            let start = rest.trim_start_matches('/');
+            if start.is_empty() {
+                return None;
+            }
+            let end = start.find('/').unwrap_or(start.len());
+            let (part, after) = start.split_at(end);
+            rest = after;
+            if part != "." {
+                return Some((part, after));
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(names: &[&str]) -> Grants {
+        let mut grants = Grants::default();
+        for name in names {
+            grants.preopened_dir(".", name, FsPerms::ReadOnly).unwrap();
+        }
+        grants
+    }
+
+    fn resolve(names: &[&str], path: &str) -> Result<(String, String), Error> {
+        let grants = grants(names);
+        let (grant, rest) = grants.resolve(path)?;
+        Ok((grant.name.join("/"), rest.to_owned()))
+    }
+
+    fn found(name: &str, rest: &str) -> Result<(String, String), Error> {
+        Ok((name.to_owned(), rest.to_owned()))
+    }
+
+    #[test]
+    fn given_nested_grants_when_a_path_is_resolved_then_the_longest_name_wins() {
+        let names = ["/data", "/data/in", "."];
+        assert_eq!(resolve(&names, "/data/in/f"), found("data/in", "f"));
+        assert_eq!(resolve(&names, "data/./in//f"), found("data/in", "f"));
+        assert_eq!(resolve(&names, "/data/inner/f"), found("data", "inner/f"));
+        assert_eq!(resolve(&names, "/datafile"), found("", "datafile"));
+        assert_eq!(resolve(&names, "/data/in"), found("data/in", "."));
+        assert_eq!(resolve(&names, "/data/in/"), found("data/in", "."));
+    }
+
+    #[test]
+    fn given_dots_in_a_path_when_resolved_then_they_are_left_to_the_file_system() {
+        assert_eq!(resolve(&["/data"], "/data/../etc/f"), found("data", "../etc/f"));
+        assert_eq!(resolve(&["/data"], "/x/../data/f"), Err(Error::Acces));
+        assert_eq!(resolve(&["/data"], "data/f/"), found("data", "f/"));
+    }
+
+    #[test]
+    fn given_no_grant_or_a_bad_path_when_resolved_then_it_says_why() {
+        assert_eq!(resolve(&[], "f"), Err(Error::Acces));
+        assert_eq!(resolve(&["/data"], "f"), Err(Error::Acces));
+        assert_eq!(resolve(&[], "a\0b"), Err(Error::BadArg));
+        assert_eq!(resolve(&["."], ""), Err(Error::NoEnt));
+    }
+}

@@ -1,0 +1,155 @@
+//! A mapped file as a safe value: the domain of this crate, free of wasm types.
+//!
+//! Read [`options`] for what can be asked, `open` for how a file becomes a [`Mapping`],
+//! `region` for the mapped bytes themselves, `transfer` for reads and writes, `resize` for
+//! `truncate`, and `platform` for what differs between operating systems.
+//!
+//! The order of checks is always: closed, `eacces`, out of bounds, limit, and then the operation.
+
+mod open;
+pub mod options;
+mod platform;
+mod region;
+mod resize;
+mod transfer;
+
+pub use transfer::Range;
+
+use crate::error::Error;
+use crate::limits::{Account, Charge};
+use options::{AccessMode, Advice, SyncMode};
+use region::Region;
+use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// A file mapped into memory. No operation on it can kill the process: a page that vanishes
+/// under it is [`Error::SigBus`].
+///
+/// Many threads may use a mapping at once: reads run side by side, writes one at a time.
+/// Dropping it closes it.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// use iommap::{AccessMode, Account, FsPerms, Grants, Limits, Mapping, OpenOptions};
+/// let mut grants = Grants::default();
+/// grants.preopened_dir(dir.path(), "/data", FsPerms::ReadWrite)?;
+/// let account = Account::new(Limits::default());
+///
+/// let options =
+///     OpenOptions { create: true, size: Some(4096), ..OpenOptions::new(AccessMode::ReadWrite) };
+/// let mapping = Mapping::open(&grants, &account, "/data/log", &options)?;
+/// mapping.pwrite(10, b"hello")?;
+/// let mut word = [0; 5];
+/// mapping.pread(10, &mut word)?;
+/// assert_eq!(&word, b"hello");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Mapping {
+    access: AccessMode,
+    account: Arc<Account>,
+    /// `None` once closed.
+    state: RwLock<Option<State>>,
+    /// Held while the file changes its length: one `truncate` at a time, reads and writes go on.
+    resizing: Mutex<()>,
+}
+
+/// What an open mapping holds, and returns when it is closed.
+#[derive(Debug)]
+struct State {
+    region: Arc<Region>,
+    /// The file, where the mapping may change its length: shared, and open for writing.
+    file: Option<Arc<File>>,
+    mapped: Charge,
+    /// Present where the pages are locked.
+    locked: Option<Charge>,
+    _slot: Charge,
+}
+
+impl Mapping {
+    /// Closes the mapping: its descriptor and its address space go at once (`munmap`, `close`).
+    /// What was written to a shared mapping stays in the page cache, and reaches the device
+    /// when the kernel writes it back; [`sync`](Mapping::sync) before this to wait for that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] the second time.
+    pub fn close(&self) -> Result<(), Error> {
+        // The lock is free again before `munmap` runs.
+        let state = self.write_state().take();
+        state.map(drop).ok_or(Error::Closed)
+    }
+
+    /// The size of the mapping in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`].
+    pub fn position(&self) -> Result<u64, Error> {
+        Ok(self.region()?.len())
+    }
+
+    /// Writes all that was changed through the mapping back to the device (`msync`). On a
+    /// mapping that can't change the file it does nothing.
+    ///
+    /// Reads and writes go on while the device works.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`], [`Error::Io`], [`Error::NoSpc`].
+    pub fn sync(&self, mode: SyncMode) -> Result<(), Error> {
+        let (region, file) = self.with_state(|state| (state.region.clone(), state.file.clone()))?;
+        match file {
+            // An empty mapping has no pages; what may wait for the device is the file's length.
+            Some(file) if region.len() == 0 && mode == SyncMode::Sync => {
+                Ok(rustix::io::retry_on_intr(|| rustix::fs::fdatasync(&file))?)
+            }
+            _ => region.sync(0, region.len(), mode),
+        }
+    }
+
+    /// Writes a range of the mapping back to the device, rounded out to whole pages (`msync`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`], [`Error::OutOfBounds`], [`Error::Io`], [`Error::NoSpc`].
+    pub fn sync_range(&self, offset: u64, length: u64, mode: SyncMode) -> Result<(), Error> {
+        self.region()?.sync(offset, length, mode)
+    }
+
+    /// Says what access to expect of a range, rounded out to whole pages (`madvise`). Length 0
+    /// means to the end of the mapping. A hint never destroys data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`], [`Error::OutOfBounds`].
+    pub fn advise(&self, offset: u64, length: u64, advice: Advice) -> Result<(), Error> {
+        self.region()?.advise(offset, length, advice)
+    }
+
+    /// What may be done through the mapping.
+    pub fn access(&self) -> AccessMode {
+        self.access
+    }
+
+    /// The region as it stands, for work that takes long: it outlives a `close` or a `truncate`.
+    fn region(&self) -> Result<Arc<Region>, Error> {
+        self.with_state(|state| state.region.clone())
+    }
+
+    fn with_state<R>(&self, look: impl FnOnce(&State) -> R) -> Result<R, Error> {
+        self.read_state().as_ref().map(look).ok_or(Error::Closed)
+    }
+
+    // A panic while the lock is held can't leave the state half changed: each change of it is
+    // one assignment. So a poisoned lock is as good as any.
+    fn read_state(&self) -> RwLockReadGuard<'_, Option<State>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_state(&self) -> RwLockWriteGuard<'_, Option<State>> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

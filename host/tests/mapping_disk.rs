@@ -1,0 +1,195 @@
+//! A disk that fills up: `enospc` and not `sigbus`, and nothing lost. On a tmpfs of its own,
+//! where one may be mounted; else it says that it was skipped.
+
+mod support;
+
+use iommap::{Error, FsPerms, Limits, OpenOptions};
+use std::fs;
+use std::path::Path;
+use support::*;
+
+const DISK: u64 = 1 << 20;
+
+fn world(disk: &Path) -> World {
+    World::at(disk, Limits::default(), FsPerms::ReadWrite)
+}
+
+/// Bytes that can still be written.
+fn free(disk: &Path) -> u64 {
+    let stat = rustix::fs::statvfs(disk).unwrap();
+    stat.f_bfree * stat.f_frsize
+}
+
+/// Writes a file that leaves no block of the disk free.
+fn fill(world: &World, disk: &Path) {
+    let length = free(disk);
+    world.file("filler", &vec![0xff; length as usize]);
+    assert_eq!(free(disk), 0);
+}
+
+#[test]
+fn given_a_full_disk_when_a_mapping_grows_then_enospc_and_the_old_one_serves() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        let contents = pattern(2 * page());
+        let path = world.file("f", &contents);
+        let mapping = world.map("f", &READ_WRITE);
+        let before = free(disk);
+        for size in [DISK + 1, 2 * DISK, 1 << 30] {
+            assert_eq!(mapping.truncate(size), Err(Error::NoSpc), "{size}");
+            assert_eq!(mapping.position(), Ok(2 * page()));
+            assert_eq!(world.length("f"), 2 * page());
+            assert_same!(all(&mapping), contents);
+            assert_eq!(world.account.counters().mapped_bytes, 2 * page());
+            assert_eq!(mapped_ranges(&path), 1);
+            assert_eq!(free(disk), before, "{size}");
+        }
+        mapping.pwrite(0, b"alive").unwrap();
+        assert_eq!(world.contents("f")[..5], *b"alive");
+        // All that is free may be had.
+        mapping.truncate(2 * page() + before).unwrap();
+        assert_eq!(free(disk), 0);
+        assert_eq!(mapping.truncate(2 * page() + before + 1), Err(Error::NoSpc));
+        mapping.pwrite(page() + before, &vec![1; page() as usize]).unwrap();
+        mapping.truncate(2 * page()).unwrap();
+        assert_eq!(free(disk), before);
+    });
+}
+
+#[test]
+fn given_a_full_disk_when_an_open_fails_then_no_file_stays_and_none_is_changed() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        let contents = pattern(2 * page());
+        world.file("f", &contents);
+        let before = free(disk);
+        let size = Some(2 * DISK);
+        for options in [READ_WRITE, WRITE, CREATE, TRUNCATE, PRIVATE] {
+            let options = OpenOptions { size, ..options };
+            assert_eq!(world.refused("f", &options), Error::NoSpc, "{options:?}");
+            assert_same!(world.contents("f"), contents, "{options:?}");
+            assert_eq!(free(disk), before, "{options:?}");
+        }
+        for options in [CREATE, OpenOptions { exclusive: true, truncate: true, ..CREATE }] {
+            let options = OpenOptions { size, ..options };
+            assert_eq!(world.refused("new", &options), Error::NoSpc, "{options:?}");
+        }
+        assert_eq!(world.names(), ["f"]);
+        assert_eq!(free(disk), before);
+        world.assert_idle();
+    });
+}
+
+#[test]
+fn given_a_full_disk_when_a_file_is_emptied_to_a_size_it_had_then_its_own_space_does() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        world.file("f", &pattern(4 * page()));
+        fill(&world, disk);
+        let options = OpenOptions { size: Some(4 * page()), ..TRUNCATE };
+        assert_same!(all(&world.map("f", &options)), vec![0; 4 * page() as usize]);
+        assert_eq!(free(disk), 0);
+        // More than that is not to be had, and then its contents stay.
+        world.map("f", &READ_WRITE).pwrite(0, b"kept").unwrap();
+        let more = OpenOptions { size: Some(5 * page()), ..TRUNCATE };
+        assert_eq!(world.refused("f", &more), Error::NoSpc);
+        assert_eq!(world.contents("f")[..4], *b"kept");
+        assert_eq!(world.length("f"), 4 * page());
+    });
+}
+
+#[test]
+fn given_a_hole_on_a_full_disk_when_written_then_sigbus_and_the_host_lives() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        world.sparse("f", 8 * page());
+        let mapping = world.map("f", &READ_WRITE);
+        mapping.pwrite(0, b"before").unwrap();
+        fill(&world, disk);
+        assert_eq!(mapping.pwrite(4 * page(), b"x"), Err(Error::SigBus));
+        assert_eq!(bytes(&mapping, 0, 6), b"before");
+        // Where there is room again, the same write goes through.
+        fs::remove_file(world.path("filler")).unwrap();
+        mapping.pwrite(4 * page(), b"after").unwrap();
+        assert_eq!(bytes(&mapping, 4 * page(), 5), b"after");
+        assert_eq!(world.account.counters().faults_recovered, 1);
+    });
+}
+
+#[test]
+fn given_a_size_that_was_granted_when_the_disk_fills_up_then_every_byte_can_be_written() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        let size = 16 * page();
+        let mapping = world.map("f", &OpenOptions { size: Some(size), ..CREATE });
+        fill(&world, disk);
+        let written = pattern(size);
+        mapping.pwrite(0, &written).unwrap();
+        assert_same!(world.contents("f"), written);
+        assert_eq!(world.account.counters().faults_recovered, 0);
+    });
+}
+
+#[test]
+fn given_a_full_disk_when_a_file_is_mapped_or_cut_then_no_space_is_needed() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        let contents = pattern(4 * page());
+        world.file("f", &contents);
+        fill(&world, disk);
+        for options in [READ, READ_WRITE, PRIVATE, OpenOptions { size: Some(1), ..READ_WRITE }] {
+            assert_same!(all(&world.map("f", &options)), contents, "{options:?}");
+        }
+        let mapping = world.map("f", &READ_WRITE);
+        mapping.pwrite(page(), b"in place").unwrap();
+        mapping.truncate(page()).unwrap();
+        assert_eq!(free(disk), 3 * page());
+        drop(world.map("f", &TRUNCATE));
+        assert_eq!(free(disk), 4 * page());
+    });
+}
+
+#[test]
+fn given_a_limit_of_the_process_on_a_tmpfs_when_a_file_would_pass_it_then_efbig_and_no_signal() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        let contents = pattern(2 * page());
+        world.file("f", &contents);
+        let before = free(disk);
+        let mapping = world.map("f", &READ_WRITE);
+        let size = 8 * page();
+        with_rlimit(libc::RLIMIT_FSIZE, 4 * page(), || {
+            assert_eq!(mapping.truncate(size), Err(Error::FBig));
+            for (name, options) in [("f", READ_WRITE), ("f", TRUNCATE), ("new", CREATE)] {
+                let options = OpenOptions { size: Some(size), ..options };
+                assert_eq!(world.refused(name, &options), Error::FBig, "{name} {options:?}");
+            }
+        });
+        assert_same!(all(&mapping), contents);
+        assert_same!(world.contents("f"), contents);
+        assert_eq!(world.names(), ["f"]);
+        assert_eq!(free(disk), before);
+    });
+}
+
+#[test]
+fn given_a_file_longer_than_the_process_may_make_one_when_emptied_to_a_size_then_it_is_not_lost() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        let contents = pattern(8 * page());
+        world.file("f", &contents);
+        with_rlimit(libc::RLIMIT_FSIZE, 4 * page(), || {
+            let options = OpenOptions { size: Some(6 * page()), ..TRUNCATE };
+            match world.open("f", &options) {
+                Ok(mapping) => assert_same!(all(&mapping), vec![0; 6 * page() as usize]),
+                Err(error) => {
+                    assert_eq!(error, Error::FBig);
+                    assert_same!(world.contents("f"), contents);
+                }
+            }
+            // It may be mapped and cut as it is.
+            world.map("f", &READ_WRITE).truncate(5 * page()).unwrap();
+        });
+        assert_eq!(world.length("f"), 5 * page());
+    });
+}

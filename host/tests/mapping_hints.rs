@@ -1,0 +1,252 @@
+//! sync, sync-range, advise and position.
+
+mod support;
+
+use iommap::{AccessMode, Advice, Error, OpenOptions, SyncMode};
+use support::*;
+
+const MODES: [SyncMode; 2] = [SyncMode::Sync, SyncMode::Async];
+const HINTS: [Advice; 5] =
+    [Advice::Normal, Advice::Random, Advice::Sequential, Advice::WillNeed, Advice::DontNeed];
+
+/// Every kind of mapping of the file `f`.
+fn kinds() -> Vec<OpenOptions> {
+    [AccessMode::Read, AccessMode::Write, AccessMode::ReadWrite]
+        .into_iter()
+        .flat_map(|access| {
+            let shared = OpenOptions::new(access);
+            [OpenOptions { private: true, ..shared.clone() }, shared]
+        })
+        .collect()
+}
+
+/// Ranges that do not lie inside a file of this size.
+fn outside(size: u64) -> [(u64, u64); 10] {
+    [
+        (0, size + 1),
+        (size, 1),
+        (size + 1, 0),
+        (size - 1, 2),
+        (size.next_multiple_of(page()), 0),
+        (size.next_multiple_of(page()), page()),
+        (0, u64::MAX),
+        (u64::MAX, 0),
+        (u64::MAX, 1),
+        (1, u64::MAX),
+    ]
+}
+
+#[test]
+fn given_any_mapping_when_synced_then_it_is_fine_in_both_modes() {
+    let world = World::new();
+    let contents = pattern(3 * page() + 5);
+    world.file("f", &contents);
+    for options in kinds() {
+        let mapping = world.map("f", &options);
+        if options.access.writes() {
+            mapping.pwrite(0, &contents[..1]).unwrap();
+        }
+        for mode in MODES {
+            assert_eq!(mapping.sync(mode), Ok(()), "{options:?} {mode:?}");
+        }
+    }
+    assert_same!(world.contents("f"), contents);
+}
+
+#[test]
+fn given_any_range_inside_when_synced_then_it_is_fine() {
+    let world = World::new();
+    let size = 3 * page() + 5;
+    world.file("f", &pattern(size));
+    for options in kinds() {
+        let mapping = world.map("f", &options);
+        for (offset, length) in [
+            (0, 0),
+            (0, 1),
+            (1, 1),
+            (page() - 1, 2),
+            (page(), page()),
+            (page() + 1, 2 * page() + 4),
+            (size - 1, 1),
+            (size, 0),
+            (0, size),
+        ] {
+            for mode in MODES {
+                let synced = mapping.sync_range(offset, length, mode);
+                assert_eq!(synced, Ok(()), "{options:?} {offset} {length} {mode:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn given_a_range_outside_when_synced_or_advised_then_out_of_bounds() {
+    let world = World::new();
+    for size in [5, page(), 3 * page() + 5] {
+        world.file("f", &pattern(size));
+        for options in kinds() {
+            let mapping = world.map("f", &options);
+            for (offset, length) in outside(size) {
+                if (offset, length) == (size, 0) {
+                    continue;
+                }
+                for mode in MODES {
+                    let synced = mapping.sync_range(offset, length, mode);
+                    assert_eq!(synced, Err(Error::OutOfBounds), "{size} {offset} {length}");
+                }
+                for hint in HINTS {
+                    let advised = mapping.advise(offset, length, hint);
+                    assert_eq!(advised, Err(Error::OutOfBounds), "{size} {offset} {length}");
+                }
+            }
+        }
+        assert_same!(world.contents("f"), pattern(size));
+    }
+}
+
+#[test]
+fn given_an_empty_mapping_when_synced_or_advised_then_it_is_fine() {
+    let world = World::new();
+    world.file("f", b"");
+    for options in kinds() {
+        let mapping = world.map("f", &options);
+        for mode in MODES {
+            assert_eq!(mapping.sync(mode), Ok(()), "{options:?}");
+            assert_eq!(mapping.sync_range(0, 0, mode), Ok(()), "{options:?}");
+            assert_eq!(mapping.sync_range(0, 1, mode), Err(Error::OutOfBounds), "{options:?}");
+        }
+        for hint in HINTS {
+            assert_eq!(mapping.advise(0, 0, hint), Ok(()), "{options:?}");
+            assert_eq!(mapping.advise(0, 1, hint), Err(Error::OutOfBounds), "{options:?}");
+            assert_eq!(mapping.advise(1, 0, hint), Err(Error::OutOfBounds), "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn given_a_file_emptied_by_truncate_when_synced_then_it_is_fine() {
+    let world = World::new();
+    world.file("f", b"contents");
+    let mapping = world.map("f", &READ_WRITE);
+    mapping.truncate(0).unwrap();
+    for mode in MODES {
+        assert_eq!(mapping.sync(mode), Ok(()));
+    }
+    assert_eq!(world.length("f"), 0);
+}
+
+#[test]
+fn given_every_hint_when_given_for_any_range_then_the_bytes_stay() {
+    let world = World::new();
+    let size = 3 * page() + 5;
+    let contents = pattern(size);
+    world.file("f", &contents);
+    for options in kinds() {
+        let mapping = world.map("f", &options);
+        for hint in HINTS {
+            for (offset, length) in [
+                (0, 0),
+                (0, 1),
+                (1, 1),
+                (page() - 1, 2),
+                (page() + 1, 0),
+                (page(), 2 * page() + 5),
+                (size - 1, 1),
+                (size, 0),
+                (0, size),
+            ] {
+                let advised = mapping.advise(offset, length, hint);
+                assert_eq!(advised, Ok(()), "{options:?} {hint:?} {offset} {length}");
+            }
+            if options.access.reads() {
+                assert_same!(all(&mapping), contents, "{options:?} {hint:?}");
+            }
+        }
+    }
+    assert_same!(world.contents("f"), contents);
+}
+
+#[test]
+fn given_written_bytes_when_dontneed_is_advised_then_none_is_lost() {
+    let world = World::new();
+    for options in [READ_WRITE, PRIVATE] {
+        world.file("f", &pattern(3 * page()));
+        let mapping = world.map("f", &options);
+        let written = vec![0x55; 3 * page() as usize];
+        mapping.pwrite(0, &written).unwrap();
+        for (offset, length) in [(0, 0), (page(), page()), (1, 1)] {
+            mapping.advise(offset, length, Advice::DontNeed).unwrap();
+            assert_same!(all(&mapping), written, "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn given_a_shared_mapping_when_dontneed_is_advised_then_its_pages_go_from_memory() {
+    let world = World::new();
+    let path = world.file("f", &pattern(16 * page()));
+    let mapping = world.map("f", &OpenOptions { populate: true, ..READ_WRITE });
+    assert_eq!(smaps(&path, "Rss"), 16 * page());
+    mapping.advise(page() + 1, 2, Advice::DontNeed).unwrap();
+    assert_eq!(smaps(&path, "Rss"), 15 * page());
+    // Length 0 is to the end, from the page that the offset lies on.
+    mapping.advise(4 * page() + 7, 0, Advice::DontNeed).unwrap();
+    assert_eq!(smaps(&path, "Rss"), 3 * page());
+    mapping.advise(0, 0, Advice::DontNeed).unwrap();
+    assert_eq!(smaps(&path, "Rss"), 0);
+}
+
+#[test]
+fn given_a_small_range_when_willneed_is_advised_then_its_pages_are_read_in() {
+    let world = World::new();
+    let path = world.file("f", &pattern(16 * page()));
+    for options in [READ, READ_WRITE, PRIVATE] {
+        let mapping = world.map("f", &options);
+        mapping.advise(0, 0, Advice::WillNeed).unwrap();
+        assert_eq!(smaps(&path, "Rss"), 16 * page(), "{options:?}");
+        drop(mapping);
+    }
+}
+
+#[test]
+fn given_a_mapping_when_asked_its_position_then_it_is_its_size_and_no_cursor() {
+    let world = World::new();
+    world.file("f", &pattern(1000));
+    for options in kinds() {
+        let mapping = world.map("f", &options);
+        if options.access.reads() {
+            bytes(&mapping, 10, 10);
+        }
+        if options.access.writes() {
+            mapping.pwrite(5, &[1]).unwrap();
+        }
+        assert_eq!(mapping.position(), Ok(1000), "{options:?}");
+    }
+    // What others do to the file does not change the size of the mapping.
+    let mapping = world.map("f", &READ_WRITE);
+    world.set_length("f", 5000);
+    assert_eq!(mapping.position(), Ok(1000));
+    world.set_length("f", 10);
+    assert_eq!(mapping.position(), Ok(1000));
+    mapping.truncate(42).unwrap();
+    assert_eq!(mapping.position(), Ok(42));
+}
+
+#[test]
+fn given_a_file_cut_by_others_when_synced_advised_or_closed_then_it_is_fine() {
+    let world = World::new();
+    for options in kinds() {
+        world.file("f", &pattern(4 * page()));
+        let mapping = world.map("f", &OpenOptions { populate: true, ..options.clone() });
+        world.set_length("f", 10);
+        for mode in MODES {
+            assert_eq!(mapping.sync(mode), Ok(()), "{options:?} {mode:?}");
+            assert_eq!(mapping.sync_range(2 * page(), 1, mode), Ok(()), "{options:?} {mode:?}");
+        }
+        for hint in HINTS {
+            assert_eq!(mapping.advise(0, 0, hint), Ok(()), "{options:?} {hint:?}");
+        }
+        assert_eq!(mapping.close(), Ok(()), "{options:?}");
+        assert_eq!(world.length("f"), 10);
+    }
+}

@@ -1,0 +1,202 @@
+//! Reads and writes: all or nothing, against the size that the file has and not its pages'.
+
+mod support;
+
+use iommap::{Error, OpenOptions};
+use support::*;
+
+#[test]
+fn given_ranges_inside_when_read_then_they_are_the_files_bytes() {
+    let world = World::new();
+    let contents = pattern(3 * page() + 100);
+    world.file("f", &contents);
+    let mapping = world.map("f", &READ);
+    for offset in [0, 1, 63, page() - 1, page(), 2 * page() - 7, 3 * page() + 99] {
+        for length in [0, 1, 2, 7, 8, 31, 64, 65, 1000, page(), page() + 1] {
+            let end = (offset + length).min(contents.len() as u64);
+            let expected = &contents[offset as usize..end as usize];
+            assert_same!(bytes(&mapping, offset, end - offset), expected, "{offset} {length}");
+        }
+    }
+}
+
+#[test]
+fn given_ranges_inside_when_written_then_those_bytes_change_and_no_others() {
+    let world = World::new();
+    let mut expected = pattern(3 * page() + 100);
+    world.file("f", &expected);
+    let mapping = world.map("f", &READ_WRITE);
+    let mut value = 0u8;
+    for offset in [0, 1, 63, page() - 1, page(), 2 * page() - 7, 3 * page() + 99] {
+        for length in [0, 1, 2, 7, 8, 31, 64, 65, 1000, page() + 1] {
+            let end = (offset + length).min(expected.len() as u64);
+            value = value.wrapping_add(37);
+            let data = vec![value; (end - offset) as usize];
+            mapping.pwrite(offset, &data).unwrap();
+            expected[offset as usize..end as usize].fill(value);
+        }
+        assert_same!(all(&mapping), expected);
+        assert_same!(world.contents("f"), expected);
+    }
+}
+
+#[test]
+fn given_two_shared_mappings_and_the_file_when_one_is_written_then_all_see_it() {
+    let world = World::new();
+    world.file("f", b"contents");
+    let (one, two) = (world.map("f", &READ_WRITE), world.map("f", &READ));
+    one.pwrite(0, b"C").unwrap();
+    assert_eq!(all(&two), b"Contents");
+    assert_eq!(world.contents("f"), b"Contents");
+    std::os::unix::fs::FileExt::write_at(
+        &std::fs::OpenOptions::new().write(true).open(world.path("f")).unwrap(),
+        b"S",
+        7,
+    )
+    .unwrap();
+    assert_eq!(all(&one), b"ContentS");
+}
+
+#[test]
+fn given_a_range_past_the_logical_size_when_used_then_out_of_bounds_and_nothing_moves() {
+    let world = World::new();
+    let contents = pattern(page() + 100);
+    let size = contents.len() as u64;
+    world.file("f", &contents);
+    let mapping = world.map("f", &READ_WRITE);
+    for (offset, length) in [
+        (size, 1),
+        (size - 1, 2),
+        (0, size + 1),
+        (size + 1, 0),
+        (size + 1, 1),
+        // Inside the last page, and all the same past the end.
+        (page() + 200, 1),
+        (2 * page() - 1, 1),
+        (2 * page(), 0),
+        (1 << 32, 1),
+        (i64::MAX as u64, 1),
+        (1 << 63, 0),
+        (u64::MAX, 0),
+        (u64::MAX, 1),
+        (u64::MAX - 10, 11),
+        (u64::MAX - 10, 12),
+        (u64::MAX - size, size + 2),
+    ] {
+        let mut target = vec![0xee; length as usize];
+        assert_eq!(
+            mapping.pread(offset, &mut target),
+            Err(Error::OutOfBounds),
+            "{offset} {length}"
+        );
+        assert!(target.iter().all(|byte| *byte == 0xee), "{offset} {length}");
+        let data = vec![0xdd; length as usize];
+        assert_eq!(mapping.pwrite(offset, &data), Err(Error::OutOfBounds), "{offset} {length}");
+    }
+    assert_same!(world.contents("f"), contents);
+    let counted = world.account.counters();
+    assert_eq!((counted.bytes_read, counted.bytes_written), (0, 0));
+}
+
+#[test]
+fn given_the_end_as_offset_when_nothing_is_moved_then_it_is_fine() {
+    let world = World::new();
+    for size in [0, 1, page() - 1, page(), page() + 1] {
+        world.file("f", &pattern(size));
+        let mapping = world.map("f", &READ_WRITE);
+        assert_eq!(mapping.pread(size, &mut []), Ok(()), "{size}");
+        assert_eq!(mapping.pwrite(size, &[]), Ok(()), "{size}");
+        assert_eq!(mapping.pread(size + 1, &mut []), Err(Error::OutOfBounds), "{size}");
+        assert_eq!(mapping.pwrite(size + 1, &[]), Err(Error::OutOfBounds), "{size}");
+    }
+}
+
+#[test]
+fn given_writes_at_the_end_when_made_then_the_file_never_grows() {
+    let world = World::new();
+    world.file("f", b"contents");
+    let mapping = world.map("f", &WRITE);
+    mapping.pwrite(0, b"CONTENTS").unwrap();
+    assert_eq!(mapping.pwrite(8, b"!"), Err(Error::OutOfBounds));
+    assert_eq!(mapping.pwrite(0, b"contents!"), Err(Error::OutOfBounds));
+    assert_eq!(world.contents("f"), b"CONTENTS");
+    // Nor after somebody else made it longer: the mapping has the size it was made with.
+    world.set_length("f", 100);
+    assert_eq!(mapping.position(), Ok(8));
+    assert_eq!(mapping.pwrite(8, b"!"), Err(Error::OutOfBounds));
+}
+
+#[test]
+fn given_reads_and_writes_when_they_succeed_then_the_counters_are_exact() {
+    let world = World::new();
+    world.file("f", &pattern(1000));
+    let mapping = world.map("f", &READ_WRITE);
+    for length in [0, 1, 10, 1000] {
+        bytes(&mapping, 0, length);
+        mapping.pwrite(0, &vec![1; length as usize]).unwrap();
+    }
+    mapping.pread(1000, &mut [0]).unwrap_err();
+    mapping.pwrite(1000, &[0]).unwrap_err();
+    let counted = world.account.counters();
+    assert_eq!(counted.bytes_read, 1011);
+    assert_eq!(counted.bytes_written, 1011);
+    assert_eq!((counted.opened, counted.mappings, counted.mapped_bytes), (1, 1, 1000));
+    assert_eq!(counted.faults_recovered, 0);
+}
+
+#[test]
+fn given_a_file_larger_than_32_bits_when_mapped_then_its_far_end_is_within_reach() {
+    let world = World::new();
+    let size = (5 << 30) + 3;
+    world.sparse("f", size);
+    let mapping = world.map("f", &READ_WRITE);
+    mapping.pwrite(size - 3, b"end").unwrap();
+    mapping.pwrite((1 << 32) - 1, b"ab").unwrap();
+    assert_eq!(bytes(&mapping, size - 4, 4), b"\0end");
+    assert_eq!(bytes(&mapping, (1 << 32) - 2, 4), b"\0ab\0");
+    assert_eq!(bytes(&mapping, 0, 4), b"\0\0\0\0");
+    assert_eq!(mapping.pread(size - 3, &mut [0; 4]), Err(Error::OutOfBounds));
+    assert_eq!(world.length("f"), size);
+}
+
+#[test]
+fn given_random_reads_and_writes_when_compared_with_a_vector_then_they_agree() {
+    let world = World::new();
+    let size = 2 * page() + 333;
+    let mut model = pattern(size);
+    world.file("f", &model);
+    let mapping = world.map("f", &OpenOptions { populate: true, ..READ_WRITE });
+    let mut random = Random(7);
+    for _ in 0..5_000 {
+        let offset = random.below(size + 10);
+        let length = random.below(300);
+        let inside = offset + length <= size;
+        let expected = if inside { Ok(()) } else { Err(Error::OutOfBounds) };
+        if random.below(2) == 0 {
+            let mut target = vec![0; length as usize];
+            assert_eq!(mapping.pread(offset, &mut target), expected);
+            if inside {
+                assert_eq!(target, model[offset as usize..][..length as usize]);
+            }
+        } else {
+            let data: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
+            assert_eq!(mapping.pwrite(offset, &data), expected);
+            if inside {
+                model[offset as usize..][..length as usize].copy_from_slice(&data);
+            }
+        }
+    }
+    assert_same!(world.contents("f"), model);
+}
+
+/// Numbers that are the same in every run (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
