@@ -1,0 +1,23 @@
+//! What is generated from WIT, and nothing else.
+
+/// `iommap:mmap`, as the host provides it.
+pub(crate) mod iommap {
+    #![allow(missing_docs, unreachable_pub)] // generated
+    wit_bindgen::generate!({ path: "../../wit", world: "imports" });
+}
+
+/// The part of WASI that the standard library does not reach yet: its `exit` knows only success
+/// and failure, and a search that found nothing is neither.
+pub(crate) mod wasi {
+    #![allow(missing_docs, unreachable_pub)] // generated
+    wit_bindgen::generate!({
+        inline: "
+            package wasi:cli@0.2.12;
+            interface exit {
+                exit: func(status: result);
+                exit-with-code: func(status-code: u8);
+            }
+            world status { import exit; }
+        ",
+    });
+}
