@@ -1,0 +1,78 @@
+//! Embeds iommap beside wasmtime-wasi: one table, one directory granted to both.
+//!
+//! ```sh
+//! cargo run -p iommap --features cli --example embed -- COMPONENT.wasm DIR [ARGS]...
+//! ```
+//!
+//! runs a `wasi:cli/run` component with DIR as its `/data`.
+
+use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView};
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{Config, Engine, Result, Store};
+use wasmtime_wasi::p2::bindings::sync::Command;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// What a store holds: two contexts, and the one table that both keep their resources in.
+struct State {
+    wasi: WasiCtx,
+    iommap: IommapCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl IommapView for State {
+    fn iommap(&mut self) -> IommapCtxView<'_> {
+        IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+    }
+}
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let (Some(component), Some(dir)) = (args.next(), args.next()) else {
+        eprintln!("usage: embed COMPONENT.wasm DIR [ARGS]...");
+        std::process::exit(2);
+    };
+
+    let mut config = Config::new();
+    config.concurrency_support(false);
+    let engine = Engine::new(&config)?;
+    let component = Component::from_file(&engine, component)?;
+
+    let mut linker = Linker::<State>::new(&engine);
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    iommap::add_to_linker(&mut linker, State::iommap)?;
+
+    let iommap = IommapCtx::builder()
+        .preopened_dir(&dir, "/data", FsPerms::ReadWrite)?
+        .max_mappings(16)
+        .build();
+    let wasi = WasiCtx::builder()
+        .inherit_stdio()
+        .arg("guest")
+        .args(&args.collect::<Vec<_>>())
+        .preopened_dir(&dir, "/data", wasmtime_wasi::FsPerms::ReadWrite)?
+        .build();
+    // The account outlives the store: what the guest did can be read at any time.
+    let account = iommap.account().clone();
+    let mut store = Store::new(&engine, State { wasi, iommap, table: ResourceTable::new() });
+
+    let command = Command::instantiate(&mut store, &component, &linker)?;
+    let result = command.wasi_cli_run().call_run(&mut store)?;
+    drop(store);
+
+    let counters = account.counters();
+    eprintln!(
+        "{} mappings opened, {} left open; {} bytes read, {} written; {} faults recovered",
+        counters.opened,
+        counters.mappings,
+        counters.bytes_read,
+        counters.bytes_written,
+        counters.faults_recovered
+    );
+    std::process::exit(if result.is_ok() { 0 } else { 1 })
+}

@@ -1,0 +1,193 @@
+//! What an embedder puts into a store: [`IommapCtx`], its builder, and the view that host calls
+//! get of it.
+
+use crate::grants::{FsPerms, Grants};
+use crate::limits::{Account, Counters, Limits};
+use crate::mapping::Mapping;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use wasmtime::component::{HasData, ResourceTable};
+
+/// The state of one store: what its guest may map, and what it uses.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let dir = tempfile::tempdir()?;
+/// # let host_dir = dir.path();
+/// use iommap::{FsPerms, IommapCtx};
+/// let ctx = IommapCtx::builder()
+///     .preopened_dir(host_dir, "/data", FsPerms::ReadOnly)?
+///     .max_mappings(8)
+///     .build();
+/// assert_eq!(ctx.counters().mappings, 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct IommapCtx {
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) allow_blocking_current_thread: bool,
+}
+
+impl IommapCtx {
+    /// A builder that grants nothing yet.
+    pub fn builder() -> IommapCtxBuilder {
+        IommapCtxBuilder::new()
+    }
+
+    /// What the store uses now and did so far.
+    pub fn counters(&self) -> Counters {
+        self.account.counters()
+    }
+
+    /// The account that the store's mappings are charged to. Kept by an embedder, it can be
+    /// read while the guest runs, and after the store is gone.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+}
+
+/// Builds an [`IommapCtx`], in the manner of wasmtime-wasi's `WasiCtxBuilder`.
+///
+/// ```
+/// use iommap::IommapCtxBuilder;
+/// let ctx = IommapCtxBuilder::new().max_mapped_bytes(1 << 30).max_call_bytes(1 << 20).build();
+/// assert_eq!(ctx.account().limits().mapped_bytes, 1 << 30);
+/// ```
+#[derive(Debug, Default)]
+pub struct IommapCtxBuilder {
+    grants: Grants,
+    limits: Limits,
+    allow_blocking_current_thread: bool,
+}
+
+impl IommapCtxBuilder {
+    /// A builder that grants nothing yet, with the default [`Limits`].
+    pub fn new() -> IommapCtxBuilder {
+        IommapCtxBuilder::default()
+    }
+
+    /// Grants a directory of the host to the guest under the name `guest_path`, as
+    /// `WasiCtxBuilder::preopened_dir` does. See [`Grants::preopened_dir`] for how names match.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be opened.
+    pub fn preopened_dir(
+        &mut self,
+        host_path: impl AsRef<Path>,
+        guest_path: impl AsRef<str>,
+        perms: FsPerms,
+    ) -> io::Result<&mut IommapCtxBuilder> {
+        self.grants.preopened_dir(host_path, guest_path, perms)?;
+        Ok(self)
+    }
+
+    /// Sets all limits at once.
+    pub fn limits(&mut self, limits: Limits) -> &mut IommapCtxBuilder {
+        self.limits = limits;
+        self
+    }
+
+    /// How many mappings may be open at once: 64 unless set.
+    pub fn max_mappings(&mut self, mappings: u64) -> &mut IommapCtxBuilder {
+        self.limits.mappings = mappings;
+        self
+    }
+
+    /// How many bytes may be mapped at once, all mappings together: 64 GiB unless set.
+    pub fn max_mapped_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.mapped_bytes = bytes;
+        self
+    }
+
+    /// How long, in bytes, a file may be made: 64 GiB unless set.
+    pub fn max_file_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.file_bytes = bytes;
+        self
+    }
+
+    /// How many bytes one call may move: 64 MiB unless set.
+    pub fn max_call_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.call_bytes = bytes;
+        self
+    }
+
+    /// How many bytes may be locked in memory at once: 0 unless set, which refuses `lock`.
+    pub fn max_locked_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.locked_bytes = bytes;
+        self
+    }
+
+    /// With `add_to_linker_async`: lets calls that wait for a device wait on the executor's
+    /// thread, as `WasiCtxBuilder::allow_blocking_current_thread` does. Off unless set. It saves
+    /// the hand-over to another thread, and suits an executor that runs one guest a thread.
+    pub fn allow_blocking_current_thread(&mut self, allow: bool) -> &mut IommapCtxBuilder {
+        self.allow_blocking_current_thread = allow;
+        self
+    }
+
+    /// The context. The builder is left with what it has, so that contexts for more stores, each
+    /// with an account of its own, can be built from it.
+    pub fn build(&mut self) -> IommapCtx {
+        IommapCtx {
+            grants: Arc::new(self.grants.clone()),
+            account: Account::new(self.limits.clone()),
+            allow_blocking_current_thread: self.allow_blocking_current_thread,
+        }
+    }
+}
+
+/// What a host call sees of a store: its context, and the table that holds its mappings. The
+/// table may be the one that wasmtime-wasi uses.
+#[derive(Debug)]
+pub struct IommapCtxView<'a> {
+    /// What the guest may map, and what it uses.
+    pub ctx: &'a mut IommapCtx,
+    /// Where the guest's mappings are kept.
+    pub table: &'a mut ResourceTable,
+}
+
+/// A store's data that holds an [`IommapCtx`]. See [`add_to_linker`](crate::add_to_linker).
+///
+/// ```
+/// use iommap::{IommapCtx, IommapCtxView, IommapView};
+/// use wasmtime::component::ResourceTable;
+///
+/// struct MyState {
+///     iommap: IommapCtx,
+///     table: ResourceTable,
+/// }
+///
+/// impl IommapView for MyState {
+///     fn iommap(&mut self) -> IommapCtxView<'_> {
+///         IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+///     }
+/// }
+/// ```
+pub trait IommapView: Send {
+    /// The context and the table.
+    fn iommap(&mut self) -> IommapCtxView<'_>;
+}
+
+/// Names [`IommapCtxView`] as what host calls work on, in wasmtime's convention.
+#[derive(Debug)]
+pub struct Iommap;
+
+impl HasData for Iommap {
+    type Data<'a> = IommapCtxView<'a>;
+}
+
+/// What a store's table holds for a guest's `mapping`.
+#[derive(Debug, Clone)]
+pub struct MappingHandle {
+    pub(crate) mapping: Arc<Mapping>,
+}
+
+impl From<Arc<Mapping>> for MappingHandle {
+    fn from(mapping: Arc<Mapping>) -> MappingHandle {
+        MappingHandle { mapping }
+    }
+}

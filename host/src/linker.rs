@@ -1,0 +1,294 @@
+//! `add_to_linker`: every function of the interface, defined for both kinds of store.
+//!
+//! Calls that move bytes go through `abi.rs`. Calls that may wait for a device are defined twice:
+//! here, where they wait on the guest's thread, and in `offload.rs`, where an async store lets
+//! them wait on another.
+
+use crate::abi::{RangeList, ReadManyReply, ReadReply};
+use crate::bindings::types::{self, ErrorCode, OpenFlags};
+use crate::ctx::{IommapCtxView, MappingHandle};
+use crate::error::Error;
+use crate::host::open_options;
+use crate::mapping::Mapping;
+use crate::mapping::options::OpenOptions;
+#[cfg(feature = "async")]
+use crate::offload;
+use std::result::Result as StdResult;
+use tracing::{debug, trace_span};
+use wasmtime::component::{
+    ComponentNamedList, Lift, Linker, LinkerInstance, Resource, ResourceType, WasmList, WasmStr,
+};
+use wasmtime::{Result, StoreContextMut};
+
+/// A mapping as a guest passes it.
+pub(crate) type Handle = Resource<MappingHandle>;
+
+/// What a guest gets back.
+pub(crate) type Answer<R> = (StdResult<R, ErrorCode>,);
+
+/// How the view of a store is found in its data.
+pub(crate) type Getter<T> = fn(&mut T) -> IommapCtxView<'_>;
+
+/// `open`'s parameters as a guest passes them.
+pub(crate) type OpenParams = (WasmStr, types::AccessMode, OpenFlags, Option<u64>);
+
+/// No system that we run on takes a longer path, in bytes with its NUL (`PATH_MAX`): it is
+/// refused before anything is done with it.
+const LONGEST_PATH: usize = 4096;
+
+/// The calls on a mapping that may wait for a device, given to a function that defines one.
+macro_rules! waiting_calls {
+    ($($define:ident)::+ ($types:expr, $get:expr)) => {
+        $($define)::+(
+            $types,
+            "[method]mapping.sync",
+            $get,
+            |(this, mode): (Handle, types::SyncMode)| (this, mode),
+            |mapping, mode| mapping.sync(mode.into()),
+        )?;
+        $($define)::+(
+            $types,
+            "[method]mapping.sync-range",
+            $get,
+            |(this, offset, length, mode): (Handle, u64, u64, types::SyncMode)| {
+                (this, (offset, length, mode))
+            },
+            |mapping, (offset, length, mode)| mapping.sync_range(offset, length, mode.into()),
+        )?;
+        $($define)::+(
+            $types,
+            "[method]mapping.truncate",
+            $get,
+            |(this, size): (Handle, u64)| (this, size),
+            |mapping, size| mapping.truncate(size),
+        )?;
+        // `willneed` on a small range reads its pages in at once.
+        $($define)::+(
+            $types,
+            "[method]mapping.advise",
+            $get,
+            |(this, offset, length, hint): (Handle, u64, u64, types::Advice)| {
+                (this, (offset, length, hint))
+            },
+            |mapping, (offset, length, hint)| mapping.advise(offset, length, hint.into()),
+        )?;
+    };
+}
+
+/// Adds `iommap:mmap` to a linker, for stores of either kind: calls block the thread that the
+/// guest runs on while they wait for a device. For an async store see
+#[cfg_attr(feature = "async", doc = "[`add_to_linker_async`].")]
+#[cfg_attr(not(feature = "async"), doc = "`add_to_linker_async` (feature `async`).")]
+///
+/// `get` finds the view in the store's data; for data that is an
+/// [`IommapView`](crate::IommapView) it is `T::iommap`.
+///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { iommap: IommapCtx, table: ResourceTable }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// let mut linker = Linker::<State>::new(&engine);
+/// iommap::add_to_linker(&mut linker, |state| IommapCtxView {
+///     ctx: &mut state.iommap,
+///     table: &mut state.table,
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<()> {
+    let mut types = define(linker, get)?;
+    types.func_wrap("[static]mapping.open", move |mut store: StoreContextMut<'_, T>, params| {
+        let (path, options) = match open_params(&store, params)? {
+            Ok(params) => params,
+            Err(error) => return answer("open", Err(error)),
+        };
+        let _span = trace_span!("open", path, ?options).entered();
+        let mut view = get(store.data_mut());
+        let opened = Mapping::open(&view.ctx.grants, &view.ctx.account, &path, &options);
+        opened_mapping(&mut view, &path, opened)
+    })?;
+    waiting_calls!(wait_here(&mut types, get));
+    define_transfers(&mut types, get)
+}
+
+/// Adds `iommap:mmap` to a linker for async stores: calls that wait for a device (`open`,
+/// `sync`, `sync-range`, `truncate`, `advise`) do so on a thread of tokio's for blocking work, unless the
+/// store's context [allows](crate::IommapCtxBuilder::allow_blocking_current_thread) otherwise.
+/// Reads and writes stay on the executor's thread, where most take less time than the hand-over
+/// would; see [`add_to_linker_async_with`] for large ones.
+///
+/// A guest's call must run within a tokio runtime.
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+#[cfg(feature = "async")]
+pub fn add_to_linker_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    get: Getter<T>,
+) -> Result<()> {
+    add_to_linker_async_with(linker, AsyncOptions::default(), get)
+}
+
+/// How calls behave on an async store.
+#[cfg(feature = "async")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AsyncOptions {
+    /// Reads and writes of more bytes than this wait for their pages on another thread, so that
+    /// a slow device never holds the executor's. What stays on the executor's thread is the
+    /// copy in memory. `None`: they all wait where they are.
+    pub offload_above: Option<u64>,
+}
+
+/// [`add_to_linker_async`] with options.
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+#[cfg(feature = "async")]
+pub fn add_to_linker_async_with<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    options: AsyncOptions,
+    get: Getter<T>,
+) -> Result<()> {
+    let mut types = define(linker, get)?;
+    offload::define_open(&mut types, get)?;
+    waiting_calls!(offload::wait_elsewhere(&mut types, get));
+    match options.offload_above {
+        None => define_transfers(&mut types, get),
+        Some(bytes) => offload::define_transfers(&mut types, get, bytes),
+    }
+}
+
+/// Defines the resource and every function that never waits for a device by its nature. Returns
+/// the interface `types`, open for those that do.
+fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerInstance<'_, T>> {
+    let mut batch = linker.instance("iommap:mmap/batch@0.1.0")?;
+    batch.func_wrap(
+        "pread-many",
+        move |mut store: StoreContextMut<'_, T>, (this, ranges): (Handle, RangeList)| {
+            let _span = trace_span!("pread-many", mapping = this.rep(), n = ranges.len()).entered();
+            let mapping = get(store.data_mut()).mapping(&this)?;
+            Ok((ReadManyReply { mapping, ranges },))
+        },
+    )?;
+    batch.func_wrap(
+        "pwrite-many",
+        move |mut store: StoreContextMut<'_, T>,
+              (this, ranges, data): (Handle, RangeList, WasmList<u8>)| {
+            let _span =
+                trace_span!("pwrite-many", mapping = this.rep(), n = ranges.len()).entered();
+            let mapping = get(store.data_mut()).mapping(&this)?;
+            let data = data.as_le_slice(&store);
+            answer(
+                "pwrite-many",
+                mapping.writing().and_then(|mut w| w.write_many(ranges.iter(&store), data)),
+            )
+        },
+    )?;
+
+    let mut types = linker.instance("iommap:mmap/types@0.1.0")?;
+    types.resource("mapping", ResourceType::host::<MappingHandle>(), move |mut store, rep| {
+        let _span = trace_span!("drop", mapping = rep).entered();
+        get(store.data_mut()).drop_handle(rep)
+    })?;
+    types.func_wrap(
+        "[method]mapping.close",
+        move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
+            let _span = trace_span!("close", mapping = this.rep()).entered();
+            answer("close", get(store.data_mut()).mapping(&this)?.close())
+        },
+    )?;
+    types.func_wrap(
+        "[method]mapping.position",
+        move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
+            let _span = trace_span!("position", mapping = this.rep()).entered();
+            answer("position", get(store.data_mut()).mapping(&this)?.position())
+        },
+    )?;
+    Ok(types)
+}
+
+/// Defines `pread` and `pwrite` so that they wait for their pages where they are.
+fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T>) -> Result<()> {
+    types.func_wrap(
+        "[method]mapping.pread",
+        move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
+            let _span = trace_span!("pread", mapping = this.rep(), offset, length).entered();
+            let mapping = get(store.data_mut()).mapping(&this)?;
+            Ok((ReadReply { mapping, offset, length },))
+        },
+    )?;
+    types.func_wrap(
+        "[method]mapping.pwrite",
+        move |mut store: StoreContextMut<'_, T>,
+              (this, offset, data): (Handle, u64, WasmList<u8>)| {
+            let _span =
+                trace_span!("pwrite", mapping = this.rep(), offset, length = data.len()).entered();
+            let mapping = get(store.data_mut()).mapping(&this)?;
+            answer("pwrite", mapping.pwrite(offset, data.as_le_slice(&store)))
+        },
+    )
+}
+
+/// Defines a function on a mapping that waits on the guest's thread.
+fn wait_here<T, P, A>(
+    types: &mut LinkerInstance<'_, T>,
+    name: &'static str,
+    get: Getter<T>,
+    split: fn(P) -> (Handle, A),
+    call: fn(&Mapping, A) -> StdResult<(), Error>,
+) -> Result<()>
+where
+    T: 'static,
+    P: ComponentNamedList + Lift + 'static,
+    A: 'static,
+{
+    types.func_wrap(name, move |mut store: StoreContextMut<'_, T>, params: P| {
+        let (this, arguments) = split(params);
+        let _span = trace_span!("call", name, mapping = this.rep()).entered();
+        let mapping = get(store.data_mut()).mapping(&this)?;
+        answer(name, call(&mapping, arguments))
+    })
+}
+
+/// A guest's path, copied, and its options; or `badarg` for a path too long to be one.
+pub(crate) fn open_params<T: 'static>(
+    store: &StoreContextMut<'_, T>,
+    (path, mode, flags, size): OpenParams,
+) -> Result<StdResult<(String, OpenOptions), Error>> {
+    let path = path.to_str(store)?;
+    if path.len() >= LONGEST_PATH {
+        return Ok(Err(Error::BadArg));
+    }
+    Ok(Ok((path.into_owned(), open_options(mode, flags, size))))
+}
+
+/// Gives the guest the handle to a mapping that was opened, or says why there is none.
+pub(crate) fn opened_mapping(
+    view: &mut IommapCtxView<'_>,
+    path: &str,
+    opened: StdResult<Mapping, Error>,
+) -> Result<Answer<Handle>> {
+    match opened {
+        Ok(mapping) => Ok((Ok(view.push(mapping)?),)),
+        Err(error) => {
+            debug!(path, code = error.code(), %error, "open refused");
+            Ok((Err(error.into()),))
+        }
+    }
+}
+
+/// What the guest gets; an operator's log gets the reason too.
+pub(crate) fn answer<R>(call: &str, result: StdResult<R, Error>) -> Result<Answer<R>> {
+    if let Err(error) = &result {
+        debug!(call, code = error.code(), %error, "call refused");
+    }
+    Ok((result.map_err(ErrorCode::from),))
+}
