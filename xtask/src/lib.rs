@@ -1,0 +1,29 @@
+//! The project's own commands, and what they share with `tests/build.rs`.
+//!
+//! `cargo xtask` (an alias in `.cargo/config.toml`) runs the binary; each of its commands is a
+//! module here. Two parts are of use to others:
+//!
+//! - [`toolchain`] finds, or sets up, a compiler that can build guests;
+//! - [`guests`] builds them. A build script wants [`guests::for_tests`].
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! for guest in xtask::guests::for_tests()? {
+//!     println!("cargo:rustc-env=GUEST_{}={}", guest.name, guest.path.display());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(unix)]
+mod apt;
+mod artifacts;
+pub mod ci;
+#[cfg(unix)]
+mod debian;
+pub mod demo;
+pub mod guests;
+mod host;
+pub mod test;
+pub mod toolchain;
+pub mod workspace;

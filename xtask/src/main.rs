@@ -1,0 +1,90 @@
+//! `cargo xtask`: the project's own commands.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use xtask::{ci, demo, guests, test, toolchain};
+
+/// The project's own commands. Each sets up by itself what it needs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Search a file through a mapping: the sample guest `search`, run by the command line
+    Demo {
+        /// The file to search [default: the clone's Cargo.lock]
+        #[arg(requires = "pattern")]
+        file: Option<PathBuf>,
+        /// What to search for [default: wasmtime]
+        #[arg(allow_hyphen_values = true)]
+        pattern: Option<String>,
+    },
+    /// Run every test of host and guests
+    Test {
+        /// Run only this of the host's tests: arguments for `cargo test`
+        #[arg(last = true, value_name = "CARGO TEST ARGUMENT")]
+        args: Vec<OsString>,
+    },
+    /// Build the guests and list them
+    Guests,
+    /// Set up what guests are built with, if it is missing
+    Setup,
+    /// Check formatting, lints and documentation, and run every test
+    Ci {
+        /// Only check
+        #[arg(long)]
+        no_test: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    run(Cli::parse().command).unwrap_or_else(|error| {
+        // The causes, but no backtrace: it is not our code that went wrong.
+        eprintln!("error: {error}");
+        for cause in error.chain().skip(1) {
+            eprintln!("  because: {}", cause.to_string().replace('\n', "\n    "));
+        }
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let good = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    Ok(match command {
+        Command::Demo { file, pattern } => demo::run(file.as_deref(), pattern.as_deref())?.into(),
+        Command::Test { args } => good(test::run(&args)?),
+        Command::Guests => list_guests()?,
+        Command::Setup => set_up()?,
+        Command::Ci { no_test } => good(ci::run(!no_test)?),
+    })
+}
+
+fn list_guests() -> Result<ExitCode> {
+    let guests = guests::build_all(&toolchain::ensure()?)?;
+    let width = guests.iter().map(|guest| guest.name.len()).max().unwrap_or(0);
+    for guest in &guests {
+        let kib = guest.size.div_ceil(1024);
+        println!("{:width$}  {kib:>6} KiB  {}", guest.name, guest.path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set_up() -> Result<ExitCode> {
+    let toolchain = toolchain::ensure()?;
+    match toolchain.rustc() {
+        None => println!("{} is installed: nothing to set up", toolchain::TARGET),
+        Some(rustc) => println!(
+            "guests are built with {}\nBy hand: RUSTC={0} cargo build --target {}",
+            rustc.display(),
+            toolchain::TARGET
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
