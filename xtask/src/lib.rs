@@ -24,6 +24,7 @@ mod debian;
 pub mod demo;
 pub mod guests;
 mod host;
+pub mod stress;
 pub mod test;
 pub mod toolchain;
 pub mod workspace;

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{ci, demo, guests, test, toolchain};
+use xtask::{ci, demo, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.
 #[derive(Parser)]
@@ -36,6 +36,15 @@ enum Command {
     Guests,
     /// Set up what guests are built with, if it is missing
     Setup,
+    /// Let guests share a file that other processes destroy, and see that nothing goes wrong
+    Stress {
+        /// How long to go on
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Arguments for the program itself, such as `--seed N` or `--directory DIR`
+        #[arg(last = true, value_name = "ARGUMENT")]
+        args: Vec<OsString>,
+    },
     /// Check formatting, lints and documentation, and run every test
     Ci {
         /// Only check
@@ -62,6 +71,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { args } => good(test::run(&args)?),
         Command::Guests => list_guests()?,
         Command::Setup => set_up()?,
+        Command::Stress { seconds, args } => good(stress::run(seconds, &args)?),
         Command::Ci { no_test } => good(ci::run(!no_test)?),
     })
 }

@@ -6,11 +6,27 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// The root of the clone.
+/// The root of the clone that cargo runs in.
+///
+/// Cargo says where it is, to what it runs and to build scripts. The path that this was compiled
+/// in is asked last only: clones may share a target directory, and cargo then runs a build of
+/// the one clone in the other.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the clone")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let above = |package: &Path| {
+            package.ancestors().find(|dir| dir.join("wit/iommap.wit").is_file()).map(Path::to_owned)
+        };
+        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+        package
+            .as_deref()
+            .and_then(above)
+            .unwrap_or_else(|| compiled.parent().expect("xtask lies in the clone").to_owned())
+    })
 }
 
 /// Where cargo puts what it builds for the host: `CARGO_TARGET_DIR`, or `target` in the clone.

@@ -1,0 +1,16 @@
+//! What the tests in `tests/` share: they drive guests through wasm, as an embedder would.
+//!
+//! - [`scene`]: a directory, a kind of store, and guests in it. [`scene::on_each_store`] tells one
+//!   story on every kind.
+//! - [`wat`]: guests written by hand, whose `realloc` does what no compiler would make it do.
+//! - [`child`]: whatever may crash, in a process of its own.
+//! - [`command_line`]: the program `iommap`, with the sample guests.
+//!
+//! The guests are built by this crate's build script.
+
+pub mod child;
+pub mod command_line;
+pub mod scene;
+pub mod wat;
+
+pub use scene::{Guest, Kind, Scene, on_each_store};

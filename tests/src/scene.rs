@@ -1,0 +1,360 @@
+//! A directory, a kind of store, and guests in it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use iommap::{
+    Account, AsyncOptions, Counters, FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView,
+    IommapView,
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use wasmtime::component::{
+    Component, ComponentNamedList, InstancePre, Lift, Linker, Lower, ResourceTable, TypedFunc,
+};
+use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// How large `Kind::Offloading` lets a read or write be on the executor's thread.
+pub const OFFLOAD_ABOVE: u64 = 64;
+
+/// The granted directory, as guests see it.
+pub const DATA: &str = "/data";
+
+/// A kind of store, and the way that iommap was added to its linker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `add_to_linker`, and an engine without the component model's concurrency.
+    Sync,
+    /// `add_to_linker` on a store that is called asynchronously, and an engine as wasmtime makes
+    /// it by default.
+    Blocking,
+    /// `add_to_linker_async`, and an engine as wasmtime makes it by default.
+    Async,
+    /// `add_to_linker_async_with`, so that all but small reads and writes leave the executor's
+    /// thread.
+    Offloading,
+}
+
+impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Kind; 4] = [Kind::Sync, Kind::Blocking, Kind::Async, Kind::Offloading];
+
+    /// The engine of this kind's stores.
+    pub fn engine(self) -> &'static Engine {
+        static PLAIN: LazyLock<Engine> = LazyLock::new(|| engine(false));
+        static CONCURRENT: LazyLock<Engine> = LazyLock::new(|| engine(true));
+        match self {
+            Kind::Sync | Kind::Offloading => &PLAIN,
+            Kind::Blocking | Kind::Async => &CONCURRENT,
+        }
+    }
+
+    /// A linker with iommap and WASI.
+    pub fn linker(self) -> Linker<State> {
+        let mut linker = Linker::new(self.engine());
+        let done = match self {
+            Kind::Sync => iommap::add_to_linker(&mut linker, State::iommap)
+                .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
+            Kind::Blocking => iommap::add_to_linker(&mut linker, State::iommap)
+                .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker)),
+            Kind::Async => iommap::add_to_linker_async(&mut linker, State::iommap)
+                .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker)),
+            Kind::Offloading => {
+                let options = AsyncOptions { offload_above: Some(OFFLOAD_ABOVE) };
+                iommap::add_to_linker_async_with(&mut linker, options, State::iommap)
+                    .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
+            }
+        };
+        done.expect("a linker");
+        linker
+    }
+
+    /// The driver, linked.
+    fn driver(self) -> &'static InstancePre<State> {
+        static DRIVERS: LazyLock<[InstancePre<State>; 4]> = LazyLock::new(|| {
+            Kind::ALL.map(|kind| {
+                let driver = Component::from_file(kind.engine(), env!("GUEST_DRIVER"));
+                let driver = driver.expect("the driver");
+                kind.linker().instantiate_pre(&driver).expect("the driver's imports")
+            })
+        });
+        &DRIVERS[self as usize]
+    }
+}
+
+/// An engine that finds what an earlier test program compiled.
+fn engine(concurrency: bool) -> Engine {
+    let mut cache = CacheConfig::new();
+    cache.with_directory(concat!(env!("OUT_DIR"), "/compiled"));
+    let mut config = Config::new();
+    config.concurrency_support(concurrency);
+    config.cache(Some(Cache::new(cache).expect("a cache")));
+    Engine::new(&config).expect("an engine")
+}
+
+/// Where async stores run.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
+            .expect("a tokio runtime")
+    });
+    &RUNTIME
+}
+
+/// What a store holds.
+pub struct State {
+    iommap: IommapCtx,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl State {
+    /// The table of the store's resources.
+    pub fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl IommapView for State {
+    fn iommap(&mut self) -> IommapCtxView<'_> {
+        IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Tells a story once on each kind of store, each time in a fresh directory.
+pub fn on_each_store(story: impl Fn(&Scene)) {
+    for kind in Kind::ALL {
+        let scene = Scene::new(kind);
+        // Seen only if the story fails.
+        println!("on a store of kind {kind:?}, in {}", scene.directory().display());
+        story(&scene);
+    }
+}
+
+/// A directory, and the kind of store that guests get.
+pub struct Scene {
+    kind: Kind,
+    directory: TempDir,
+}
+
+impl Scene {
+    /// A scene with an empty directory.
+    pub fn new(kind: Kind) -> Scene {
+        Scene { kind, directory: TempDir::new().expect("a directory") }
+    }
+
+    /// The kind of store that guests get.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The directory, which guests see as [`DATA`].
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A file's path, as the host sees it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory().join(name)
+    }
+
+    /// Makes a file.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).expect("a file");
+    }
+
+    /// What is in a file.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).expect("a file")
+    }
+
+    /// Gives a file this length, as another process might.
+    pub fn cut(&self, name: &str, length: u64) {
+        let file = File::options().write(true).open(self.path(name)).expect("a file");
+        file.set_len(length).expect("a length");
+    }
+
+    /// The names in the directory, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.directory()).expect("the directory");
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.expect("an entry").file_name().to_string_lossy().into_owned()
+        };
+        let mut names: Vec<_> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// A context that grants the directory for reading and writing.
+    pub fn grant(&self) -> IommapCtxBuilder {
+        self.grant_as(FsPerms::ReadWrite)
+    }
+
+    /// A context that grants the directory.
+    pub fn grant_as(&self, perms: FsPerms) -> IommapCtxBuilder {
+        let mut builder = IommapCtx::builder();
+        builder.preopened_dir(self.directory(), DATA, perms).expect("a grant");
+        builder
+    }
+
+    /// A driver with the directory, and limits as they are by default.
+    pub fn guest(&self) -> Guest {
+        self.guest_with(&mut self.grant())
+    }
+
+    /// A driver with this context.
+    pub fn guest_with(&self, context: &mut IommapCtxBuilder) -> Guest {
+        let mut host = Host::new(self.kind, context);
+        let driver = self.kind.driver();
+        let instance = match self.kind {
+            Kind::Sync => driver.instantiate(&mut host.store),
+            _ => runtime().block_on(driver.instantiate_async(&mut host.store)),
+        };
+        let step = instance
+            .and_then(|instance| instance.get_typed_func(&mut host.store, "step"))
+            .expect("an instance");
+        Guest { host, step }
+    }
+}
+
+/// A store, and how to call what lives in it.
+pub struct Host {
+    kind: Kind,
+    /// The store.
+    pub store: Store<State>,
+    account: Arc<Account>,
+}
+
+impl Host {
+    /// A store of this kind with this context.
+    pub fn new(kind: Kind, context: &mut IommapCtxBuilder) -> Host {
+        let iommap = context.build();
+        let account = iommap.account().clone();
+        let wasi = WasiCtx::builder().inherit_stderr().build();
+        let state = State { iommap, wasi, table: ResourceTable::new() };
+        Host { kind, store: Store::new(kind.engine(), state), account }
+    }
+
+    /// Brings a component to life.
+    pub fn instantiate(
+        &mut self,
+        component: &Component,
+    ) -> wasmtime::Result<wasmtime::component::Instance> {
+        let linker = self.kind.linker();
+        match self.kind {
+            Kind::Sync => linker.instantiate(&mut self.store, component),
+            _ => runtime().block_on(linker.instantiate_async(&mut self.store, component)),
+        }
+    }
+
+    /// Calls a guest's function in the way of this kind of store.
+    pub fn call<P, R>(&mut self, function: &TypedFunc<P, R>, params: P) -> wasmtime::Result<R>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        match self.kind {
+            Kind::Sync => function.call(&mut self.store, params),
+            _ => runtime().block_on(function.call_async(&mut self.store, params)),
+        }
+    }
+
+    /// The store's account, which outlives it.
+    pub fn account(&self) -> Arc<Account> {
+        self.account.clone()
+    }
+}
+
+/// A driver in a store of its own: does what it is told, a line at a time. What it understands is
+/// in `tests/guests/driver/src/lib.rs`.
+pub struct Guest {
+    host: Host,
+    step: TypedFunc<(String,), (String,)>,
+}
+
+impl Guest {
+    /// What the guest answers to a command.
+    #[track_caller]
+    pub fn step(&mut self, command: &str) -> String {
+        match self.try_step(command) {
+            Ok(answer) => answer,
+            Err(trap) => panic!("{command}: {trap:?}"),
+        }
+    }
+
+    /// What the guest answers, or how it trapped.
+    pub fn try_step(&mut self, command: &str) -> wasmtime::Result<String> {
+        self.host.call(&self.step, (command.into(),)).map(|(answer,)| answer)
+    }
+
+    /// Tells the guest each line's command, and compares its answer to what is behind the arrow.
+    ///
+    /// ```text
+    /// open m /data/f read        -> ok
+    /// position m                 -> ok 5
+    /// ```
+    #[track_caller]
+    pub fn play(&mut self, transcript: &str) {
+        for line in transcript.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let Some((command, expected)) = line.split_once("->") else {
+                panic!("no answer is expected to {line:?}")
+            };
+            let (command, expected) = (command.trim(), expected.trim());
+            assert_eq!(self.step(command), expected, "{command} ({:?})", self.host.kind);
+        }
+    }
+
+    /// What the store uses and did so far.
+    pub fn counters(&self) -> Counters {
+        self.host.account.counters()
+    }
+
+    /// The store's account, which outlives it.
+    pub fn account(&self) -> Arc<Account> {
+        self.host.account()
+    }
+}
+
+/// Fails unless an account has nothing in use.
+#[track_caller]
+pub fn assert_all_returned(account: &Account) {
+    let used = account.counters();
+    assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
+}
+
+/// How the driver shows bytes: `hex:..`, or their number and hash if they are many.
+pub fn shown(bytes: &[u8]) -> String {
+    if bytes.len() > 64 {
+        return format!("len={} fnv={:016x}", bytes.len(), fnv(bytes));
+    }
+    bytes.iter().fold("hex:".into(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// FNV-1a of 64 bits.
+pub fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// Bytes none of which tells where it is by itself, but any few of which do.
+pub fn pattern(length: usize) -> Vec<u8> {
+    (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+}
+
+/// The size of a page of memory, in bytes.
+pub fn page() -> u64 {
+    // SAFETY: it only asks.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).expect("a page size")
+}

@@ -1,0 +1,260 @@
+//! `iommap run` with the sample guests, as people start it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use iommap_tests::command_line::{DRIVER, QUICKSTART, SEARCH, iommap, iommap_run};
+use iommap_tests::{Kind, Scene};
+
+/// Runs a guest with the scene's directory as its `/data`.
+fn run(scene: &Scene, options: &[&str], guest: &str, args: &[&str]) -> Output {
+    iommap_run(scene.directory(), options, guest, args).output().unwrap()
+}
+
+/// A command's exit code and what it wrote. No signal ended it.
+#[track_caller]
+fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let code = output.status.code();
+    let code = code.unwrap_or_else(|| panic!("{}: {}", output.status, text(&output.stderr)));
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+fn scene() -> Scene {
+    Scene::new(Kind::Sync)
+}
+
+/// Lines of a log: `line N: nothing`, but in some the word that is looked for. Each matching line
+/// with its offset, as `search` prints it.
+fn log(needles: &[usize], lines: usize) -> (String, String) {
+    let (mut text, mut matches) = (String::new(), String::new());
+    for n in 0..lines {
+        let what = if needles.contains(&n) { "a needle, here" } else { "nothing" };
+        let line = format!("line {n}: {what}");
+        if needles.contains(&n) {
+            matches += &format!("/data/log:{}:{line}\n", text.len());
+        }
+        text += &line;
+        text.push('\n');
+    }
+    (text, matches)
+}
+
+#[test]
+fn given_quickstart_when_run_then_every_answer_is_as_expected() {
+    let scene = scene();
+    let (code, out, err) = said(&run(&scene, &[], QUICKSTART, &[]));
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(!out.contains("but expected"), "{out}");
+    let last = out.trim_end().lines().last().unwrap_or_default();
+    assert!(last.starts_with("All ") && last.ends_with(" answers were as expected."), "{out}");
+    assert_eq!(err, "");
+    assert!(scene.names().is_empty(), "it tidies up");
+}
+
+#[test]
+fn given_quickstart_without_a_grant_when_run_then_it_says_what_to_do() {
+    let output = iommap().args(["run", QUICKSTART]).output().unwrap();
+    let (code, out, err) = said(&output);
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(err.contains("--dir"), "{err}");
+}
+
+#[test]
+fn given_a_read_only_grant_when_quickstart_is_run_then_nothing_is_made() {
+    let scene = scene();
+    let grant = format!("{}::/data::ro", scene.directory().display());
+    let output = iommap().args(["run", "--dir", &grant, QUICKSTART]).output().unwrap();
+    let (code, out, err) = said(&output);
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(out.contains("-> eacces, but expected ok"), "{out}");
+    assert!(scene.names().is_empty());
+}
+
+#[test]
+fn given_a_log_when_searched_then_each_match_is_printed_with_its_offset() {
+    let scene = scene();
+    let (text, matches) = log(&[0, 7, 5_000, 19_999], 20_000);
+    scene.write("log", &text);
+    let (code, out, err) = said(&run(&scene, &[], SEARCH, &["needle", "/data/log"]));
+    assert_eq!((code, out), (0, matches), "{err}");
+    assert_eq!(
+        err,
+        format!("search: 4 matches in 4 lines, {} bytes scanned\n", text.len()),
+        "no progress where there is no terminal"
+    );
+}
+
+#[test]
+fn given_matches_across_windows_when_searched_then_none_is_missed_or_found_twice() {
+    let scene = scene();
+    // A needle at every place around the border of a window of 64 KiB, one window a place.
+    let window = 64 << 10;
+    let mut text = vec![b'.'; 10 * window];
+    for place in 0..9 {
+        let at = (place + 1) * window - place.min(8);
+        text[at..at + 6].copy_from_slice(b"needle");
+        text[at - 100] = b'\n';
+        text[at + 100] = b'\n';
+    }
+    scene.write("f", &text);
+    let args = ["--window", "64K", "needle", "/data/f"];
+    let (code, out, err) = said(&run(&scene, &[], SEARCH, &args));
+    assert_eq!(code, 0, "{err}");
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines.len(), 9, "{out}");
+    for (place, line) in lines.iter().enumerate() {
+        let at = (place + 1) * window - place.min(8);
+        let shown = format!("{}needle{}", ".".repeat(99), ".".repeat(94));
+        assert_eq!(*line, format!("/data/f:{}:{shown}", at - 99));
+    }
+}
+
+#[test]
+fn given_what_was_found_when_search_ends_then_its_exit_code_is_passed_on() {
+    let scene = scene();
+    scene.write("log", log(&[3], 10).0);
+    for (args, expected) in [
+        (&["-q", "needle", "/data/log"][..], 0),
+        (&["-q", "haystack", "/data/log"], 1),
+        (&["-q", "needle", "/data/none"], 2),
+        (&["-q", "needle", "/data/none", "/data/log"], 2),
+        (&["-q", "needle", "/data"], 2),
+        (&["-q", "needle", "/data/../log"], 2),
+        (&["--nonsense"], 2),
+    ] {
+        let (code, out, err) = said(&run(&scene, &[], SEARCH, args));
+        assert_eq!(code, expected, "{args:?}: {out}{err}");
+        assert_eq!(err.is_empty(), expected != 2, "{args:?}: {err}");
+    }
+}
+
+/// `search --step`, waiting behind its first window.
+struct Stepping {
+    child: Child,
+    messages: BufReader<std::process::ChildStderr>,
+}
+
+impl Stepping {
+    fn start(scene: &Scene, options: &[&str]) -> Stepping {
+        let args = ["--window", "64K", "--step", "needle", "/data/log"];
+        let mut command: Command = iommap_run(scene.directory(), options, SEARCH, &args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut messages = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        messages.read_line(&mut first).unwrap();
+        assert!(first.contains("65536 of ") && first.contains("Enter goes on"), "{first}");
+        Stepping { child, messages }
+    }
+
+    /// Lets it run to its end: its exit code, lines and messages.
+    fn finish(mut self) -> (i32, String, String) {
+        // Closed after this line, which ends the stepping.
+        self.child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        let mut messages = String::new();
+        self.messages.read_to_string(&mut messages).unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        let (code, out, _) = said(&output);
+        (code, out, messages)
+    }
+}
+
+/// Fails unless the guest says where the file was cut, and what it found until there.
+#[track_caller]
+fn assert_cut(messages: &str, offset: u64, found: &str) {
+    let line = messages.lines().find(|line| line.contains("cut short"));
+    let line = line.unwrap_or_else(|| panic!("{messages}"));
+    assert!(line.starts_with("search: /data/log: "), "{line}");
+    assert!(line.contains(&format!("offset {offset}")) && line.contains(found), "{line}");
+}
+
+#[test]
+fn given_a_file_cut_to_nothing_when_search_reads_it_then_it_says_so_itself() {
+    let scene = scene();
+    let (text, matches) = log(&[100, 50_000], 60_000);
+    scene.write("log", &text);
+    let search = Stepping::start(&scene, &["--stats"]);
+    scene.cut("log", 0);
+    let (code, out, err) = search.finish();
+    assert_eq!(code, 2, "{err}");
+    assert_eq!(out, matches.split_inclusive('\n').next().unwrap(), "what was found before");
+    assert_cut(&err, 65_536, "1 match in 1 line");
+    let faults = err.lines().find_map(|line| line.trim().strip_prefix("faults recovered"));
+    let faults: u64 = faults.unwrap_or_else(|| panic!("{err}")).trim().parse().unwrap();
+    assert!(faults > 0, "{err}");
+}
+
+#[test]
+fn given_a_file_cut_to_a_part_when_search_reads_it_then_the_part_is_searched() {
+    let scene = scene();
+    let (text, matches) = log(&[100, 5_000, 50_000], 60_000);
+    scene.write("log", &text);
+    let search = Stepping::start(&scene, &[]);
+    scene.cut("log", 40 * 4096);
+    let (code, out, err) = search.finish();
+    assert_eq!(code, 2, "{err}");
+    let found: String = matches.split_inclusive('\n').take(2).collect();
+    assert_eq!(out, found);
+    assert_cut(&err, 40 * 4096, "2 matches in 2 lines");
+}
+
+#[test]
+fn given_a_file_removed_when_search_reads_it_then_it_is_searched_to_its_end() {
+    let scene = scene();
+    let (text, matches) = log(&[100, 50_000], 60_000);
+    scene.write("log", &text);
+    let search = Stepping::start(&scene, &[]);
+    std::fs::remove_file(scene.path("log")).unwrap();
+    let (code, out, err) = search.finish();
+    assert_eq!((code, out), (0, matches), "{err}");
+}
+
+#[test]
+fn given_stats_when_a_guest_ends_then_its_counters_are_printed() {
+    let scene = scene();
+    let (text, matches) = log(&[3], 10);
+    scene.write("log", &text);
+    let args = ["-q", "needle", "/data/log"];
+    let (code, out, err) = said(&run(&scene, &["--stats"], SEARCH, &args));
+    assert_eq!((code, out), (0, matches), "the guest's output is the guest's alone");
+    let line = |name: &str, value: &str| {
+        err.lines().any(|line| line.trim().strip_prefix(name).is_some_and(|v| v.trim() == value))
+    };
+    assert!(line("mappings opened", "1"), "{err}");
+    assert!(line("faults recovered", "0"), "{err}");
+    assert!(line("written", "0 bytes"), "{err}");
+}
+
+#[test]
+fn given_a_limit_when_a_guest_reaches_it_then_it_is_told() {
+    let scene = scene();
+    scene.write("log", log(&[3], 10).0);
+    let options = ["--limit", "call-bytes=10"];
+    let (code, _, err) = said(&run(&scene, &options, SEARCH, &["needle", "/data/log"]));
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("a limit of the host is reached"), "{err}");
+}
+
+#[test]
+fn given_what_is_no_command_when_run_then_it_says_so() {
+    let scene = scene();
+    scene.write("core.wasm", b"\0asm\x01\0\0\0");
+    scene.write("text.txt", "hello");
+    for (guest, word) in [
+        (scene.path("none.wasm"), "none.wasm"),
+        (scene.path("core.wasm"), "core"),
+        (scene.path("text.txt"), "text.txt"),
+        (DRIVER.into(), "wasi:cli/run"),
+    ] {
+        let output = iommap().arg("run").arg(&guest).output().unwrap();
+        let (code, out, err) = said(&output);
+        assert_ne!(code, 0, "{guest:?}");
+        assert_eq!(out, "");
+        assert!(err.contains(word), "{guest:?}: {err}");
+    }
+    let none = scene.path("none").into_os_string().into_string().unwrap();
+    let output = iommap().args(["run", "--dir", &none, SEARCH, "--help"]).output().unwrap();
+    let (code, _, err) = said(&output);
+    assert!(code != 0 && err.contains("none"), "{err}");
+}

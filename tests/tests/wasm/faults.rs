@@ -1,0 +1,244 @@
+//! A file that is cut under a mapping. Each test in a child: what is tested is that it lives.
+
+use iommap_tests::child::in_child;
+use iommap_tests::scene::{on_each_store, page, pattern, shown};
+use iommap_tests::wat::{HONEST, RESULT, RESULT_BYTES, Realloc};
+
+#[test]
+fn given_a_cut_file_when_read_then_pages_behind_the_end_are_errors() {
+    in_child(|| {
+        on_each_store(|scene| {
+            let page = page();
+            let bytes = pattern(4 * page as usize);
+            scene.write("f", &bytes);
+            let mut guest = scene.guest();
+            guest.play("open m /data/f read -> ok");
+            let end = page + 10;
+            scene.cut("f", end);
+
+            let left = &bytes[..end as usize];
+            guest.play(&format!("pread m 0 {end} -> ok {}", shown(left)));
+            // The rest of the last page: zeros, without a signal.
+            let mut rounded = left.to_vec();
+            rounded.resize(2 * page as usize, 0);
+            guest.play(&format!("pread m 0 {} -> ok {}", 2 * page, shown(&rounded)));
+            guest.play(&format!("pread m {} 10 -> ok {}", 2 * page - 10, shown(&[0; 10])));
+
+            for (offset, length) in [
+                (2 * page, 1),
+                (2 * page - 1, 2),
+                (4 * page - 1, 1),
+                (3 * page, 100),
+                (3 * page - 50, 100),
+                (0, 4 * page),
+            ] {
+                guest.play(&format!("pread m {offset} {length} -> err sigbus"));
+            }
+            guest.play(&format!("pread m {} 0 -> ok hex:", 3 * page));
+            guest.play(&format!("pread-many m 0+1,{}+1,1+1 -> err sigbus", 2 * page));
+            guest.play(&format!("pread-many m 0+1,{}+0 -> ok {}", 3 * page, shown(&bytes[..1])));
+            // The size is the mapping's, not the file's.
+            guest.play(&format!("position m -> ok {}", 4 * page));
+            guest.play(&format!("pread m {} 1 -> err out-of-bounds", 4 * page));
+            assert_eq!(guest.counters().faults_recovered, 7);
+        });
+    });
+}
+
+#[test]
+fn given_a_cut_file_when_written_then_pages_behind_the_end_are_errors() {
+    in_child(|| {
+        on_each_store(|scene| {
+            let page = page();
+            scene.write("f", pattern(4 * page as usize));
+            let mut guest = scene.guest();
+            guest.play("open m /data/f read-write -> ok");
+            scene.cut("f", page + 10);
+            guest.play(&format!(
+                "
+                pwrite m 0 text:hello                               -> ok
+                pwrite m {behind} hex:01                            -> err sigbus
+                pwrite m {across} fill:7:{page}                     -> err sigbus
+                pwrite-many m 0+1,{behind}+1 text:JX                -> err sigbus
+                pwrite m {behind} hex:                              -> ok
+                pwrite m {rest} hex:01                              -> ok
+                sync m sync                                         -> ok
+                pread m 1 4                                         -> ok hex:656c6c6f
+                ",
+                behind = 2 * page,
+                across = 2 * page - 100,
+                rest = page + 10,
+            ));
+            assert_eq!(guest.counters().faults_recovered, 3);
+            let left = scene.read("f");
+            assert_eq!(left.len() as u64, page + 10, "a write never makes the file longer");
+            assert_eq!(&left[1..5], b"ello");
+        });
+    });
+}
+
+#[test]
+fn given_a_cut_file_when_it_grew_back_then_the_same_mapping_works_again() {
+    in_child(|| {
+        on_each_store(|scene| {
+            let page = page();
+            scene.write("f", pattern(2 * page as usize));
+            let mut guest = scene.guest();
+            guest.play("open m /data/f read-write -> ok");
+            for _ in 0..3 {
+                scene.cut("f", 0);
+                guest.play("pread m 0 100 -> err sigbus");
+                guest.play("pwrite m 0 fill:1:100 -> err sigbus");
+                scene.cut("f", 2 * page);
+                guest.play(&format!("pread m 0 100 -> ok {}", shown(&[0; 100])));
+                guest.play("pwrite m 0 fill:1:100 -> ok");
+                guest.play(&format!("pread m 0 100 -> ok {}", shown(&[1; 100])));
+            }
+            assert_eq!(guest.counters().faults_recovered, 6);
+            assert_eq!(scene.read("f")[..100], [1; 100]);
+        });
+    });
+}
+
+#[test]
+fn given_a_cut_file_when_the_guest_truncates_it_then_the_mapping_works_again() {
+    in_child(|| {
+        on_each_store(|scene| {
+            scene.write("f", pattern(2 * page() as usize));
+            let mut guest = scene.guest();
+            guest.play("open m /data/f read-write -> ok");
+            scene.cut("f", 0);
+            guest.play(
+                "
+                pread m 0 1                         -> err sigbus
+                truncate m 3                        -> ok
+                pread m 0 3                         -> ok hex:000000
+                pread m 0 4                         -> err out-of-bounds
+                ",
+            );
+        });
+    });
+}
+
+#[test]
+fn given_a_cut_file_when_hinted_synced_and_closed_then_nobody_dies() {
+    in_child(|| {
+        on_each_store(|scene| {
+            scene.write("f", pattern(4 * page() as usize));
+            let mut guest = scene.guest();
+            for (name, mode) in [("r", "read"), ("b", "read-write"), ("p", "read-write private")] {
+                guest.play(&format!("open {name} /data/f {mode} -> ok"));
+            }
+            guest.play("pwrite b 9 text:x -> ok");
+            scene.cut("f", 0);
+            for name in ["r", "b", "p"] {
+                for hint in ["normal", "random", "sequential", "dontneed", "willneed"] {
+                    guest.play(&format!("advise {name} 0 0 {hint} -> ok"));
+                }
+                guest.play(&format!("sync {name} sync -> ok"));
+                guest.play(&format!("pread {name} 0 1 -> err sigbus"));
+                guest.play(&format!("close {name} -> ok"));
+            }
+            let account = guest.account();
+            drop(guest);
+            iommap_tests::scene::assert_all_returned(&account);
+        });
+    });
+}
+
+#[test]
+fn given_a_private_mapping_when_the_file_is_cut_then_what_it_wrote_goes_as_well() {
+    in_child(|| {
+        on_each_store(|scene| {
+            let page = page();
+            scene.write("f", pattern(2 * page as usize));
+            let mut guest = scene.guest();
+            guest.play("open p /data/f read-write private -> ok");
+            guest.play(&format!("pwrite p {page} hex:aa -> ok"));
+            scene.cut("f", 0);
+            guest.play(&format!("pread p {page} 1 -> err sigbus"));
+            guest.play("pwrite p 0 hex:bb -> err sigbus");
+        });
+    });
+}
+
+#[test]
+fn given_an_over_limit_read_of_a_cut_file_when_called_then_the_limit_is_said() {
+    in_child(|| {
+        on_each_store(|scene| {
+            scene.write("f", pattern(2 * page() as usize));
+            let mut guest = scene.guest_with(scene.grant().max_call_bytes(100));
+            guest.play("open m /data/f read-write -> ok");
+            scene.cut("f", 0);
+            guest.play("pread m 0 101 -> err limit-exceeded");
+            guest.play("pwrite m 0 fill:1:101 -> err limit-exceeded");
+            assert_eq!(guest.counters().faults_recovered, 0);
+        });
+    });
+}
+
+#[test]
+fn given_a_fault_when_the_guest_looks_then_it_has_an_error_and_its_buffer_is_shrunk() {
+    in_child(|| {
+        on_each_store(|scene| {
+            let page = page() as u32;
+            scene.write("f", pattern(3 * page as usize));
+            let mut guest = scene.hostile(HONEST);
+            assert_eq!(guest.open().unwrap(), "ok");
+            scene.cut("f", u64::from(page));
+            for byte in (RESULT..RESULT + RESULT_BYTES + 8).step_by(8) {
+                guest.poke(byte, u64::MAX).unwrap();
+            }
+            let length = 2 * page;
+            assert_eq!(guest.pread(0, length.into(), RESULT).unwrap(), "sigbus");
+            // result: err; error-code: sigbus. A list of zeros would start with 0.
+            assert_eq!(guest.peek(RESULT).unwrap() & 0xff, 1);
+            assert_eq!(guest.peek(RESULT + 4).unwrap() & 0xff, 6);
+            assert_eq!(guest.peek(RESULT + RESULT_BYTES).unwrap(), u32::MAX, "nothing behind");
+
+            let calls = guest.reallocs().unwrap();
+            let [first, second] = &calls[..] else { panic!("{calls:?}") };
+            assert_eq!(*first, Realloc { old: 0, was: 0, align: 1, size: length });
+            let at = second.old;
+            assert_eq!(*second, Realloc { old: at, was: length, align: 1, size: 1 });
+            assert_ne!(at, 0);
+
+            // One byte is as small as it gets.
+            assert_eq!(guest.pread(u64::from(page), 1, RESULT).unwrap(), "sigbus");
+            assert_eq!(guest.reallocs().unwrap().len(), 3);
+
+            // The same for several ranges.
+            guest.list(&[(0, 10), (u64::from(page), 10)]).unwrap();
+            assert_eq!(guest.pread_many(1024, 2, RESULT).unwrap(), "sigbus");
+            let calls = guest.reallocs().unwrap();
+            assert_eq!((calls[3].size, calls[4].was, calls[4].size), (20, 20, 1));
+            assert_eq!(guest.host().account().counters().faults_recovered, 3);
+        });
+    });
+}
+
+#[test]
+fn given_a_fault_when_the_guest_refuses_to_shrink_then_only_it_is_harmed() {
+    in_child(|| {
+        let page = page();
+        for refusal in [
+            "(if (local.get $old) (then (unreachable)))
+             (call $bump (local.get $align) (local.get $size))",
+            "(if (result i32) (local.get $old) (then (i32.const -1))
+                (else (call $bump (local.get $align) (local.get $size))))",
+        ] {
+            on_each_store(|scene| {
+                scene.write("f", pattern(2 * page as usize));
+                let mut guest = scene.hostile(refusal);
+                assert_eq!(guest.open().unwrap(), "ok");
+                scene.cut("f", 0);
+                guest.pread(0, 100, RESULT).unwrap_err();
+                let account = guest.host().account();
+                assert_eq!(account.counters().faults_recovered, 1);
+                drop(guest);
+                iommap_tests::scene::assert_all_returned(&account);
+                scene.guest().play("open m /data/f read -> ok");
+            });
+        }
+    });
+}

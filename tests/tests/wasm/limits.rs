@@ -1,0 +1,238 @@
+//! Limits, and that what a guest used returns on every path. Counters.
+
+use iommap_tests::scene::{assert_all_returned, on_each_store, pattern, shown};
+
+#[test]
+fn given_the_limit_on_mappings_when_reached_then_it_holds_until_one_goes() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.guest_with(scene.grant().max_mappings(2));
+        guest.play(
+            "
+            open a /data/f read                     -> ok
+            open b /data/f read                     -> ok
+            open c /data/f read                     -> err limit-exceeded
+            close a                                 -> ok
+            open c /data/f read                     -> ok
+            open d /data/f read                     -> err limit-exceeded
+            drop b                                  -> ok
+            open d /data/f read                     -> ok
+            drop a                                  -> ok
+            open e /data/f read                     -> err limit-exceeded
+            ",
+        );
+        assert_eq!(guest.counters().mappings, 2);
+    });
+}
+
+#[test]
+fn given_opens_that_fail_when_repeated_then_no_allowance_is_lost() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest =
+            scene.guest_with(scene.grant().max_mappings(1).max_mapped_bytes(10).max_file_bytes(10));
+        for _ in 0..5 {
+            guest.play(
+                "
+                open x /data/none read                          -> err enoent
+                open x /data read                               -> err enotreg
+                open x /data/f read shared,private              -> err badarg
+                open x /data/f read-write create,exclusive      -> err eexist
+                open x /data/f read lock                        -> err eacces
+                open x /data/f read-write - size=11             -> err limit-exceeded
+                ",
+            );
+        }
+        assert_eq!(guest.counters(), Default::default());
+        guest.play("open m /data/f read-write - size=10 -> ok");
+    });
+}
+
+#[test]
+fn given_the_limit_on_mapped_bytes_when_reached_then_it_holds_until_some_go() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(4_000));
+        let mut guest = scene.guest_with(scene.grant().max_mapped_bytes(10_000));
+        guest.play(
+            "
+            open a /data/f read-write               -> ok
+            open b /data/f read-write               -> ok
+            open c /data/f read                     -> err limit-exceeded
+            truncate a 6001                         -> err limit-exceeded
+            position a                              -> ok 4000
+            truncate a 6000                         -> ok
+            truncate a 2000                         -> ok
+            ",
+        );
+        assert_eq!(guest.counters().mapped_bytes, 6_000);
+        guest.play(
+            "
+            close b                                 -> ok
+            open c /data/f read-write - size=8000   -> ok
+            open d /data/f read                     -> err limit-exceeded
+            close a                                 -> ok
+            close c                                 -> ok
+            ",
+        );
+        assert_all_returned(&guest.account());
+    });
+}
+
+#[test]
+fn given_the_limit_on_a_files_length_when_reached_then_no_file_is_made_longer() {
+    on_each_store(|scene| {
+        scene.write("long", pattern(9_000));
+        let mut guest = scene.guest_with(scene.grant().max_file_bytes(5_000));
+        guest.play(
+            "
+            open x /data/new read-write create size=5001    -> err limit-exceeded
+            open m /data/new read-write create size=5000    -> ok
+            truncate m 5001                                 -> err limit-exceeded
+            truncate m 5000                                 -> ok
+            open l /data/long read-write                    -> ok
+            position l                                      -> ok 9000
+            truncate l 8000                                 -> ok
+            open x /data/long read-write - size=8001        -> err limit-exceeded
+            ",
+        );
+        assert_eq!(scene.read("long").len(), 8_000);
+        assert_eq!(scene.read("new").len(), 5_000);
+    });
+}
+
+#[test]
+fn given_the_limit_on_a_calls_bytes_when_reached_then_no_call_moves_more() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(10_000));
+        let mut guest = scene.guest_with(scene.grant().max_call_bytes(100));
+        guest.play(
+            "
+            open m /data/f read-write               -> ok
+            pread m 0 101                           -> err limit-exceeded
+            pwrite m 0 fill:1:101                   -> err limit-exceeded
+            pread-many m 0+50,0+51                  -> err limit-exceeded
+            pwrite-many m 0+50,0+51 fill:1:101      -> err limit-exceeded
+            pread-many m 0+0,0+0,0+0,0+0,0+0,0+0,0+0        -> err limit-exceeded
+            pwrite-many m 0+0,0+0,0+0,0+0,0+0,0+0,0+0 hex:  -> err limit-exceeded
+            ",
+        );
+        assert_eq!(scene.read("f"), pattern(10_000));
+        guest.play(
+            "
+            pwrite m 0 fill:7:100                   -> ok
+            pread-many m 0+1,0+1,0+1,0+1,0+1,0+1    -> ok hex:070707070707
+            ",
+        );
+        guest.play(&format!("pread m 0 100 -> ok {}", shown(&[7; 100])));
+    });
+}
+
+#[test]
+fn given_the_default_limits_when_reached_then_they_are_what_the_readme_says() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.guest();
+        for n in 0..64 {
+            guest.play(&format!("open m{n} /data/f read -> ok"));
+        }
+        guest.play("open x /data/f read -> err limit-exceeded");
+        guest.play("close m0 -> ok");
+        let too_long = (64u64 << 30) + 1;
+        guest.play(&format!("open x /data/f read-write - size={too_long} -> err limit-exceeded"));
+        assert_eq!(scene.read("f"), b"hello");
+    });
+}
+
+#[test]
+fn given_a_guest_that_trapped_when_its_store_is_dropped_then_all_returns() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(10_000));
+        for end in ["trap", "oob"] {
+            let mut guest = scene.guest_with(scene.grant().max_locked_bytes(1 << 20));
+            guest.play(
+                "
+                open a /data/f read-write           -> ok
+                open b /data/f read lock            -> ok
+                open c /data/f read-write private   -> ok
+                close c                             -> ok
+                ",
+            );
+            guest.try_step(end).unwrap_err();
+            assert!(guest.try_step("position a").is_err(), "it is not entered again");
+            let account = guest.account();
+            let used = account.counters();
+            assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (2, 20_000, 10_000));
+            drop(guest);
+            assert_all_returned(&account);
+            assert_eq!(account.counters().opened, 3, "what was done stays known");
+        }
+    });
+}
+
+#[test]
+fn given_a_store_dropped_with_open_mappings_when_counted_then_all_returned() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(10_000));
+        let mut guest = scene.guest();
+        for n in 0..20 {
+            guest.play(&format!("open m{n} /data/f read-write -> ok"));
+        }
+        let account = guest.account();
+        assert_eq!(account.counters().mapped_bytes, 200_000);
+        drop(guest);
+        assert_all_returned(&account);
+    });
+}
+
+#[test]
+fn given_many_opens_and_closes_when_counted_then_nothing_adds_up() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.guest_with(scene.grant().max_mappings(1).max_mapped_bytes(5));
+        for _ in 0..500 {
+            guest.play("open m /data/f read -> ok");
+            guest.play("drop m -> ok");
+        }
+        assert_all_returned(&guest.account());
+        assert_eq!(guest.counters().opened, 500);
+    });
+}
+
+#[test]
+fn given_calls_when_counted_then_every_byte_that_moved_is_and_no_other() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(10_000));
+        let mut guest = scene.guest();
+        guest.play("open m /data/f read-write -> ok");
+        guest.step("pread m 0 1000");
+        guest.step("pread m 9999 1");
+        guest.step("pread m 9999 2");
+        guest.step("pread-many m 0+10,5+10,0+0");
+        guest.step("pread-many m 0+10,9999+2");
+        guest.step("pwrite m 0 fill:1:70");
+        guest.step("pwrite m 9999 fill:1:70");
+        guest.step("pwrite-many m 0+3,0+3 fill:1:6");
+        guest.step("pwrite-many m 0+3,0+3 fill:1:7");
+        let counters = guest.counters();
+        assert_eq!((counters.mappings, counters.mapped_bytes), (1, 10_000));
+        assert_eq!(counters.opened, 1);
+        assert_eq!(counters.bytes_read, 1_021);
+        assert_eq!(counters.bytes_written, 76);
+        assert_eq!((counters.faults_recovered, counters.locked_bytes), (0, 0));
+    });
+}
+
+#[test]
+fn given_two_stores_when_one_is_at_its_limit_then_the_other_is_not() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        // One builder, two contexts: each has an account of its own.
+        let mut builder = scene.grant();
+        builder.max_mappings(1);
+        let mut one = scene.guest_with(&mut builder);
+        let mut other = scene.guest_with(&mut builder);
+        one.play("open m /data/f read -> ok");
+        one.play("open n /data/f read -> err limit-exceeded");
+        other.play("open m /data/f read -> ok");
+    });
+}

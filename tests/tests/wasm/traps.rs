@@ -1,0 +1,100 @@
+//! Traps of wasm beside the guard: each signal goes to whom it belongs.
+
+use iommap_tests::child::in_child;
+use iommap_tests::scene::{Kind, assert_all_returned, on_each_store, page, pattern};
+use iommap_tests::wat::HONEST;
+use wasmtime::Trap;
+
+/// Which trap an error is.
+fn trap<T>(result: wasmtime::Result<T>) -> Option<Trap> {
+    result.err()?.downcast_ref().copied()
+}
+
+#[test]
+fn given_the_guard_when_wasm_leaves_its_memory_then_it_traps_and_others_go_on() {
+    in_child(|| {
+        on_each_store(|scene| {
+            scene.write("f", pattern(10_000));
+            let mut bystander = scene.guest();
+            bystander.play("open m /data/f read -> ok");
+            for _ in 0..3 {
+                let mut guest = scene.guest();
+                guest.play("open m /data/f read -> ok");
+                assert_eq!(trap(guest.try_step("oob")), Some(Trap::MemoryOutOfBounds));
+                let account = guest.account();
+                drop(guest);
+                assert_all_returned(&account);
+                bystander.play("pread m 0 0 -> ok hex:");
+            }
+        });
+    });
+}
+
+#[test]
+fn given_the_guard_when_wasm_reaches_unreachable_then_it_traps() {
+    in_child(|| {
+        on_each_store(|scene| {
+            scene.write("f", "hello");
+            let mut guest = scene.guest();
+            guest.play("open m /data/f read -> ok");
+            assert_eq!(trap(guest.try_step("trap")), Some(Trap::UnreachableCodeReached));
+        });
+    });
+}
+
+#[test]
+fn given_the_guard_when_wasm_has_no_stack_left_then_it_traps() {
+    in_child(|| {
+        on_each_store(|scene| {
+            scene.write("f", "hello");
+            let mut guest = scene.hostile(HONEST);
+            assert_eq!(guest.open().unwrap(), "ok");
+            assert_eq!(trap(guest.recurse()), Some(Trap::StackOverflow));
+            let mut other = scene.guest();
+            other.play("open m /data/f read -> ok");
+        });
+    });
+}
+
+#[test]
+fn given_faults_and_traps_in_turn_when_they_meet_then_each_is_what_it_is() {
+    in_child(|| {
+        on_each_store(|scene| {
+            scene.write("f", pattern(3 * page() as usize));
+            let mut reader = scene.guest();
+            reader.play("open m /data/f read-write -> ok");
+            scene.cut("f", 0);
+            for faults in 1..=5 {
+                let mut guest = scene.guest();
+                guest.play("open m /data/f read-write -> ok");
+                assert_eq!(trap(guest.try_step("oob")), Some(Trap::MemoryOutOfBounds));
+                reader.play("pread m 1 100 -> err sigbus");
+                assert_eq!(reader.counters().faults_recovered, faults);
+            }
+        });
+    });
+}
+
+#[test]
+fn given_threads_that_trap_and_fault_at_once_when_done_then_each_got_its_own() {
+    in_child(|| {
+        std::thread::scope(|threads| {
+            for kind in Kind::ALL {
+                threads.spawn(move || {
+                    let scene = iommap_tests::Scene::new(kind);
+                    scene.write("f", pattern(3 * page() as usize));
+                    let mut reader = scene.guest();
+                    reader.play("open m /data/f read-write -> ok");
+                    scene.cut("f", 0);
+                    for _ in 0..50 {
+                        let mut guest = scene.guest();
+                        assert_eq!(trap(guest.try_step("oob")), Some(Trap::MemoryOutOfBounds));
+                        reader.play("pread m 0 100 -> err sigbus");
+                        reader.play("pwrite m 5 fill:1:100 -> err sigbus");
+                    }
+                    assert_eq!(reader.counters().faults_recovered, 100);
+                });
+            }
+        });
+    });
+}
