@@ -36,15 +36,18 @@ type Bytes = StdResult<Vec<u8>, ErrorCode>;
 
 /// The reply to `pread`, copied straight into the guest when wasmtime lowers it.
 pub(crate) struct ReadReply {
-    pub(crate) mapping: Arc<Mapping>,
-    pub(crate) offset: u64,
-    pub(crate) length: u64,
+    mapping: Arc<Mapping>,
+    offset: u64,
+    /// How many bytes there will be, if the call is allowed at all.
+    length: StdResult<u64, Error>,
 }
 
 impl ReadReply {
-    fn check(&self) -> StdResult<u64, Error> {
-        self.mapping.reading()?.check(self.offset, self.length)?;
-        Ok(self.length)
+    /// Checks the range, which also sends for its bytes: they arrive while the guest is asked
+    /// for memory.
+    pub(crate) fn new(mapping: Arc<Mapping>, offset: u64, length: u64) -> ReadReply {
+        let length = mapping.may_read(offset, length).map(|()| length);
+        ReadReply { mapping, offset, length }
     }
 
     fn fill(&self, memory: &mut [u8], target: std::ops::Range<usize>) -> StdResult<(), Error> {
@@ -54,23 +57,24 @@ impl ReadReply {
 
 /// The reply to `pread-many`, likewise.
 pub(crate) struct ReadManyReply {
-    pub(crate) mapping: Arc<Mapping>,
-    pub(crate) ranges: RangeList,
+    mapping: Arc<Mapping>,
+    ranges: RangeList,
+    length: StdResult<u64, Error>,
 }
 
 impl ReadManyReply {
-    /// How many bytes there will be, and where in the guest's memory the list of ranges lies.
-    fn check<T>(&self, cx: &mut LowerContext<'_, T>) -> StdResult<(u64, usize), Error> {
-        let ranges = self.ranges.words(&cx.store);
-        let (address, count) = (ranges.as_ptr().addr(), ranges.len() / 2);
-        let total = self.mapping.reading()?.check_many(pairs(ranges))?;
-        // An empty list may be said to lie anywhere, and is never looked at.
-        let start = if count == 0 { 0 } else { address - cx.as_slice_mut().as_ptr().addr() };
-        Ok((total, start))
+    /// Checks every range, and sends for its bytes.
+    pub(crate) fn new<T: 'static>(
+        mapping: Arc<Mapping>,
+        ranges: RangeList,
+        store: &StoreContextMut<'_, T>,
+    ) -> ReadManyReply {
+        let length = mapping.reading().and_then(|reading| reading.check_many(ranges.iter(store)));
+        ReadManyReply { mapping, ranges, length }
     }
 
-    /// Copies every range. The list stands in the guest's memory, which `realloc` and the copies
-    /// themselves may write to: each range is read out and checked at the moment it is used.
+    /// Copies every range. The list stands in the guest's memory at `list`, which `realloc` and
+    /// the copies themselves may write to: each range is read out and checked when it is used.
     fn fill(
         &self,
         memory: &mut [u8],
@@ -79,11 +83,14 @@ impl ReadManyReply {
     ) -> StdResult<(), Error> {
         let mut reading = self.mapping.reading()?;
         let mut next = target.start;
-        for index in 0..self.ranges.len() {
-            let range = range_at(memory, list + index * RANGE_BYTES).ok_or(Error::BadArg)?;
-            let length = usize::try_from(range.length).map_err(|_| Error::BadArg)?;
-            let end = next.checked_add(length).filter(|end| *end <= target.end);
-            let end = end.ok_or(Error::BadArg)?;
+        let mut at = list;
+        for _ in 0..self.ranges.len() {
+            let range = range_at(memory, at).ok_or(Error::BadArg)?;
+            at += RANGE_BYTES;
+            if range.length > (target.end - next) as u64 {
+                return Err(Error::BadArg);
+            }
+            let end = next + range.length as usize;
             reading.read(range.offset, piece(memory, next..end)?)?;
             next = end;
         }
@@ -99,11 +106,11 @@ fn reply<T>(
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
     offset: usize,
-    length: StdResult<u64, Error>,
+    length: &StdResult<u64, Error>,
     fill: impl FnOnce(&mut [u8], std::ops::Range<usize>) -> StdResult<(), Error>,
 ) -> Result<()> {
     // A list's length is 32 bits wide. The limit on a call is far below, unless it was raised.
-    let length = length.and_then(|n| u32::try_from(n).map_err(|_| Error::LimitExceeded));
+    let length = length.clone().and_then(|n| u32::try_from(n).map_err(|_| Error::LimitExceeded));
     let length = match length {
         Ok(length) => length,
         Err(error) => return Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset),
@@ -111,9 +118,9 @@ fn reply<T>(
     let bytes = length as usize;
     // wasmtime has checked that what comes back lies in the guest's memory.
     let start = cx.realloc(0, 0, 1, bytes)?;
-    match fill(cx.as_slice_mut(), start..start + bytes) {
+    let memory = cx.as_slice_mut();
+    match fill(memory, start..start + bytes) {
         Ok(()) => {
-            let memory = cx.as_slice_mut();
             let payload = offset + <Bytes as ComponentVariant>::PAYLOAD_OFFSET32;
             put(memory, payload, &(start as u32).to_le_bytes())?;
             put(memory, payload + 4, &length.to_le_bytes())?;
@@ -183,15 +190,12 @@ macro_rules! lower_as_bytes {
 }
 
 lower_as_bytes!(ReadReply, |self, cx, ty, offset| {
-    reply(cx, ty, offset, self.check(), |memory, target| self.fill(memory, target))
+    reply(cx, ty, offset, &self.length, |memory, target| self.fill(memory, target))
 });
 
 lower_as_bytes!(ReadManyReply, |self, cx, ty, offset| {
-    let (length, list) = match self.check(cx) {
-        Ok((length, list)) => (Ok(length), list),
-        Err(error) => (Err(error), 0),
-    };
-    reply(cx, ty, offset, length, |memory, target| self.fill(memory, target, list))
+    let list = self.ranges.address(cx);
+    reply(cx, ty, offset, &self.length, |memory, target| self.fill(memory, target, list))
 });
 
 /// One `range` record in a guest's memory: two little-endian 64-bit words.
@@ -214,6 +218,13 @@ impl RangeList {
         pairs(self.words(store))
     }
 
+    /// Where in the guest's memory the list lies. The guest may say anything of an empty one,
+    /// which is never looked at.
+    fn address<T: 'static>(&self, cx: &mut LowerContext<'_, T>) -> usize {
+        let start = self.words(&cx.store).as_ptr().addr();
+        if self.len() == 0 { 0 } else { start - cx.as_slice_mut().as_ptr().addr() }
+    }
+
     fn words<'a, T: 'static>(&self, store: &'a StoreContextMut<'_, T>) -> &'a [u64] {
         self.0.as_le_slice(store)
     }
@@ -226,7 +237,8 @@ fn pairs(words: &[u64]) -> impl ExactSizeIterator<Item = Range> + Clone + use<'_
 }
 
 fn range_at(memory: &[u8], at: usize) -> Option<Range> {
-    let (offset, rest) = memory.get(at..)?.split_first_chunk()?;
+    let record: &[u8; RANGE_BYTES] = memory.get(at..at + RANGE_BYTES)?.try_into().ok()?;
+    let (offset, rest) = record.split_first_chunk()?;
     let length = rest.first_chunk()?;
     Some(Range { offset: u64::from_le_bytes(*offset), length: u64::from_le_bytes(*length) })
 }

@@ -28,6 +28,7 @@ use wasmtime::component::{HasData, ResourceTable};
 pub struct IommapCtx {
     pub(crate) grants: Arc<Grants>,
     pub(crate) account: Arc<Account>,
+    #[cfg(feature = "async")]
     pub(crate) allow_blocking_current_thread: bool,
 }
 
@@ -60,6 +61,7 @@ impl IommapCtx {
 pub struct IommapCtxBuilder {
     grants: Grants,
     limits: Limits,
+    #[cfg(feature = "async")]
     allow_blocking_current_thread: bool,
 }
 
@@ -124,6 +126,7 @@ impl IommapCtxBuilder {
     /// With `add_to_linker_async`: lets calls that wait for a device wait on the executor's
     /// thread, as `WasiCtxBuilder::allow_blocking_current_thread` does. Off unless set. It saves
     /// the hand-over to another thread, and suits an executor that runs one guest a thread.
+    #[cfg(feature = "async")]
     pub fn allow_blocking_current_thread(&mut self, allow: bool) -> &mut IommapCtxBuilder {
         self.allow_blocking_current_thread = allow;
         self
@@ -135,6 +138,7 @@ impl IommapCtxBuilder {
         IommapCtx {
             grants: Arc::new(self.grants.clone()),
             account: Account::new(self.limits.clone()),
+            #[cfg(feature = "async")]
             allow_blocking_current_thread: self.allow_blocking_current_thread,
         }
     }

@@ -124,6 +124,8 @@ impl From<Errno> for Error {
             Errno::FBIG | Errno::OVERFLOW => Error::FBig,
             Errno::MFILE | Errno::NFILE => Error::MFile,
             Errno::NODEV | Errno::NOTSUP | Errno::NOSYS => Error::NotSup,
+            // The same number as ENOTSUP on some systems, so that it can't be a pattern.
+            errno if errno == Errno::OPNOTSUPP => Error::NotSup,
             Errno::IO => Error::Io,
             other => Error::Other(Some(io::Error::from(other).to_string())),
         }

@@ -175,7 +175,7 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
         move |mut store: StoreContextMut<'_, T>, (this, ranges): (Handle, RangeList)| {
             let _span = trace_span!("pread-many", mapping = this.rep(), n = ranges.len()).entered();
             let mapping = get(store.data_mut()).mapping(&this)?;
-            Ok((ReadManyReply { mapping, ranges },))
+            Ok((ReadManyReply::new(mapping, ranges, &store),))
         },
     )?;
     batch.func_wrap(
@@ -222,7 +222,7 @@ fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
             let _span = trace_span!("pread", mapping = this.rep(), offset, length).entered();
             let mapping = get(store.data_mut()).mapping(&this)?;
-            Ok((ReadReply { mapping, offset, length },))
+            Ok((ReadReply::new(mapping, offset, length),))
         },
     )?;
     types.func_wrap(

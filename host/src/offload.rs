@@ -98,7 +98,7 @@ pub(crate) fn define_transfers<T: Send + 'static>(
                 })
                 .await?;
                 // Whatever stood in the way, the reply meets it again and says so.
-                Ok((ReadReply { mapping, offset, length },))
+                Ok((ReadReply::new(mapping, offset, length),))
             };
             Box::new(call.instrument(span))
         },

@@ -83,6 +83,12 @@ fn given_whole_pages_when_copied_at_large_lengths_then_the_bytes_are_right() {
 }
 
 #[test]
+fn given_linux_when_the_ways_to_copy_are_listed_then_the_system_call_is_among_them() {
+    let all = format!("{:?}", Variant::all());
+    assert!(all.contains("Portable"), "{all}");
+}
+
+#[test]
 fn given_nothing_to_copy_when_the_pointers_dangle_then_it_is_ok() {
     let nowhere = std::ptr::dangling_mut::<u8>();
     for variant in Variant::all() {

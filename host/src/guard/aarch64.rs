@@ -20,7 +20,7 @@ use std::arch::naked_asm;
 /// The routine is exactly this long, padding included.
 pub(super) const SIZE: usize = 512;
 
-/// There is nothing to find out: every aarch64 that runs Linux has what the routine uses.
+/// There is nothing to find out: every aarch64 that runs one of our systems has what the routine uses.
 pub(super) fn detect() {}
 
 /// What this processor can do beyond the basics; see `x86_64.rs`.

@@ -1,4 +1,4 @@
-//! Whoever handled SIGBUS before us, and how a signal that isn't ours gets there.
+//! Whoever handled our signals before us, and how a signal that isn't ours gets there.
 //!
 //! Everything from [`pass_on`] on runs in a signal handler. It calls `sigaction` and `raise`,
 //! which POSIX allows there, and keeps `errno` as it found it.
@@ -8,15 +8,26 @@ use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// The predecessor's action; null is the default action.
+use super::system::{self, Cause, SIGNALS};
+
+/// The predecessor's action for each signal; null is the default action.
 ///
-/// What it points to is never changed and never freed, because a handler may be reading it. That
-/// is 152 bytes, twice at most.
-static PREDECESSOR: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
+/// What they point to is never changed and never freed, because a handler may be reading it. That
+/// is 152 bytes, twice at most, for each signal.
+static PREDECESSORS: [AtomicPtr<libc::sigaction>; SIGNALS.len()] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; SIGNALS.len()];
+
+/// Where the predecessor for `signal` is kept; nowhere, if it is none of ours.
+fn predecessor_of(signal: libc::c_int) -> Option<&'static AtomicPtr<libc::sigaction>> {
+    let found = SIGNALS.iter().position(|ours| *ours == signal);
+    found.map(|index| &PREDECESSORS[index])
+}
 
 /// Makes `action` the one that [`pass_on`] goes on with.
-pub(super) fn publish(action: libc::sigaction) {
-    PREDECESSOR.store(Box::into_raw(Box::new(action)), Ordering::Release);
+pub(super) fn publish(signal: libc::c_int, action: libc::sigaction) {
+    if let Some(place) = predecessor_of(signal) {
+        place.store(Box::into_raw(Box::new(action)), Ordering::Release);
+    }
 }
 
 /// The action of `signal` now.
@@ -44,7 +55,7 @@ fn sigaction(signal: libc::c_int, action: Option<&libc::sigaction>) -> io::Resul
     Ok(unsafe { old.assume_init() })
 }
 
-/// Gives a signal that isn't ours to the predecessor. `sent` says that no instruction faulted.
+/// Gives a signal that isn't ours to the predecessor.
 ///
 /// # Safety
 ///
@@ -53,18 +64,18 @@ pub(super) unsafe fn pass_on(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     ucontext: *mut libc::c_void,
-    sent: bool,
+    cause: Cause,
 ) {
     // The interrupted code may be between a failed system call and its look at `errno`.
     // SAFETY: the pointer is to this thread's `errno`, valid while the thread is.
-    let errno = unsafe { *libc::__errno_location() };
+    let errno = unsafe { *system::errno() };
 
-    match predecessor() {
-        None => default_action(signal, sent),
+    match predecessor(signal) {
+        None => default_action(signal, cause),
         Some(action) if action.sa_sigaction == libc::SIG_IGN => {
             // A fault can't be ignored: the instruction would fault forever. The kernel kills.
-            if !sent {
-                default_action(signal, sent);
+            if cause != Cause::Sent {
+                default_action(signal, cause);
             }
         }
         Some(action) => {
@@ -73,23 +84,27 @@ pub(super) unsafe fn pass_on(
             unsafe { call(action, signal, info, ucontext) };
             // "Restore the default and return" asks for the fault to come again and kill. A
             // sent signal doesn't come again; without this the process would live on, with
-            // nobody in front of SIGBUS. See `install`.
-            if sent && before != libc::SIG_DFL && handler_of(signal) == libc::SIG_DFL {
+            // nobody in front of the signal. See `install`.
+            if cause != Cause::Fault
+                && before != libc::SIG_DFL
+                && handler_of(signal) == libc::SIG_DFL
+            {
                 raise(signal);
             }
         }
     }
 
     // SAFETY: as for the read.
-    unsafe { *libc::__errno_location() = errno };
+    unsafe { *system::errno() = errno };
 }
 
 /// Who is next, or nobody, which means the default action.
 ///
 /// A handler with SA_RESETHAND is handed out once; from then on it is the default action's turn,
 /// as the kernel does it.
-fn predecessor() -> Option<&'static libc::sigaction> {
-    let found = PREDECESSOR.load(Ordering::Acquire);
+fn predecessor(signal: libc::c_int) -> Option<&'static libc::sigaction> {
+    let place = predecessor_of(signal)?;
+    let found = place.load(Ordering::Acquire);
     // SAFETY: null, or published by `publish` and valid from then on for good.
     let action = unsafe { found.as_ref() }?;
     match action.sa_sigaction {
@@ -99,7 +114,7 @@ fn predecessor() -> Option<&'static libc::sigaction> {
     }
     let once = action.sa_flags & libc::SA_RESETHAND != 0;
     let taken = once
-        && PREDECESSOR
+        && place
             .compare_exchange(found, ptr::null_mut(), Ordering::AcqRel, Ordering::Acquire)
             .is_err();
     // Another thread took it. Nothing but null can have come in its place.
@@ -135,8 +150,9 @@ unsafe fn call(
 ///
 /// After a fault it is enough to return: the instruction faults again, and the core dump shows
 /// it. A sent signal has to be sent again. It stays pending while a handler runs that has it
-/// blocked, and kills when that handler returns.
-fn default_action(signal: libc::c_int, sent: bool) {
+/// blocked, and kills when that handler returns. That is also right where the system doesn't say
+/// which of the two it was.
+fn default_action(signal: libc::c_int, cause: Cause) {
     // SAFETY: all fields are integers, arrays of them, or an optional function pointer, for
     // which zeros are a value.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
@@ -144,7 +160,7 @@ fn default_action(signal: libc::c_int, sent: bool) {
     // It can't fail: the signal exists and may be changed. If it did, there would be nothing
     // better to do than to return.
     let _ = sigaction(signal, Some(&action));
-    if sent {
+    if cause != Cause::Fault {
         raise(signal);
     }
 }

@@ -1,5 +1,5 @@
-//! The SIGBUS handler: is it a fault of the copy? Then to the landing pad. If not, to
-//! [`chain`].
+//! The handler, for each of the signals that may tell of a lost page: is it a fault of the copy?
+//! Then to the landing pad. If not, to [`chain`].
 //!
 //! A handler runs between any two instructions of the program, so it may use next to nothing of
 //! it. This one reads its arguments, compares an address with two constants, writes one register
@@ -12,7 +12,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{RECOVERED, chain, context, machine};
+use super::system::{self, Cause, SIGNALS};
+use super::{RECOVERED, chain, machine};
 
 /// Ours is in place.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -35,13 +36,15 @@ fn install_once() -> io::Result<()> {
 
     machine::detect();
 
-    // Ours may run as soon as `sigaction` made it the handler, before `sigaction` returned whom
-    // it replaced. So the predecessor is read and published first.
-    let found = chain::current(libc::SIGBUS)?;
-    remember(found);
-    let replaced = chain::replace(libc::SIGBUS, &ours(&found))?;
-    // Somebody may have come in between. Then this is the true predecessor.
-    remember(replaced);
+    for signal in SIGNALS {
+        // Ours may run as soon as `sigaction` made it the handler, before `sigaction` returned
+        // whom it replaced. So the predecessor is read and published first.
+        let found = chain::current(signal)?;
+        remember(signal, found);
+        let replaced = chain::replace(signal, &ours(&found))?;
+        // Somebody may have come in between. Then this is the true predecessor.
+        remember(signal, replaced);
+    }
 
     INSTALLED.store(true, Ordering::Release);
     Ok(())
@@ -51,9 +54,9 @@ fn install_once() -> io::Result<()> {
 ///
 /// Nothing in this crate installs twice, but a program may have saved our action and put it back
 /// after an attempt of ours that failed halfway.
-fn remember(action: libc::sigaction) {
+fn remember(signal: libc::c_int, action: libc::sigaction) {
     if action.sa_sigaction != address() {
-        chain::publish(action);
+        chain::publish(signal, action);
     }
 }
 
@@ -70,7 +73,7 @@ fn remember(action: libc::sigaction) {
 /// SA_ONSTACK, because the fault may have come where the stack is nearly full.
 fn ours(predecessor: &libc::sigaction) -> libc::sigaction {
     // SAFETY: all fields are integers, arrays of them, or an optional function pointer, for
-    // which zeros are a value. A mask of zeros is the empty mask on Linux.
+    // which zeros are a value. A mask of zeros is the empty mask on every system.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = address();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
@@ -88,7 +91,7 @@ fn ours(predecessor: &libc::sigaction) -> libc::sigaction {
 
 /// The handler as `sigaction` wants it.
 fn address() -> usize {
-    (on_sigbus as *const ()).expose_provenance()
+    (on_signal as *const ()).expose_provenance()
 }
 
 /// The handler.
@@ -96,27 +99,26 @@ fn address() -> usize {
 /// # Safety
 ///
 /// For the kernel only, or for a handler that passes on exactly what the kernel gave it.
-unsafe extern "C" fn on_sigbus(
+unsafe extern "C" fn on_signal(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     ucontext: *mut libc::c_void,
 ) {
     // SAFETY: with SA_SIGINFO the kernel passes a valid `info`.
     let code = unsafe { (*info).si_code };
-    // Nothing faulted when the signal was sent (by kill, sigqueue, a timer: all not above zero),
-    // nor when the kernel mentions in passing that a page of ours went bad. Then the program
-    // counter is in the copy by chance only.
-    let sent = code <= 0 || code == libc::BUS_MCEERR_AO;
+    // Nothing faulted when the signal was sent. Then the program counter is in the copy by chance
+    // only.
+    let cause = system::cause(code);
 
     // SAFETY: with SA_SIGINFO the kernel passes a valid context, and after `return` it continues
     // with what is in there.
-    if !sent && unsafe { recover(ucontext) } {
+    if cause != Cause::Sent && unsafe { recover(ucontext) } {
         RECOVERED.fetch_add(1, Ordering::Relaxed);
         return;
     }
 
     // SAFETY: the arguments are the kernel's.
-    unsafe { chain::pass_on(signal, info, ucontext, sent) }
+    unsafe { chain::pass_on(signal, info, ucontext, cause) }
 }
 
 /// Sends a fault of the copy to its landing pad; says if it was one.
@@ -126,7 +128,7 @@ unsafe extern "C" fn on_sigbus(
 /// `ucontext` is the context of a signal being handled by this thread.
 unsafe fn recover(ucontext: *mut libc::c_void) -> bool {
     // SAFETY: the caller's promise.
-    let counter = unsafe { context::program_counter(ucontext) };
+    let counter = unsafe { system::program_counter(ucontext) };
     // SAFETY: `program_counter` points into the context, which is valid and ours alone.
     let at = unsafe { ptr::read(counter) };
     let start = (machine::routine as *const ()).addr();

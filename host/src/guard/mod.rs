@@ -13,9 +13,12 @@
 //! else, and whoever handled SIGBUS before gets it. Nothing is armed before a copy or disarmed
 //! after it, so a copy costs what a `memcpy` costs; a fault costs a few microseconds.
 //!
-//! Where no such routine is written (any processor but x86-64 and aarch64), the kernel does the
-//! copying: slower, and there is no handler, because a system call returns an error instead of
-//! raising a signal.
+//! Where no such routine is written (on Linux, any processor but x86-64 and aarch64), the kernel
+//! does the copying: slower, and there is no handler, because a system call returns an error
+//! instead of raising a signal.
+//!
+//! On FreeBSD and OpenBSD a lost page may also come as SIGSEGV, which is handled there in the
+//! same way; what is said of SIGBUS below holds for both. See `system` for each system's ways.
 //!
 //! # What a program has to know
 //!
@@ -24,6 +27,10 @@
 //!   know, nothing changes. If it doesn't, it decides what a lost page means, and the guard is
 //!   out of the game: that is for whoever installs it to get right. The guard doesn't check, and
 //!   doesn't fight back, since two handlers that each insist on being first end in a loop.
+//! - **wasmtime** has a handler for SIGSEGV everywhere and for SIGBUS on FreeBSD, and it keeps
+//!   working whichever of the two was installed first: both pass on. But
+//!   `Engine::unload_process_handlers` wants wasmtime's to be the last one installed, and where the
+//!   guard handles a signal of wasmtime's (FreeBSD, OpenBSD) it is not.
 //! - **A thread that blocks SIGBUS** is not protected. The kernel doesn't hold back a fault: it
 //!   kills the process when the signal is blocked.
 //! - **A forked child** inherits handler and guard, and both work. `exec` resets them, as it
@@ -53,10 +60,21 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(
+    target_os = "freebsd",
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "openbsd"
+)))]
 compile_error!(
-    "iommap's fault-guarded copy is written for Linux only: without it a file cut short would \
-     kill the process, so iommap doesn't build for this system"
+    "iommap's fault-guarded copy is written for Linux, macOS, FreeBSD and OpenBSD: without it a \
+     file cut short would kill the process, so iommap doesn't build for this system"
+);
+
+#[cfg(all(not(target_os = "linux"), not(any(target_arch = "aarch64", target_arch = "x86_64"))))]
+compile_error!(
+    "on this system iommap's fault-guarded copy is written for x86-64 and aarch64 only: the copy \
+     by system call, which serves all other processors, needs Linux's process_vm_readv"
 );
 
 #[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), not(target_pointer_width = "64")))]
@@ -76,11 +94,12 @@ mod machine;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod chain;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-mod context;
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod handler;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod system;
 
-// What every other processor uses. Built everywhere, so that it is tested everywhere.
+// What every other processor uses. Built for all of Linux, so that it is tested everywhere.
+#[cfg(target_os = "linux")]
 mod portable;
 mod variant;
 
@@ -128,7 +147,8 @@ impl std::error::Error for Fault {}
 ///   the default and returning, so that a core dump shows the faulting instruction. (Should the
 ///   page come back at that very moment, the program goes on with the default in place.)
 /// - An ignored signal stays ignored if it was sent. A fault can't be ignored, and the kernel
-///   would kill the process, so that is what happens.
+///   would kill the process, so that is what happens. (macOS doesn't say which of the two it was:
+///   there an ignored SIGBUS kills.)
 ///
 /// In a Rust program the predecessor is usually the standard library's, which looks for stack
 /// overflows. To any other SIGBUS it restores the default action and returns, expecting the

@@ -4,7 +4,9 @@
 
 use std::ops::Range;
 
-use super::{Fault, portable};
+use super::Fault;
+#[cfg(target_os = "linux")]
+use super::portable;
 
 /// One way to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,7 @@ enum Way {
     #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
     Machine(usize),
     /// The system call.
+    #[cfg(target_os = "linux")]
     Portable,
 }
 
@@ -30,7 +33,10 @@ impl Variant {
         };
         #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
         let machine = std::iter::empty();
-        machine.chain([Way::Portable]).map(Self).collect()
+        // A sandbox may forbid the system call, and an emulator may not know it.
+        #[cfg(target_os = "linux")]
+        let machine = machine.chain(portable::probe().is_ok().then_some(Way::Portable));
+        machine.map(Self).collect()
     }
 
     /// [`super::copy`] in this way.
@@ -47,6 +53,7 @@ impl Variant {
                 super::outcome(len, left)
             }
             // SAFETY: the caller's promise.
+            #[cfg(target_os = "linux")]
             Way::Portable => unsafe { portable::copy(dst, src, len) },
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! The order of checks is always: closed, `eacces`, out of bounds, limit, and then the operation.
 
+mod glance;
 mod open;
 pub mod options;
 mod platform;
@@ -17,6 +18,7 @@ pub use transfer::Range;
 
 use crate::error::Error;
 use crate::limits::{Account, Charge};
+use glance::Glance;
 use options::{AccessMode, Advice, SyncMode};
 use region::Region;
 use std::fs::File;
@@ -50,6 +52,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 pub struct Mapping {
     access: AccessMode,
     account: Arc<Account>,
+    /// Whether the pages are to stay out of the cache, where the platform can.
+    nocache: bool,
+    /// Kept true to `state` by whoever changes that.
+    glance: Glance,
     /// `None` once closed.
     state: RwLock<Option<State>>,
     /// Held while the file changes its length: one `truncate` at a time, reads and writes go on.
@@ -77,9 +83,12 @@ impl Mapping {
     ///
     /// [`Error::Closed`] the second time.
     pub fn close(&self) -> Result<(), Error> {
+        let mut state = self.write_state();
+        self.glance.close();
+        let last = state.take();
         // The lock is free again before `munmap` runs.
-        let state = self.write_state().take();
-        state.map(drop).ok_or(Error::Closed)
+        drop(state);
+        last.map(drop).ok_or(Error::Closed)
     }
 
     /// The size of the mapping in bytes.
@@ -104,9 +113,9 @@ impl Mapping {
         match file {
             // An empty mapping has no pages; what may wait for the device is the file's length.
             Some(file) if region.len() == 0 && mode == SyncMode::Sync => {
-                Ok(rustix::io::retry_on_intr(|| rustix::fs::fdatasync(&file))?)
+                Ok(platform::sync_file(&file)?)
             }
-            _ => region.sync(0, region.len(), mode),
+            file => sync_pages(&region, file.as_deref(), 0, region.len(), mode),
         }
     }
 
@@ -116,7 +125,8 @@ impl Mapping {
     ///
     /// [`Error::Closed`], [`Error::OutOfBounds`], [`Error::Io`], [`Error::NoSpc`].
     pub fn sync_range(&self, offset: u64, length: u64, mode: SyncMode) -> Result<(), Error> {
-        self.region()?.sync(offset, length, mode)
+        let (region, file) = self.with_state(|state| (state.region.clone(), state.file.clone()))?;
+        sync_pages(&region, file.as_deref(), offset, length, mode)
     }
 
     /// Says what access to expect of a range, rounded out to whole pages (`madvise`). Length 0
@@ -151,5 +161,20 @@ impl Mapping {
 
     fn write_state(&self) -> RwLockWriteGuard<'_, Option<State>> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes pages back, and has the device keep them where `msync` alone doesn't.
+fn sync_pages(
+    region: &Region,
+    file: Option<&File>,
+    offset: u64,
+    length: u64,
+    mode: SyncMode,
+) -> Result<(), Error> {
+    region.sync(offset, length, mode)?;
+    match file {
+        Some(file) if mode == SyncMode::Sync => Ok(platform::flush_device(file)?),
+        _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! How a file becomes a mapping, and how a failure leaves the world as it was.
 
+use super::glance::Glance;
 use super::options::{AccessMode, OpenOptions};
 use super::platform;
 use super::region::{Protection, Region};
@@ -9,6 +10,7 @@ use crate::error::Error;
 use crate::grants::{FsPerms, Grant, Grants};
 use crate::limits::{Account, Charge, Resource};
 use cap_std::fs::{Dir, MetadataExt, OpenOptionsExt};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -101,6 +103,9 @@ fn map(
     // From what can be taken back to what can't: the region, the growth, the lock, and only
     // then the old contents.
     let region = Region::new(file, target, protection(options))?;
+    if options.nocache {
+        region.nocache(file);
+    }
     if grows {
         platform::grow(file, length, target)?;
     }
@@ -117,6 +122,8 @@ fn map(
     Ok(Mapping {
         access: options.access,
         account: account.clone(),
+        nocache: options.nocache,
+        glance: Glance::new(&region),
         state: RwLock::new(Some(State {
             region: Arc::new(region),
             file,
@@ -146,9 +153,12 @@ fn finish(
         platform::empty(file, length.max(target), target)?;
     }
     if options.lock && options.truncate {
-        // The pages are the kernel's to lock already; this reads them in. A failure is one that
-        // the next touch of a page would meet.
-        let _ = region.lock();
+        // Where the pages are the kernel's to lock already, this reads them in, and a failure is
+        // one that the next touch of a page would meet.
+        let locked = region.lock();
+        if !platform::LOCKS_ON_FAULT {
+            locked?;
+        }
     }
     if options.populate {
         region.populate();
@@ -236,8 +246,27 @@ fn open_file<'a>(
 }
 
 fn open_in(dir: &Dir, path: &str, writable: bool, new: bool) -> io::Result<File> {
+    // The kernel's limit holds also where cap-std takes a path part by part.
+    if path.len() >= libc::PATH_MAX as usize {
+        return Err(Errno::NAMETOOLONG.into());
+    }
     let mut how = cap_std::fs::OpenOptions::new();
     how.read(true).write(writable).create_new(new).custom_flags(OPEN_FLAGS);
     // O_CLOEXEC is cap-std's own doing; a new file's mode is 0666 less the umask.
-    Ok(dir.open_with(path, &how)?.into_std())
+    match dir.open_with(path, &how) {
+        Err(error) => Err(refused(error, path)),
+        Ok(file) => Ok(file.into_std()),
+    }
+}
+
+/// What `open` said, in one way for all systems.
+fn refused(error: io::Error, path: &str) -> io::Error {
+    match Errno::from_io_error(&error) {
+        // "Not a file", as for a device that is not there.
+        Some(platform::OPENED_SOCKET) => Errno::NXIO.into(),
+        // cap-std's word for a new name with a slash behind it, where it is not the kernel that
+        // finds the way inside the grant.
+        Some(Errno::INVAL) if path.ends_with('/') => Errno::ISDIR.into(),
+        _ => error,
+    }
 }

@@ -44,9 +44,10 @@ pub struct OpenOptions {
     pub private: bool,
     /// Lock the pages in memory (`mlock`).
     pub lock: bool,
-    /// Prefault the pages, for reading.
+    /// Prefault the pages, for reading: MADV_POPULATE_READ on Linux, elsewhere by touching each.
     pub populate: bool,
-    /// Bypass the page cache where the platform can (macOS); ignored elsewhere.
+    /// Keep the pages out of the cache where the platform can (macOS: MAP_NOCACHE, F_NOCACHE);
+    /// ignored elsewhere.
     pub nocache: bool,
     /// Create the file if it does not exist.
     pub create: bool,
@@ -54,7 +55,10 @@ pub struct OpenOptions {
     pub truncate: bool,
     /// With `create`: fail if the file exists.
     pub exclusive: bool,
-    /// Grow the file to at least this many bytes, allocating them.
+    /// Grow the file to at least this many bytes, with its blocks allocated where the platform and
+    /// the file system can: `fallocate` on Linux, F_PREALLOCATE on macOS, `posix_fallocate` on
+    /// FreeBSD. OpenBSD can't: there the file is sparse, and a disk that fills up is
+    /// [`Error::SigBus`] at the write.
     pub size: Option<u64>,
 }
 
@@ -98,7 +102,7 @@ impl OpenOptions {
 /// Whether [`Mapping::sync`](crate::Mapping::sync) waits for the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncMode {
-    /// Returns when the device has the bytes (`MS_SYNC`).
+    /// Returns when the device has the bytes (`MS_SYNC`, and F_FULLFSYNC on macOS).
     Sync,
     /// Starts the transfer and returns (`MS_ASYNC`).
     Async,

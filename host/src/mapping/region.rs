@@ -4,13 +4,15 @@
 //! no slice over them is formed, and they are touched by the guard's copy alone. Every function
 //! checks its range against the region's length before it makes a pointer.
 
+use super::glance::fetch_ahead;
 use super::options::{Advice, SyncMode};
 use super::platform;
+use super::transfer::Range;
 use crate::error::Error;
 use crate::guard;
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::mm::{MlockFlags, MsyncFlags, madvise, mlock, mlock_with, msync};
+use rustix::mm::{MsyncFlags, madvise, mlock, msync};
 use std::fs::File;
 
 /// A range up to which `willneed` reads the pages in at once instead of asking for it.
@@ -80,7 +82,19 @@ impl Region {
         self.len as u64
     }
 
+    /// Where the bytes begin; null where there are none.
+    pub(super) fn base(&self) -> *mut u8 {
+        self.map.as_ref().map_or(std::ptr::null_mut(), MmapRaw::as_mut_ptr)
+    }
+
+    /// Asks the processor for the first bytes of a range that was [checked](Region::check).
+    #[inline]
+    pub(super) fn fetch_ahead(&self, range: Range) {
+        fetch_ahead(self.base().wrapping_add(range.offset as usize), range.length);
+    }
+
     /// Where a range starts, or [`Error::OutOfBounds`] unless all of it lies inside.
+    #[inline]
     pub(crate) fn check(&self, offset: u64, length: u64) -> Result<usize, Error> {
         match offset.checked_add(length) {
             // `end <= len <= isize::MAX`, so neither number is cut by the conversion.
@@ -90,6 +104,7 @@ impl Region {
     }
 
     /// Copies out of the mapping.
+    #[inline]
     pub(crate) fn read(&self, offset: u64, target: &mut [u8]) -> Result<Result<(), Lost>, Error> {
         let start = self.check(offset, target.len() as u64)?;
         let Some(map) = &self.map else { return Ok(Ok(())) };
@@ -101,6 +116,7 @@ impl Region {
     }
 
     /// Copies into the mapping. On [`Lost`] a part may have been written.
+    #[inline]
     pub(crate) fn write(&self, offset: u64, source: &[u8]) -> Result<Result<(), Lost>, Error> {
         if !self.protection.is_writable() {
             return Err(Error::Acces);
@@ -147,14 +163,13 @@ impl Region {
         // SAFETY: the pages belong to this map; no advice given here changes what they hold:
         // `DONT_NEED` reaches shared pages only, whose bytes the file keeps.
         match retry_on_intr(|| unsafe { madvise(address, length, hint) }) {
-            // A hint can't be taken: the pages are locked, the file was cut, or the kernel is
-            // older than the advice. None of it is the guest's concern.
-            Ok(()) | Err(Errno::INVAL | Errno::FAULT | Errno::AGAIN | Errno::HWPOISON) => Ok(()),
-            Err(errno) => Err(errno.into()),
+            // That a hint can't be taken is not the guest's concern.
+            Err(errno) if !platform::HINT_NOT_TAKEN.contains(&errno) => Err(errno.into()),
+            _ => Ok(()),
         }
     }
 
-    /// Reads every page in, for reading. Ignored where the platform can't or the file was cut.
+    /// Reads every page in, for reading. Ignored where the file was cut.
     pub(crate) fn populate(&self) {
         self.prefault(0, self.len(), false);
     }
@@ -162,11 +177,17 @@ impl Region {
     /// Makes the pages of a range ready, for reading or for writing, so that a copy that follows
     /// need not wait for a device. A range outside the region is left for that copy to refuse.
     pub(crate) fn prefault(&self, offset: u64, length: u64, for_writing: bool) {
-        let advice = if for_writing { platform::POPULATE_WRITE } else { platform::POPULATE_READ };
-        if let (Some(advice), Ok(Some((address, length)))) = (advice, self.pages(offset, length)) {
-            // SAFETY: the pages belong to this map, and making them ready changes none of their
-            // bytes. A failure is of no concern: the copy that follows meets it and reports it.
-            let _ = unsafe { madvise(address, length, advice) };
+        if let Ok(Some((address, length))) = self.pages(offset, length) {
+            // SAFETY: the pages belong to this map, and live as long as `self`.
+            unsafe { platform::prefault(address, length, for_writing) };
+        }
+    }
+
+    /// Keeps the pages out of the cache where the platform can (macOS). For a new region only.
+    pub(crate) fn nocache(&self, file: &File) {
+        if let Some(map) = &self.map {
+            let (shared, writable) = (!self.protection.is_private(), self.protection.is_writable());
+            platform::nocache(file, map, shared, writable);
         }
     }
 
@@ -182,12 +203,12 @@ impl Region {
         }
     }
 
-    /// Locks every page in memory once it is touched: fails as [`lock`](Region::lock) would, and
-    /// reads nothing in.
+    /// Locks every page in memory once it is touched, where the platform can: fails as
+    /// [`lock`](Region::lock) would, and reads nothing in.
     pub(crate) fn lock_on_fault(&self) -> Result<(), Error> {
         let Some((address, length)) = self.pages(0, self.len())? else { return Ok(()) };
-        // SAFETY: the pages belong to this map, and locking changes none.
-        match unsafe { mlock_with(address, length, MlockFlags::ONFAULT) } {
+        // SAFETY: the pages belong to this map.
+        match unsafe { platform::lock_on_fault(address, length) } {
             Ok(()) => Ok(()),
             Err(Errno::PERM | Errno::NOMEM | Errno::AGAIN) => Err(Error::NoMem),
             Err(errno) => Err(errno.into()),

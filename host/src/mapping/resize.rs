@@ -41,6 +41,9 @@ impl Mapping {
 
         // The new region stands before the file changes, and before the old region goes.
         let region = Region::new(&file, new_size, Protection::SharedWrite)?;
+        if self.nocache {
+            region.nocache(&file);
+        }
         if new_size > length {
             platform::grow(&file, length, new_size)?;
         }
@@ -68,6 +71,7 @@ impl Mapping {
         // Others may have changed the length since; and a file that shrinks does so now, so that
         // nobody reads a page through the old region that this call took away.
         platform::set_len(file, length)?;
+        self.glance.replace(&region);
         let old = std::mem::replace(&mut state.region, region);
         state.mapped.join(mapped);
         state.mapped.shrink_to(length);

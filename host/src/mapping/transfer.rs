@@ -79,7 +79,23 @@ impl Mapping {
         self.writing()?.write_many(ranges.iter().copied(), data)
     }
 
+    /// Would a `pread` of this range be allowed? Told by a glance: for a call that has more to do
+    /// before it reads, and then checks again.
+    #[cfg(feature = "component")]
+    #[inline]
+    pub(crate) fn may_read(&self, offset: u64, length: u64) -> Result<(), Error> {
+        if self.glance.is_closed() {
+            return Err(Error::Closed);
+        }
+        if !self.access.reads() {
+            return Err(Error::Acces);
+        }
+        self.glance.check(offset, length)?;
+        self.account.check_call(length)
+    }
+
     /// Starts reading: checks that the mapping is open and may be read, and keeps it so.
+    #[inline]
     pub(crate) fn reading(&self) -> Result<Reading<'_>, Error> {
         let state = self.read_state();
         if state.is_none() {
@@ -157,7 +173,9 @@ impl Reading<'_> {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        self.account.count_read(self.bytes);
+        if self.bytes > 0 {
+            self.account.count_read(self.bytes);
+        }
     }
 }
 
@@ -212,7 +230,9 @@ impl Writing<'_> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.account.count_written(self.bytes);
+        if self.bytes > 0 {
+            self.account.count_written(self.bytes);
+        }
     }
 }
 
@@ -245,6 +265,8 @@ fn check_many(
     let mut sum = 0u64;
     for range in ranges.take(most) {
         region.check(range.offset, range.length)?;
+        // All of them are on their way before the first is waited for.
+        region.fetch_ahead(range);
         sum = sum.saturating_add(range.length);
     }
     list?;
