@@ -193,3 +193,26 @@ fn given_a_file_longer_than_the_process_may_make_one_when_emptied_to_a_size_then
         assert_eq!(world.length("f"), 5 * page());
     });
 }
+
+#[test]
+fn given_bytes_written_behind_the_end_on_a_tmpfs_when_the_file_grows_then_they_are_zero() {
+    on_small_disk(DISK, |disk| {
+        let world = world(disk);
+        let grown = OpenOptions { size: Some(2 * page()), ..READ_WRITE };
+        for by_truncate in [true, false] {
+            world.file("f", &pattern(page()));
+            let mapping = world.map("f", &READ_WRITE);
+            world.set_length("f", 10);
+            // Of the last page only the part before the end is the file's.
+            mapping.pwrite(5, &[9; 100]).unwrap();
+            match by_truncate {
+                true => mapping.truncate(2 * page()).unwrap(),
+                false => drop(world.map("f", &grown)),
+            }
+            let mut expected = pattern(5);
+            expected.resize(10, 9);
+            expected.resize(2 * page() as usize, 0);
+            assert_same!(world.contents("f"), expected, "by truncate: {by_truncate}");
+        }
+    });
+}

@@ -41,6 +41,8 @@ fn given_no_openat2_when_paths_are_opened_then_they_are_held_inside_all_the_same
             refuse_magic_links();
             refuse_dangling_links();
             refuse_files_as_directories();
+            refuse_what_is_too_long();
+            refuse_a_new_name_with_a_trailing_slash();
         }
     });
 }
@@ -170,6 +172,10 @@ fn given_an_empty_path_when_opened_then_enoent() {
 
 #[test]
 fn given_a_name_or_path_too_long_when_opened_then_badarg() {
+    refuse_what_is_too_long();
+}
+
+fn refuse_what_is_too_long() {
     let world = World::new();
     let longest = "n".repeat(255);
     drop(world.map(&longest, &CREATE));
@@ -200,6 +206,10 @@ fn refuse_files_as_directories() {
 
 #[test]
 fn given_a_new_name_with_a_trailing_slash_when_created_then_nothing_is_made() {
+    refuse_a_new_name_with_a_trailing_slash();
+}
+
+fn refuse_a_new_name_with_a_trailing_slash() {
     let world = World::new();
     let error = world.refused("new/", &CREATE);
     // It says that a directory is meant, and there is none.

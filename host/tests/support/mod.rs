@@ -283,7 +283,7 @@ fn child<F>(prepare: impl FnOnce(&mut Command), body: impl FnOnce()) {
     }
     // What a crashed child leaves behind goes with this.
     let scratch = TempDir::new().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = this_program();
     command
         .args(["--exact", &name, "--nocapture", "--test-threads=1"])
         .env(CHILD, &name)
@@ -312,6 +312,17 @@ fn child<F>(prepare: impl FnOnce(&mut Command), body: impl FnOnce()) {
     for line in said.lines().filter(|line| line.starts_with("skipped")) {
         println!("{line}");
     }
+}
+
+/// This test program, to be run once more. What emulates its processor, if anything does, has to
+/// be told so: the kernel doesn't know.
+pub(crate) fn this_program() -> Command {
+    let program = std::env::current_exe().unwrap();
+    let Ok(runner) = std::env::var("IOMMAP_TEST_RUNNER") else { return Command::new(program) };
+    let mut words = runner.split_whitespace();
+    let mut command = Command::new(words.next().expect("a runner"));
+    command.args(words).arg(program);
+    command
 }
 
 /// The name of the test whose closure this is: `binary::test::{{closure}}`.

@@ -1,0 +1,151 @@
+//! Names that somebody swaps while they are opened: whatever the moment, nothing outside the grant
+//! is reached.
+
+mod support;
+
+use iommap::{Error, FsPerms, Limits, OpenOptions};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use support::{CREATE, PRIVATE, READ, READ_WRITE, TRUNCATE, World, all, in_child, without_openat2};
+use tempfile::TempDir;
+
+const SECRET: &[u8] = b"the secret";
+const INSIDE: &[u8] = b"harmless";
+
+/// How often each way is tried.
+const OPENS: usize = 3000;
+
+/// A grant, and beside it what nobody may reach.
+fn beside_a_secret() -> (TempDir, World) {
+    let parent = TempDir::new().unwrap();
+    fs::create_dir(parent.path().join("outside")).unwrap();
+    fs::write(parent.path().join("outside/f"), SECRET).unwrap();
+    fs::create_dir_all(parent.path().join("in/d")).unwrap();
+    fs::write(parent.path().join("in/d/f"), INSIDE).unwrap();
+    let world = World::at(&parent.path().join("in"), Limits::default(), FsPerms::ReadWrite);
+    (parent, world)
+}
+
+/// Makes `name` one thing and then another, for as long as the work takes. Both stand beside it
+/// under the names `first` and `second` and are exchanged with it.
+fn while_swapping(world: &World, name: &str, with: &[&str], work: impl FnOnce()) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let exchange = rustix::fs::RenameFlags::EXCHANGE;
+            let here = rustix::fs::CWD;
+            while !over.load(Ordering::Relaxed) {
+                for other in with {
+                    let (one, two) = (world.path(name), world.path(other));
+                    rustix::fs::renameat_with(here, one, here, two, exchange).unwrap();
+                }
+            }
+        });
+        let _over = Over(&over);
+        work();
+    });
+}
+
+/// Tells a thread that the work is over, a panic included.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Opens a path again and again, in every way there is. Returns how often it led to the file.
+fn hammer(world: &World, path: &str, outside: &Path) -> usize {
+    let ways = [READ, READ_WRITE, PRIVATE, CREATE, TRUNCATE];
+    let grown = OpenOptions { size: Some(20), ..CREATE };
+    let mut reached = 0;
+    for n in 0..OPENS {
+        let options = ways.get(n % (ways.len() + 1)).unwrap_or(&grown);
+        match world.open(path, options) {
+            Ok(mapping) => {
+                let found = all(&mapping);
+                assert!(!found.starts_with(b"the"), "{path}: the secret, by {options:?}");
+                reached += 1;
+            }
+            // A loop, a link to outside, or nothing there for a moment.
+            Err(Error::Acces | Error::NoEnt | Error::Exist) => {}
+            // Without openat2 the names are looked up one by one, and what was a link a moment ago
+            // can't be read as one.
+            Err(Error::Other(Some(words))) if words.starts_with("Invalid argument") => {}
+            Err(error) => panic!("{path}: {error} by {options:?}"),
+        }
+    }
+    assert_eq!(fs::read(outside.join("f")).unwrap(), SECRET, "{path}");
+    assert_eq!(fs::read_dir(outside).unwrap().count(), 1, "{path}: made outside");
+    reached
+}
+
+fn swap_everything() {
+    let (parent, world) = beside_a_secret();
+    let outside = parent.path().join("outside");
+
+    // The last name: a file, or a link to the secret.
+    symlink("../outside/f", world.path("to-secret")).unwrap();
+    world.file("f", INSIDE);
+    while_swapping(&world, "f", &["to-secret"], || {
+        assert!(hammer(&world, "f", &outside) > 0);
+    });
+
+    // A directory on the way: itself, a link to outside, an absolute one.
+    symlink("../outside", world.path("to-outside")).unwrap();
+    symlink(&outside, world.path("to-absolute")).unwrap();
+    while_swapping(&world, "d", &["to-outside", "to-absolute"], || {
+        assert!(hammer(&world, "d/f", &outside) > 0);
+    });
+
+    // A link that points inside, or outside, or nowhere.
+    fs::create_dir(world.path("e")).unwrap();
+    world.file("e/f", INSIDE);
+    symlink("e", world.path("link")).unwrap();
+    symlink("nowhere", world.path("to-nowhere")).unwrap();
+    symlink("../outside", world.path("out-again")).unwrap();
+    while_swapping(&world, "link", &["out-again", "to-nowhere"], || {
+        assert!(hammer(&world, "link/f", &outside) > 0);
+    });
+    world.assert_idle();
+}
+
+#[test]
+fn given_names_that_are_swapped_when_opened_then_nothing_outside_is_ever_reached() {
+    in_child(|| {
+        swap_everything();
+    });
+}
+
+#[test]
+fn given_no_openat2_when_swapped_names_are_opened_then_it_is_the_same() {
+    in_child(|| {
+        without_openat2(libc::ENOSYS);
+        swap_everything();
+    });
+}
+
+#[test]
+fn given_a_directory_moved_out_of_the_grant_when_opened_below_it_then_dotdot_leads_nowhere() {
+    in_child(|| {
+        let (parent, world) = beside_a_secret();
+        let outside = parent.path().join("outside");
+        fs::create_dir(world.path("d/deep")).unwrap();
+        let moved = parent.path().join("moved");
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    fs::rename(world.path("d"), &moved).unwrap();
+                    fs::rename(&moved, world.path("d")).unwrap();
+                }
+            });
+            let _over = Over(&over);
+            // Out of the grant, `d/..` would be the directory that `outside` is in.
+            hammer(&world, "d/deep/../../outside/f", &outside);
+        });
+    });
+}

@@ -1,0 +1,288 @@
+//! The guests: stores that come and go, on threads of several kinds.
+
+use crate::Random;
+use crate::totals::Totals;
+use crate::vandal::{FILE, PAGES};
+use iommap::{AsyncOptions, FsPerms, IommapCtx, IommapCtxView, IommapView};
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use wasmtime::component::{
+    Component, ComponentType, InstancePre, Lift, Linker, Lower, ResourceTable,
+};
+use wasmtime::{Config, Engine, Result, Store, Trap};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// How many calls a store makes, about, before another takes its place.
+const CALLS: u64 = 8000;
+
+/// What a thread runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Worker {
+    /// Sync stores.
+    Sync,
+    /// Sync stores that the epoch interrupts somewhere.
+    Interrupted,
+    /// Sync stores that read behind the end of their memory somewhere.
+    Trapping,
+    /// Two async stores at a time, with waiting calls, or larger transfers too, on other threads.
+    Async { offload: bool },
+}
+
+impl Worker {
+    /// How many stores it has at a time.
+    pub(crate) fn stores(self) -> u64 {
+        if matches!(self, Worker::Async { .. }) { 2 } else { 1 }
+    }
+}
+
+/// A thread's orders.
+pub(crate) struct Plan {
+    pub(crate) worker: Worker,
+    pub(crate) directory: PathBuf,
+    pub(crate) seed: u64,
+    /// The first of its stores, among all `owners`.
+    pub(crate) owner: u64,
+    pub(crate) owners: u64,
+}
+
+/// The guest, linked in three ways.
+pub(crate) struct Engines {
+    engine: Engine,
+    here: InstancePre<State>,
+    elsewhere: InstancePre<State>,
+    offloading: InstancePre<State>,
+}
+
+impl Engines {
+    pub(crate) fn new() -> Result<Engines> {
+        let mut config = Config::new();
+        config.concurrency_support(false);
+        config.epoch_interruption(true);
+        let engine = Engine::new(&config)?;
+        let guest = Component::from_file(&engine, env!("GUEST_HAMMER"))?;
+        let link = |add: fn(&mut Linker<State>) -> Result<()>| {
+            let mut linker = Linker::new(&engine);
+            add(&mut linker)?;
+            linker.instantiate_pre(&guest)
+        };
+        Ok(Engines {
+            here: link(|linker| {
+                iommap::add_to_linker(linker, State::iommap)?;
+                wasmtime_wasi::p2::add_to_linker_sync(linker)
+            })?,
+            elsewhere: link(|linker| {
+                iommap::add_to_linker_async(linker, State::iommap)?;
+                wasmtime_wasi::p2::add_to_linker_async(linker)
+            })?,
+            offloading: link(|linker| {
+                let options = AsyncOptions { offload_above: Some(4096) };
+                iommap::add_to_linker_async_with(linker, options, State::iommap)?;
+                wasmtime_wasi::p2::add_to_linker_async(linker)
+            })?,
+            engine,
+        })
+    }
+
+    /// Moves the epoch on.
+    pub(crate) fn tick(&self) {
+        self.engine.increment_epoch();
+    }
+}
+
+struct State {
+    iommap: IommapCtx,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl IommapView for State {
+    fn iommap(&mut self) -> IommapCtxView<'_> {
+        IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// As in `tests/guests/hammer/wit/hammer.wit`.
+#[derive(Clone, ComponentType, Lower)]
+#[component(record)]
+struct Job {
+    path: String,
+    pages: u64,
+    seed: u64,
+    calls: u64,
+    owner: u64,
+    owners: u64,
+    private: bool,
+    #[component(name = "trap-after")]
+    trap_after: Option<u64>,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Report {
+    calls: u64,
+    verified: u64,
+    wrong: u64,
+    #[component(name = "first-wrong")]
+    first_wrong: Option<Wrong>,
+    errors: Vec<u64>,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Wrong {
+    offset: u64,
+    found: u8,
+    allowed: u32,
+}
+
+impl Plan {
+    /// One store after another until it is told to stop.
+    pub(crate) fn carry_out(&self, engines: &Engines, stop: &AtomicBool) -> Result<Totals> {
+        let mut totals = Totals::default();
+        let mut random = Random::new(self.seed ^ self.owner << 32);
+        if let Worker::Async { offload } = self.worker {
+            let linked = if offload { &engines.offloading } else { &engines.elsewhere };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            while !stop.load(Ordering::Relaxed) {
+                let (one, two) = runtime.block_on(async {
+                    let one = self.one_async(engines, linked, self.owner, random.next());
+                    let two = self.one_async(engines, linked, self.owner + 1, random.next());
+                    both(one, two).await
+                });
+                totals.add(one?);
+                totals.add(two?);
+            }
+            return Ok(totals);
+        }
+        while !stop.load(Ordering::Relaxed) {
+            totals.add(self.one_sync(engines, random.next())?);
+        }
+        Ok(totals)
+    }
+
+    fn job(&self, owner: u64, seed: u64) -> Job {
+        let mut random = Random::new(seed);
+        Job {
+            path: format!("/data/{FILE}"),
+            pages: PAGES,
+            seed,
+            calls: CALLS / 2 + random.below(CALLS),
+            owner,
+            owners: self.owners,
+            private: random.below(8) == 0,
+            trap_after: (self.worker == Worker::Trapping).then(|| random.below(400)),
+        }
+    }
+
+    fn store(&self, engines: &Engines) -> Result<Store<State>> {
+        let iommap = IommapCtx::builder()
+            .preopened_dir(&self.directory, "/data", FsPerms::ReadWrite)?
+            // One and no more: what is not returned is missed at once.
+            .max_mappings(1)
+            .build();
+        let wasi = WasiCtx::builder().inherit_stderr().build();
+        Ok(Store::new(&engines.engine, State { iommap, wasi, table: ResourceTable::new() }))
+    }
+
+    fn one_sync(&self, engines: &Engines, seed: u64) -> Result<Totals> {
+        let mut store = self.store(engines)?;
+        let account = store.data().iommap.account().clone();
+        store.set_epoch_deadline(u64::MAX / 2);
+        let instance = engines.here.instantiate(&mut store)?;
+        let run = instance.get_typed_func::<(Job,), (Report,)>(&mut store, "run")?;
+        if self.worker == Worker::Interrupted {
+            store.set_epoch_deadline(1 + seed % 4);
+        }
+        let ended = run.call(&mut store, (self.job(self.owner, seed),));
+        let mut totals = Totals::default();
+        let reported = self.ended(ended, &mut totals);
+        drop(store);
+        totals.account(account.counters(), reported);
+        Ok(totals)
+    }
+
+    async fn one_async(
+        &self,
+        engines: &Engines,
+        linked: &InstancePre<State>,
+        owner: u64,
+        seed: u64,
+    ) -> Result<Totals> {
+        let mut store = self.store(engines)?;
+        let account = store.data().iommap.account().clone();
+        // Gives way to the other store on this thread at every tick.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        let instance = linked.instantiate_async(&mut store).await?;
+        let run = instance.get_typed_func::<(Job,), (Report,)>(&mut store, "run")?;
+        let ended = run.call_async(&mut store, (self.job(owner, seed),)).await;
+        let mut totals = Totals::default();
+        let reported = self.ended(ended, &mut totals);
+        drop(store);
+        totals.account(account.counters(), reported);
+        Ok(totals)
+    }
+
+    /// Takes down how a guest ended; tells whether it gave its report.
+    fn ended(&self, ended: Result<(Report,)>, totals: &mut Totals) -> bool {
+        let error = match ended {
+            Ok((report,)) => {
+                totals.calls += report.calls;
+                totals.verified += report.verified;
+                totals.wrong += report.wrong;
+                totals.first_wrong = report.first_wrong.map(|Wrong { offset, found, allowed }| {
+                    format!(
+                        "{found} at {offset}, generations {allowed:#b} allowed, {:?}",
+                        self.worker
+                    )
+                });
+                for (sum, count) in totals.errors.iter_mut().zip(report.errors) {
+                    *sum += count;
+                }
+                return true;
+            }
+            Err(error) => error,
+        };
+        match (self.worker, error.downcast_ref::<Trap>()) {
+            (Worker::Trapping, Some(Trap::MemoryOutOfBounds)) => totals.out_of_bounds_traps += 1,
+            (Worker::Interrupted, Some(Trap::Interrupt)) => totals.interrupted += 1,
+            _ => totals.failures.push(format!("{:?}: {error:?}", self.worker)),
+        }
+        false
+    }
+}
+
+/// Waits for both, each going on while the other waits.
+async fn both<A, B>(one: impl Future<Output = A>, two: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut two) = (pin!(one), pin!(two));
+    let (mut first, mut second) = (None, None);
+    poll_fn(|context| {
+        if first.is_none()
+            && let Poll::Ready(done) = one.as_mut().poll(context)
+        {
+            first = Some(done);
+        }
+        if second.is_none()
+            && let Poll::Ready(done) = two.as_mut().poll(context)
+        {
+            second = Some(done);
+        }
+        match (first.take(), second.take()) {
+            (Some(one), Some(two)) => Poll::Ready((one, two)),
+            (one, two) => {
+                (first, second) = (one, two);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,98 @@
+//! `cargo xtask stress`: guests that share a file which other processes destroy.
+//!
+//! Guests on several threads, with a store each, sync and async, read and write one file and check
+//! every byte that they read ([`pattern`]). Meanwhile other processes cut, regrow, punch and
+//! replace the file ([`vandal`]), some guests trap behind the end of their memory, and some are
+//! interrupted by an epoch ([`guests`]). In the end it must all add up ([`totals`]).
+//!
+//! The guests run in a process of their own, so that a crash is a finding and not the end of it
+//! ([`supervisor`]).
+
+mod guests;
+mod leftovers;
+mod pattern;
+mod raised;
+mod run;
+mod supervisor;
+mod totals;
+mod vandal;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Guests that share a file which other processes destroy
+#[derive(Parser)]
+#[command(name = "iommap-stress")]
+struct Cli {
+    /// How long to go on
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Where the random numbers start [default: the time]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where to make the directory with the file [default: the system's for temporary files]
+    #[arg(long)]
+    directory: Option<PathBuf>,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What the processes are that the first one starts.
+#[derive(Subcommand)]
+enum Role {
+    /// Runs the guests
+    #[command(hide = true)]
+    Guests {
+        /// Where the file is
+        directory: PathBuf,
+    },
+    /// Destroys the file, again and again
+    #[command(hide = true)]
+    Vandal {
+        /// Where the file is
+        directory: PathBuf,
+        /// A number of its own
+        number: u64,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let seed = cli.seed.unwrap_or_else(now);
+    let good = match cli.role {
+        None => supervisor::run(cli.seconds, seed, cli.directory.as_deref())?,
+        Some(Role::Guests { directory }) => run::run(&directory, cli.seconds, seed)?,
+        Some(Role::Vandal { directory, number }) => {
+            vandal::run(&directory, number, seed)?;
+            true
+        }
+    };
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn now() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    since.as_secs() ^ u64::from(since.subsec_nanos()) << 20
+}
+
+/// A source of random numbers, as random as they need to be (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 11
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}

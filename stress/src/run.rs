@@ -1,0 +1,138 @@
+//! The guests' process: threads, other processes, and the sum of it all.
+
+use crate::guests::{Engines, Plan, Worker};
+use crate::totals::{Process, Totals, report};
+use crate::vandal::{FILE, WHOLE};
+use crate::{leftovers, pattern, raised};
+use anyhow::{Context, Result};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How many processes destroy the file.
+const VANDALS: u64 = 2;
+
+/// What the threads do.
+const WORKERS: [Worker; 6] = [
+    Worker::Sync,
+    Worker::Sync,
+    Worker::Interrupted,
+    Worker::Trapping,
+    Worker::Async { offload: false },
+    Worker::Async { offload: true },
+];
+
+/// How often the epoch moves on.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Runs guests for so many seconds; tells whether all went well.
+pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
+    raised::count().context("cannot count signals")?;
+    let before = iommap::guard::faults_recovered();
+    let engines = Arc::new(Engines::new().map_err(whole)?);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut vandals = Vandals::start(directory, seed)?;
+
+    let start = Instant::now();
+    // Each async worker has two stores at a time.
+    let owners = WORKERS.iter().map(|worker| worker.stores()).sum();
+    let mut owner = 0;
+    let mut threads = Vec::new();
+    for worker in WORKERS {
+        let plan = Plan { worker, directory: directory.to_owned(), seed, owner, owners };
+        owner += worker.stores();
+        let (engines, stop) = (engines.clone(), stop.clone());
+        threads.push(thread::spawn(move || plan.carry_out(&engines, &stop)));
+    }
+    while start.elapsed() < Duration::from_secs(seconds) {
+        thread::sleep(TICK);
+        engines.tick();
+        vandals.check()?;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut totals = Totals::default();
+    let mut all = true;
+    for thread in threads {
+        // The last guests may need their epoch to come to an end.
+        while !thread.is_finished() {
+            engines.tick();
+            thread::sleep(TICK);
+        }
+        match thread.join() {
+            Ok(done) => totals.add(done.map_err(whole)?),
+            Err(_) => {
+                println!("FOUND: a thread panicked, see above");
+                all = false;
+            }
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    vandals.stop();
+    totals.first_wrong = totals.first_wrong.or(wrong_in_file(directory)?);
+    let (descriptors, mappings) = leftovers::count(directory)?;
+    let recovered = iommap::guard::faults_recovered() - before;
+    let process = Process { raised: raised::so_far(), recovered, descriptors, mappings };
+    Ok(report(&totals, &process, seconds) && all)
+}
+
+/// What is wrong with the file itself, once nobody writes to it any more.
+fn wrong_in_file(directory: &Path) -> Result<Option<String>> {
+    let bytes = std::fs::read(directory.join(FILE))?;
+    if bytes.len() as u64 > WHOLE {
+        return Ok(Some(format!("the file has {} bytes", bytes.len())));
+    }
+    let any = (1 << pattern::GENERATIONS) - 1;
+    let wrong = pattern::wrong(&bytes, 0, any);
+    Ok(wrong.map(|(first, count)| format!("{count} in the file itself, from {first} on")))
+}
+
+/// wasmtime's error with all that it knows.
+fn whole(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:?}")
+}
+
+/// The other processes. They end with this one.
+struct Vandals(Vec<Child>);
+
+impl Vandals {
+    fn start(directory: &Path, seed: u64) -> Result<Vandals> {
+        let mut vandals = Vandals(Vec::new());
+        for number in 0..VANDALS {
+            let child = Command::new(std::env::current_exe()?)
+                .args(["--seed", &seed.to_string(), "vandal"])
+                .arg(directory)
+                .arg(number.to_string())
+                .spawn()
+                .context("cannot start another process")?;
+            vandals.0.push(child);
+        }
+        Ok(vandals)
+    }
+
+    /// A run in which nothing is destroyed says nothing.
+    fn check(&mut self) -> Result<()> {
+        for child in &mut self.0 {
+            if let Some(status) = child.try_wait()? {
+                anyhow::bail!("a process that destroys the file ended: {status}");
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        for child in &mut self.0 {
+            // It may be gone already, which `check` said.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Vandals {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,35 @@
+//! What every operation of iommap must do, written a second time and as plainly as possible.
+//!
+//! A [`Model`] holds files as vectors of bytes and knows what a guest has mapped. It says what
+//! must come of each [`Operation`], by a guest or by somebody else who writes, grows, cuts,
+//! renames or unlinks the files meanwhile. [`hold`] does a sequence of operations to a [`Subject`]
+//! (the native layer, a guest in wasm) and to real files, and compares every answer, every file
+//! and every counter.
+//!
+//! Operations are [`Record`]s of eight bytes, each of which means something: the model tests
+//! draw them at random and shrink them (smaller bytes are simpler operations), the fuzzers take
+//! them from their input, and a process that plays somebody else gets them through a socket.
+
+mod file;
+mod hold;
+mod limits;
+mod model;
+mod numbers;
+mod operation;
+mod others;
+mod predict;
+
+pub use file::{Cell, UNKNOWN, matches};
+pub use hold::{Subject, Tally, Value, hold};
+pub use limits::Limits;
+pub use model::{Answer, Expected, Model};
+pub use operation::{
+    Access, Advice, Call, NAMES, Open, Operation, Others, RECORD, Range, Record, SLOTS, SyncMode,
+    bytes,
+};
+pub use others::{Actor, Handles, prepare, serve};
+
+/// The size of a page in bytes.
+pub fn page() -> u64 {
+    rustix::param::page_size() as u64
+}

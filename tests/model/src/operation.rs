@@ -1,0 +1,278 @@
+//! The operations, and how eight bytes become one.
+
+use crate::numbers::{length, number, offset, sane};
+
+/// How many bytes an operation is made of.
+pub const RECORD: usize = 8;
+
+/// An operation as bytes. Any bytes are one.
+pub type Record = [u8; RECORD];
+
+/// The files in the directory. The last does not exist at first.
+pub const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// How many mappings a guest keeps names for: one more than it may have open.
+pub const SLOTS: usize = 5;
+
+/// Something that is done to the files, or to mappings of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// By a guest, to the mapping that it keeps in a slot.
+    Guest(usize, Call),
+    /// By somebody else.
+    Others(Others),
+}
+
+/// What a guest does to a mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Into a slot, whose mapping is dropped first.
+    Open(Open),
+    /// `close`.
+    Close,
+    /// The handle goes, and the slot is empty.
+    Drop,
+    /// `pread(offset, length)`.
+    Pread(u64, u64),
+    /// `pwrite(offset, data)`.
+    Pwrite(u64, Vec<u8>),
+    /// `pread-many`.
+    PreadMany(Vec<Range>),
+    /// `pwrite-many`.
+    PwriteMany(Vec<Range>, Vec<u8>),
+    /// `sync`.
+    Sync(SyncMode),
+    /// `sync-range(offset, length, mode)`.
+    SyncRange(u64, u64, SyncMode),
+    /// `truncate(new-size)`.
+    Truncate(u64),
+    /// `advise(offset, length, hint)`.
+    Advise(u64, u64, Advice),
+    /// `position`.
+    Position,
+}
+
+/// `length` bytes from `offset` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Where it starts.
+    pub offset: u64,
+    /// How long it is.
+    pub length: u64,
+}
+
+/// How a file is opened: the interface's options.
+#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// An index into [`NAMES`].
+    pub name: usize,
+    /// By the grant that allows reading only.
+    pub read_only_grant: bool,
+    pub access: Access,
+    pub shared: bool,
+    pub private: bool,
+    pub lock: bool,
+    pub populate: bool,
+    pub nocache: bool,
+    pub create: bool,
+    pub truncate: bool,
+    pub exclusive: bool,
+    pub size: Option<u64>,
+}
+
+/// The interface's `access-mode`.
+#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// The interface's `sync-mode`.
+#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMode {
+    Sync,
+    Async,
+}
+
+/// The interface's `advice`.
+#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    Normal,
+    Random,
+    Sequential,
+    WillNeed,
+    DontNeed,
+}
+
+/// What somebody else does to the files, each an index into [`NAMES`]. Where there is no such
+/// file, nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// Writes to a file, which may make it longer.
+    Write(usize, u64, Vec<u8>),
+    /// Cuts or grows it.
+    SetLength(usize, u64),
+    /// Takes the blocks out of a range.
+    Punch(usize, u64, u64),
+    /// Gives it another name, which may have been another's.
+    Rename(usize, usize),
+    /// Takes its name away.
+    Unlink(usize),
+    /// Puts a new file in its place.
+    Replace(usize, Vec<u8>),
+}
+
+impl Operation {
+    /// What a record means.
+    pub fn decode(record: Record) -> Operation {
+        let [kind, place, x0, x1, y0, y1, seed, more] = record;
+        let (x, y) = (u16::from_le_bytes([x0, x1]), u16::from_le_bytes([y0, y1]));
+        let slot = usize::from(place) % SLOTS;
+        let name = usize::from(place) % NAMES.len();
+        let mode = if more % 4 == 0 { SyncMode::Sync } else { SyncMode::Async };
+        let guest = |call| Operation::Guest(slot, call);
+        match kind % 32 {
+            0 => guest(Call::Position),
+            1..=3 => guest(Call::Open(open(x, y, seed, more))),
+            4 => guest(Call::Close),
+            5 => guest(Call::Drop),
+            6..=9 => guest(Call::Pread(offset(x), length(y))),
+            10..=13 => guest(Call::Pwrite(offset(x), bytes(seed, length(y)))),
+            14..=15 => guest(Call::PreadMany(ranges(x, y, seed, more))),
+            16..=17 => {
+                let ranges = ranges(x, y, seed, more);
+                let sum = ranges.iter().fold(0u64, |sum, range| sum.saturating_add(range.length));
+                // Now and then the data is not what the ranges ask for.
+                let wrong = u64::from(more.is_multiple_of(8));
+                guest(Call::PwriteMany(ranges, bytes(seed, (sum.min(crate::page() * 8)) + wrong)))
+            }
+            18 => guest(Call::Sync(mode)),
+            19 => guest(Call::SyncRange(offset(x), offset(y), mode)),
+            20..=21 => guest(Call::Truncate(number(x))),
+            22 => {
+                // Half of the time all that is left.
+                let length = if seed % 2 == 0 { 0 } else { length(y) };
+                guest(Call::Advise(offset(x) / 4, length, advice(more)))
+            }
+            23..=25 => {
+                Operation::Others(Others::Write(name, sane(x) / 2, bytes(seed, length(y) / 2)))
+            }
+            26..=27 => {
+                // Cut more often than grown.
+                let length = if y % 4 == 0 { sane(x) } else { sane(x) / 3 };
+                Operation::Others(Others::SetLength(name, length))
+            }
+            28 => Operation::Others(Others::Punch(name, sane(x), length(y).max(1))),
+            29 => Operation::Others(Others::Rename(name, usize::from(more) % NAMES.len())),
+            30 => Operation::Others(Others::Unlink(name)),
+            _ => Operation::Others(Others::Replace(name, bytes(seed, sane(x) / 2))),
+        }
+    }
+}
+
+fn open(x: u16, y: u16, seed: u8, more: u8) -> Open {
+    let [access, usual] = x.to_le_bytes();
+    let mut open = Open {
+        name: usize::from(seed) % NAMES.len(),
+        read_only_grant: false,
+        access: match access % 4 {
+            0 | 1 => Access::ReadWrite,
+            2 => Access::Read,
+            _ => Access::Write,
+        },
+        shared: false,
+        private: false,
+        lock: false,
+        populate: false,
+        nocache: false,
+        create: false,
+        truncate: false,
+        exclusive: false,
+        size: None,
+    };
+    let size = Some(number(y));
+    match usual % 16 {
+        0..=2 => {}
+        3..=4 => open.private = true,
+        5 => (open.create, open.size) = (true, size),
+        6 => open.size = size,
+        7 => (open.private, open.size) = (true, size),
+        8 => open.truncate = true,
+        9 => (open.truncate, open.size) = (true, size),
+        _ => {
+            // Any combination, sensible or not.
+            let bit = |n: u8| more >> n & 1 == 1;
+            (open.shared, open.private, open.lock, open.populate) =
+                (bit(0), bit(1), bit(2), bit(3));
+            (open.nocache, open.create, open.truncate) = (bit(4), bit(5), bit(6));
+            open.exclusive = bit(7);
+            open.read_only_grant = usual & 0x10 != 0;
+            open.size = size.filter(|_| usual & 0x20 != 0);
+        }
+    }
+    open
+}
+
+/// One to six ranges that start where `x` says, overlap or not, and stay inside or don't; once
+/// in a while so many that the list is too long for a call.
+fn ranges(x: u16, y: u16, seed: u8, more: u8) -> Vec<Range> {
+    let count = u16::from(more % 7);
+    let step = u16::from(seed).wrapping_mul(37);
+    let mut ranges: Vec<Range> = (0..count)
+        .map(|n| Range {
+            offset: offset(x.wrapping_add(n.wrapping_mul(step))),
+            length: length(y.wrapping_add(n.wrapping_mul(11))) / 3,
+        })
+        .collect();
+    if seed >= 250 {
+        let many = usize::from(seed - 249) * 400;
+        ranges = ranges.iter().copied().cycle().take(many).collect();
+    }
+    ranges
+}
+
+fn advice(more: u8) -> Advice {
+    match more % 8 {
+        0 => Advice::Normal,
+        1 => Advice::Random,
+        2 => Advice::Sequential,
+        3 => Advice::WillNeed,
+        _ => Advice::DontNeed,
+    }
+}
+
+/// Bytes to write: different from seed to seed and from place to place, and never zero.
+pub fn bytes(seed: u8, length: u64) -> Vec<u8> {
+    (0..length).map(|at| ((u64::from(seed) + at * 7 + at / 251) % 255) as u8 + 1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_any_record_when_decoded_then_it_is_an_operation_and_all_kinds_come() {
+        let mut kinds = std::collections::BTreeSet::new();
+        for kind in 0..=u8::MAX {
+            for rest in 0..=u8::MAX {
+                let record = [kind, rest, rest, rest ^ 0x55, rest, rest ^ 0xaa, rest, rest];
+                let text = format!("{:?}", Operation::decode(record));
+                let words =
+                    text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+                kinds.insert(words.take(2).collect::<Vec<_>>().join(" "));
+            }
+        }
+        assert_eq!(kinds.len(), 18, "{kinds:?}");
+    }
+
+    #[test]
+    fn given_bytes_to_write_when_made_then_none_is_zero() {
+        assert!(bytes(255, 5000).iter().all(|byte| *byte != 0));
+        assert_ne!(bytes(1, 64), bytes(2, 64));
+    }
+}

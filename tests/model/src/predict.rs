@@ -1,0 +1,226 @@
+//! What must come of a guest's call.
+//!
+//! The order of checks is that of the interface: closed, `eacces`, out of bounds, limit, and
+//! then the operation.
+
+use crate::file::{File, UNKNOWN};
+use crate::model::{Answer, Expected, Mapped, Model, touched};
+use crate::operation::{Access, Call, Open, Range};
+use crate::page;
+use std::collections::BTreeMap;
+
+/// What a range in a list counts for against the bytes of a call.
+const RANGE_BYTES: u64 = 16;
+
+const DONE: Expected = Ok(Answer::Nothing);
+
+impl Model {
+    /// Does to the model what the guest does, and says what the guest must be told.
+    pub fn guest(&mut self, slot: usize, call: &Call) -> Expected {
+        if let Call::Open(open) = call {
+            self.slots[slot] = None;
+            self.slots[slot] = Some(self.open(open)?);
+            return DONE;
+        }
+        if *call == Call::Drop {
+            self.slots[slot] = None;
+            return DONE;
+        }
+        // Taken out, so that it and the files can be changed, and put back whatever happens.
+        let Some(mut mapped) = self.slots[slot].take() else { return DONE };
+        let expected = self.call(&mut mapped, call);
+        // What a cut does to private pages, it did while this one was out.
+        let pages = self.files[mapped.file].pages();
+        mapped.own.retain(|index, _| *index < pages);
+        self.slots[slot] = Some(mapped);
+        if expected == Err("sigbus") {
+            self.faults += 1;
+        }
+        expected
+    }
+
+    fn open(&mut self, open: &Open) -> Result<Mapped, &'static str> {
+        let writes = open.access != Access::Read;
+        let changes = open.create || open.truncate || open.exclusive;
+        if (open.shared && open.private) || (open.exclusive && !open.create) || (changes && !writes)
+        {
+            return Err("badarg");
+        }
+        // Nothing may be locked.
+        if open.lock || (open.read_only_grant && ((writes && !open.private) || changes)) {
+            return Err("eacces");
+        }
+        let (mappings, mapped_bytes, _) = self.used();
+        if mappings >= self.limits.mappings {
+            return Err("limit-exceeded");
+        }
+        let existing = self.names[open.name];
+        match existing {
+            Some(_) if open.exclusive => return Err("eexist"),
+            None if !open.create => return Err("enoent"),
+            _ => {}
+        }
+        let length = existing.map_or(0, |file| self.files[file].len());
+        let target = match (open.size, open.truncate) {
+            (Some(size), true) => size,
+            (Some(size), false) => size.max(length),
+            (None, true) => 0,
+            (None, false) => length,
+        };
+        let grows = target > length;
+        if grows && !writes {
+            return Err("badarg");
+        }
+        if (grows || open.truncate) && open.read_only_grant {
+            return Err("eacces");
+        }
+        if (grows || open.truncate) && target > self.limits.file_bytes {
+            return Err("limit-exceeded");
+        }
+        if mapped_bytes.checked_add(target).is_none_or(|all| all > self.limits.mapped_bytes) {
+            return Err("limit-exceeded");
+        }
+
+        let file = existing.unwrap_or_else(|| self.add(File::default()));
+        self.names[open.name] = Some(file);
+        if open.truncate {
+            self.empty(file, target);
+        } else if grows {
+            self.files[file].grow(target);
+        }
+        Ok(Mapped {
+            file,
+            access: open.access,
+            private: open.private,
+            length: Some(target),
+            own: BTreeMap::new(),
+        })
+    }
+
+    fn call(&mut self, mapped: &mut Mapped, call: &Call) -> Expected {
+        let length = mapped.length.ok_or("closed")?;
+        let reads = if mapped.access == Access::Write { Err("eacces") } else { Ok(()) };
+        let writes = if mapped.access == Access::Read { Err("eacces") } else { Ok(()) };
+        match call {
+            Call::Open(_) | Call::Drop => DONE,
+            Call::Close => {
+                mapped.length = None;
+                DONE
+            }
+            Call::Position => Ok(Answer::Number(length)),
+            Call::Sync(_) => DONE,
+            Call::SyncRange(offset, bytes, _) | Call::Advise(offset, bytes, _) => {
+                inside(length, *offset, *bytes).map(|()| Answer::Nothing)
+            }
+            Call::Pread(offset, bytes) => {
+                reads?;
+                self.read_all(mapped, length, &[Range { offset: *offset, length: *bytes }], 0)
+            }
+            Call::PreadMany(ranges) => {
+                reads?;
+                self.read_all(mapped, length, ranges, RANGE_BYTES)
+            }
+            Call::Pwrite(offset, data) => {
+                writes?;
+                let range = Range { offset: *offset, length: data.len() as u64 };
+                self.check(length, &[range], 0)?;
+                self.write(mapped, range, data)
+            }
+            Call::PwriteMany(ranges, data) => {
+                writes?;
+                let sum = ranges.iter().try_fold(0u64, |sum, range| sum.checked_add(range.length));
+                let list = ranges.len() as u64 * RANGE_BYTES;
+                if list <= self.limits.call_bytes && sum != Some(data.len() as u64) {
+                    return Err("badarg");
+                }
+                self.check(length, ranges, RANGE_BYTES)?;
+                let mut rest = data.as_slice();
+                for range in ranges {
+                    let (piece, after) = rest.split_at(range.length as usize);
+                    self.write(mapped, *range, piece)?;
+                    rest = after;
+                }
+                DONE
+            }
+            Call::Truncate(size) => self.truncate(mapped, *size),
+        }
+    }
+
+    /// Bounds first, then limits. Of a list that is too long as many ranges count as are allowed.
+    fn check(&self, length: u64, ranges: &[Range], each: u64) -> Result<(), &'static str> {
+        let most = self.limits.call_bytes.checked_div(each).unwrap_or(u64::MAX) as usize;
+        for range in ranges.iter().take(most) {
+            inside(length, range.offset, range.length)?;
+        }
+        let sum = ranges.iter().fold(0u64, |sum, range| sum.saturating_add(range.length));
+        if ranges.len() > most || sum > self.limits.call_bytes {
+            return Err("limit-exceeded");
+        }
+        Ok(())
+    }
+
+    fn read_all(&self, mapped: &Mapped, length: u64, ranges: &[Range], each: u64) -> Expected {
+        self.check(length, ranges, each)?;
+        let mut cells = Vec::new();
+        for range in ranges {
+            if !self.backed(mapped, range.offset, range.length) {
+                return Err("sigbus");
+            }
+            cells.extend(self.read(mapped, range.offset, range.length));
+        }
+        Ok(Answer::Bytes(cells))
+    }
+
+    fn write(&mut self, mapped: &mut Mapped, range: Range, data: &[u8]) -> Expected {
+        let Range { offset, length } = range;
+        let whole = self.backed(mapped, offset, length);
+        let file = &mut self.files[mapped.file];
+        if !mapped.private {
+            file.write_mapped(offset, whole.then_some(data), length);
+        } else {
+            for index in touched(offset, length).take_while(|index| *index < file.pages()) {
+                let own = mapped.own.entry(index).or_insert_with(|| file.page(index).to_vec());
+                if !whole {
+                    // It may not even have been copied.
+                    own.fill(UNKNOWN);
+                    continue;
+                }
+                let (start, end) = (index * page(), (index + 1) * page());
+                for at in offset.max(start)..(offset + length).min(end) {
+                    own[(at - start) as usize] = data[(at - offset) as usize].into();
+                }
+            }
+        }
+        if whole { DONE } else { Err("sigbus") }
+    }
+
+    fn truncate(&mut self, mapped: &mut Mapped, size: u64) -> Expected {
+        if mapped.private || mapped.access == Access::Read {
+            return Err("eacces");
+        }
+        let old = self.files[mapped.file].len();
+        let held = mapped.length.unwrap_or(0);
+        // The mapping itself is out of its slot, and not among those that are counted.
+        let others = self.used().1;
+        let all = others.checked_add(size.max(held));
+        if (size > old && size > self.limits.file_bytes)
+            || all.is_none_or(|all| all > self.limits.mapped_bytes)
+        {
+            return Err("limit-exceeded");
+        }
+        if size > old {
+            self.files[mapped.file].grow(size);
+        } else {
+            self.set_len(mapped.file, size);
+        }
+        mapped.length = Some(size);
+        DONE
+    }
+}
+
+fn inside(length: u64, offset: u64, bytes: u64) -> Result<(), &'static str> {
+    match offset.checked_add(bytes) {
+        Some(end) if end <= length => Ok(()),
+        _ => Err("out-of-bounds"),
+    }
+}

@@ -1,0 +1,241 @@
+//! No guest holds its host's thread for longer than the embedder lets it: epochs and fuel work
+//! between calls, and what a guest wrote before its end stays written.
+
+use iommap::{Account, FsPerms, IommapCtx, IommapCtxView, IommapView};
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use wasmtime::component::{
+    Component, ComponentType, Instance, Lift, Linker, Lower, ResourceTable, TypedFunc,
+};
+use wasmtime::{Config, Engine, Store, Trap};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+const PAGES: u64 = 16;
+
+/// More calls than any test will wait for.
+const ENDLESS: u64 = u64::MAX;
+
+struct State {
+    iommap: IommapCtx,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl IommapView for State {
+    fn iommap(&mut self) -> IommapCtxView<'_> {
+        IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// As in `tests/guests/hammer/wit/hammer.wit`.
+#[derive(Clone, ComponentType, Lower)]
+#[component(record)]
+struct Job {
+    path: String,
+    pages: u64,
+    seed: u64,
+    calls: u64,
+    owner: u64,
+    owners: u64,
+    private: bool,
+    #[component(name = "trap-after")]
+    trap_after: Option<u64>,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Report {
+    calls: u64,
+    verified: u64,
+    wrong: u64,
+    #[component(name = "first-wrong")]
+    first_wrong: Option<Wrong>,
+    errors: Vec<u64>,
+}
+
+#[derive(Debug, PartialEq, ComponentType, Lift)]
+#[component(record)]
+struct Wrong {
+    offset: u64,
+    found: u8,
+    allowed: u32,
+}
+
+/// A store with a guest in it, and a directory with the file `f` of zeros.
+struct World {
+    directory: TempDir,
+    engine: Engine,
+    store: Store<State>,
+    instance: Instance,
+    account: Arc<Account>,
+}
+
+impl World {
+    fn new(guest: &str, configure: impl FnOnce(&mut Config)) -> World {
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("f"), vec![0; (PAGES * 4096) as usize]).unwrap();
+        let mut config = Config::new();
+        config.concurrency_support(false);
+        configure(&mut config);
+        let engine = Engine::new(&config).unwrap();
+        let component = Component::from_file(&engine, guest).unwrap();
+        let mut linker = Linker::new(&engine);
+        iommap::add_to_linker(&mut linker, State::iommap).unwrap();
+        wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
+        let iommap = IommapCtx::builder()
+            .preopened_dir(directory.path(), "/data", FsPerms::ReadWrite)
+            .unwrap()
+            .build();
+        let account = iommap.account().clone();
+        let wasi = WasiCtx::builder().inherit_stderr().build();
+        let state = State { iommap, wasi, table: ResourceTable::new() };
+        let mut store = Store::new(&engine, state);
+        store.set_epoch_deadline(u64::MAX / 2);
+        if store.get_fuel().is_ok() {
+            store.set_fuel(u64::MAX).unwrap();
+        }
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        World { directory, engine, store, instance, account }
+    }
+
+    fn hammer(&mut self) -> TypedFunc<(Job,), (Report,)> {
+        self.instance.get_typed_func(&mut self.store, "run").unwrap()
+    }
+
+    fn step(&mut self, command: &str) -> wasmtime::Result<String> {
+        let step =
+            self.instance.get_typed_func::<(String,), (String,)>(&mut self.store, "step").unwrap();
+        step.call(&mut self.store, (command.to_owned(),)).map(|(answer,)| answer)
+    }
+
+    /// Ends the store, of which nothing is left but what is in the directory.
+    fn end(self) -> TempDir {
+        let counters = self.account.counters();
+        assert_eq!(counters.mappings, 1, "the guest was at work: {counters:?}");
+        drop(self.store);
+        let counters = self.account.counters();
+        assert_eq!((counters.mappings, counters.mapped_bytes), (0, 0));
+        self.directory
+    }
+}
+
+fn endless() -> Job {
+    Job {
+        path: "/data/f".into(),
+        pages: PAGES,
+        seed: 7,
+        calls: ENDLESS,
+        owner: 0,
+        owners: 1,
+        private: false,
+        trap_after: None,
+    }
+}
+
+#[track_caller]
+fn assert_trap<R>(ended: wasmtime::Result<R>, expected: Trap) {
+    match ended {
+        Ok(_) => panic!("it came to an end of its own"),
+        Err(error) => assert_eq!(error.downcast_ref::<Trap>(), Some(&expected), "{error:?}"),
+    }
+}
+
+#[test]
+fn given_a_guest_left_alone_when_it_has_made_its_calls_then_every_byte_was_right() {
+    let mut world = World::new(env!("GUEST_HAMMER"), |_| ());
+    let run = world.hammer();
+    let job = Job { calls: 5000, ..endless() };
+    let (report,) = run.call(&mut world.store, (job,)).unwrap();
+    assert!(report.calls >= 5000 && report.verified > 100_000);
+    assert_eq!((report.wrong, report.first_wrong), (0, None));
+    // `out-of-bounds`, which it asks for now and then.
+    assert_eq!(report.errors.iter().sum::<u64>(), report.errors[5]);
+}
+
+#[test]
+fn given_a_wrong_byte_in_the_file_when_the_guest_reads_it_then_it_says_where() {
+    let mut world = World::new(env!("GUEST_HAMMER"), |_| ());
+    let mut bytes = vec![0; (PAGES * 4096) as usize];
+    bytes[PAGES as usize * 4096 - 5000] = 0x80;
+    fs::write(world.directory.path().join("f"), bytes).unwrap();
+    let run = world.hammer();
+    // Reads only what nobody writes to: all pages but the first are somebody else's.
+    let job = Job { calls: 5000, owners: PAGES, ..endless() };
+    let (report,) = run.call(&mut world.store, (job,)).unwrap();
+    assert!(report.wrong > 0);
+    let wrong = report.first_wrong.unwrap();
+    assert_eq!(wrong, Wrong { offset: PAGES * 4096 - 5000, found: 0x80, allowed: 0b1111 });
+}
+
+#[test]
+fn given_a_guest_that_calls_for_ever_when_its_epoch_ends_then_it_is_interrupted_between_calls() {
+    let mut world = World::new(env!("GUEST_HAMMER"), |config| {
+        config.epoch_interruption(true);
+    });
+    let run = world.hammer();
+    world.store.set_epoch_deadline(1);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Not before it has made some calls.
+        let (account, engine) = (world.account.clone(), world.engine.clone());
+        scope.spawn(|| {
+            let (account, engine) = (account, engine);
+            while account.counters().bytes_read < 100_000 && !over.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            engine.increment_epoch();
+        });
+        assert_trap(run.call(&mut world.store, (endless(),)), Trap::Interrupt);
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(world.account.counters().bytes_read >= 100_000);
+    world.end();
+}
+
+#[test]
+fn given_a_guest_that_calls_for_ever_when_its_fuel_ends_then_it_stops_between_calls() {
+    let mut world = World::new(env!("GUEST_HAMMER"), |config| {
+        config.consume_fuel(true);
+    });
+    let run = world.hammer();
+    world.store.set_fuel(30_000_000).unwrap();
+    assert_trap(run.call(&mut world.store, (endless(),)), Trap::OutOfFuel);
+    assert!(world.account.counters().bytes_read > 0);
+    world.end();
+}
+
+#[test]
+fn given_a_guest_that_wrote_and_never_ends_when_its_epoch_ends_then_what_it_wrote_stays() {
+    let mut world = World::new(env!("GUEST_DRIVER"), |config| {
+        config.epoch_interruption(true);
+    });
+    assert_eq!(world.step("open m /data/f read-write").unwrap(), "ok");
+    assert_eq!(world.step("pwrite m 4090 text:written-and-not-synced").unwrap(), "ok");
+    world.store.set_epoch_deadline(1);
+    world.engine.increment_epoch();
+    assert_trap(world.step("spin"), Trap::Interrupt);
+    let directory = world.end();
+    let file = fs::read(directory.path().join("f")).unwrap();
+    assert_eq!(&file[4090..4112], b"written-and-not-synced");
+}
+
+#[test]
+fn given_a_guest_that_wrote_and_traps_when_its_store_is_gone_then_what_it_wrote_stays() {
+    for trap in ["trap", "oob"] {
+        let mut world = World::new(env!("GUEST_DRIVER"), |_| ());
+        assert_eq!(world.step("open m /data/f read-write").unwrap(), "ok");
+        assert_eq!(world.step("pwrite m 8000 fill:7:9000").unwrap(), "ok");
+        assert!(world.step(trap).is_err());
+        let directory = world.end();
+        assert_eq!(fs::read(directory.path().join("f")).unwrap()[8000..17_000], [7; 9000]);
+    }
+}
