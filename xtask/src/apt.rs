@@ -8,10 +8,14 @@ use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
 
-/// Downloads the packages into a directory and returns the version of `rustc-web`.
-pub(crate) fn download(into: &Path) -> Result<String> {
+/// Downloads the packages into a directory and returns the version of `rustc-web`. `also` are
+/// tools to bring along, with what they are made of.
+pub(crate) fn download(into: &Path, also: &[&str]) -> Result<String> {
     let attempt = || -> Result<String> {
-        let packages = packages()?;
+        let mut packages = packages()?;
+        packages.extend(parts_of(also)?);
+        packages.sort();
+        packages.dedup();
         let mut apt = Command::new("apt-get");
         output(apt.args(["-q", "download"]).args(&packages).current_dir(into))?;
         candidate(&apt_cache(&["policy", "rustc-web"])?).context("apt forgot rustc-web")
@@ -48,22 +52,41 @@ fn packages() -> Result<Vec<String>> {
         .to_vec();
     packages.push(libstd);
     // Of what LLVM needs, a small machine may have only a part.
-    let closure = apt_cache(&[
-        "depends",
-        "--recurse",
-        "--important",
-        "--no-conflicts",
-        "--no-breaks",
-        "--no-replaces",
-        &llvm,
-    ])?;
-    let installed =
-        output(Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Abbrev} ${Package}\n"]))?;
-    packages.extend(not_installed(&closure, &installed));
+    packages.extend(not_installed(&closure(&[&llvm])?, &installed()?));
     if !packages.contains(&llvm) {
         packages.push(llvm);
     }
     Ok(packages)
+}
+
+/// The packages that a tool for aarch64 is made of: its own, installed here or not, so that it is
+/// complete where it is unpacked, and the libraries that this machine lacks.
+fn parts_of(tools: &[&str]) -> Result<Vec<String>> {
+    if tools.is_empty() {
+        return Ok(Vec::new());
+    }
+    let closure = closure(tools)?;
+    let own = closure.lines().filter(|name| is_for_aarch64(name)).map(str::to_owned);
+    Ok(own.chain(not_installed(&closure, &installed()?)).collect())
+}
+
+fn is_for_aarch64(package: &str) -> bool {
+    !package.starts_with([' ', '<'])
+        && (package.ends_with("-aarch64-linux-gnu")
+            || package.ends_with("-arm64-cross")
+            || package == "qemu-user-static")
+}
+
+/// All that packages depend on, as `apt-cache` lists it.
+fn closure(packages: &[&str]) -> Result<String> {
+    let how =
+        ["depends", "--recurse", "--important", "--no-conflicts", "--no-breaks", "--no-replaces"];
+    apt_cache(&[&how[..], packages].concat())
+}
+
+/// All packages of this machine, as `dpkg-query` lists them.
+fn installed() -> Result<String> {
+    output(Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Abbrev} ${Package}\n"]))
 }
 
 /// The names in the `Depends:` lines of `apt-cache depends`.
@@ -115,6 +138,16 @@ mod tests {
                        zlib1g\ngcc-12-base\n<libfoo>\n";
         let installed = "ii  libc6\nrc  libz3-4\nii  zlib1g\n";
         assert_eq!(not_installed(closure, installed), ["libllvm22", "libz3-4"]);
+    }
+
+    #[test]
+    fn tools_for_aarch64_are_told_from_what_they_share() {
+        for own in ["gcc-12-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user-static"] {
+            assert!(is_for_aarch64(own), "{own}");
+        }
+        for other in ["libc6", "  Depends: libc6-arm64-cross", "<x-arm64-cross>", "gcc-12-base"] {
+            assert!(!is_for_aarch64(other), "{other}");
+        }
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn fits(stamp: &str, active: &Active) -> bool {
     stamp.starts_with(&stamp_for(active))
 }
 
-fn lock(path: &Path) -> Result<File> {
+pub(crate) fn lock(path: &Path) -> Result<File> {
     let why = || format!("cannot lock {}", path.display());
     let file = File::create(path).with_context(why)?;
     if file.try_lock().is_err() {
@@ -124,7 +124,7 @@ fn lock(path: &Path) -> Result<File> {
 }
 
 /// Removes what killed runs left behind. The lock is ours, so nobody works there.
-fn clear_leftovers(parent: &Path, prefix: &str) {
+pub(crate) fn clear_leftovers(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {
             let _ = fs::remove_dir_all(entry.path());
@@ -133,16 +133,16 @@ fn clear_leftovers(parent: &Path, prefix: &str) {
 }
 
 /// The work itself, step by step, in a directory that is empty at first.
-struct Recipe<'a> {
-    dir: &'a Path,
-    active: &'a Active,
+pub(crate) struct Recipe<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) active: &'a Active,
 }
 
 impl Recipe<'_> {
     fn follow(&self) -> Result<()> {
         let debian = step("downloading Debian's packages", || {
             fs::create_dir(self.dir.join("debs"))?;
-            apt::download(&self.dir.join("debs"))
+            apt::download(&self.dir.join("debs"), &[])
         })?;
         step("unpacking them", || self.unpack())?;
         self.link_linkers()?;
@@ -155,12 +155,16 @@ impl Recipe<'_> {
         fs::write(self.dir.join("stamp"), stamp).context("cannot write the stamp")
     }
 
-    fn unpack(&self) -> Result<()> {
+    /// Unpacks all of `debs`.
+    pub(crate) fn unpack(&self) -> Result<()> {
         for entry in fs::read_dir(self.dir.join("debs"))? {
             let deb = entry?.path();
             let name = deb.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with("rust-web-src_") {
-                self.unpack_library_source(&deb)?;
+                let library = ["./usr/src/rustc-*/library", "./usr/lib/rustlib/src/*"];
+                self.unpack_only(&deb, &library)?;
+            } else if name.starts_with("qemu-user-static_") {
+                self.unpack_only(&deb, &["./usr/bin/qemu-aarch64-static"])?;
             } else {
                 output(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(self.dir))?;
             }
@@ -168,8 +172,9 @@ impl Recipe<'_> {
         Ok(())
     }
 
-    /// Of the compiler's source only the part that the standard library is made of.
-    fn unpack_library_source(&self, deb: &Path) -> Result<()> {
+    /// Of the compiler's source only the part that the standard library is made of, and of a
+    /// hundred emulators one.
+    fn unpack_only(&self, deb: &Path, wanted: &[&str]) -> Result<()> {
         let mut dpkg = Command::new("dpkg-deb")
             .arg("--fsys-tarfile")
             .arg(deb)
@@ -177,7 +182,6 @@ impl Recipe<'_> {
             .spawn()
             .context("cannot run dpkg-deb")?;
         let stream = dpkg.stdout.take().context("dpkg-deb has no output")?;
-        let wanted = ["./usr/src/rustc-*/library", "./usr/lib/rustlib/src/*"];
         let tar = Command::new("tar")
             .args(["-x", "-C"])
             .arg(self.dir)
@@ -206,7 +210,8 @@ impl Recipe<'_> {
         Ok(())
     }
 
-    fn write_wrapper(&self) -> Result<()> {
+    /// Makes Debian's rustc run from where it was unpacked.
+    pub(crate) fn write_wrapper(&self) -> Result<()> {
         let driver = Path::new("usr/lib").join(multiarch(&self.active.host));
         ensure!(
             self.dir.join(&driver).is_dir(),
@@ -303,7 +308,7 @@ impl Recipe<'_> {
         Ok(())
     }
 
-    fn rustc(&self) -> PathBuf {
+    pub(crate) fn rustc(&self) -> PathBuf {
         self.dir.join("rustc")
     }
 
@@ -313,7 +318,7 @@ impl Recipe<'_> {
 }
 
 /// Announces a step, does it, and says how long it took.
-fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     let mut stderr = std::io::stderr();
     say(format_args!("  {what} …"));
@@ -324,7 +329,7 @@ fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// Debian's name of a rustc host: without the vendor.
-fn multiarch(host: &str) -> String {
+pub(crate) fn multiarch(host: &str) -> String {
     let mut parts: Vec<_> = host.split('-').collect();
     if parts.len() == 4 {
         parts.remove(1);

@@ -1,4 +1,4 @@
-//! Builds the guests: two workspaces that share one target directory, `guests` in the host's.
+//! Builds the guests: workspaces that share one target directory, `guests` in the host's.
 //!
 //! It is not the host's own, because an outer cargo (a build script calls this) holds the lock
 //! on that for as long as it builds. They share it because they share what they depend on.
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The guest workspaces, relative to the root of the clone.
-pub const WORKSPACES: [&str; 2] = ["guest-example", "tests/guests"];
+pub const WORKSPACES: [&str; 3] = ["guest-example", "tests/guests", crate::bench::GUEST];
 
 /// A guest that was built.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

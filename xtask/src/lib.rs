@@ -18,12 +18,15 @@
 #[cfg(unix)]
 mod apt;
 mod artifacts;
+pub mod bench;
 pub mod ci;
 #[cfg(unix)]
 mod debian;
 pub mod demo;
 pub mod guests;
 mod host;
+#[cfg(unix)]
+pub mod platforms;
 pub mod stress;
 pub mod test;
 pub mod toolchain;

@@ -5,7 +5,9 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{ci, demo, guests, stress, test, toolchain};
+#[cfg(unix)]
+use xtask::platforms::{self, Extent};
+use xtask::{bench, ci, demo, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.
 #[derive(Parser)]
@@ -45,6 +47,31 @@ enum Command {
         #[arg(last = true, value_name = "ARGUMENT")]
         args: Vec<OsString>,
     },
+    /// Measure calls through a mapping beside what one would use otherwise
+    Bench {
+        /// Less than two minutes, and nothing written; without it, docs/performance.md is
+        #[arg(long)]
+        quick: bool,
+        /// Arguments for the program `iommap-bench`
+        #[arg(last = true, value_name = "ARGUMENT")]
+        args: Vec<OsString>,
+    },
+    /// Compile for every system, test where something can be run, and print a table
+    #[cfg(unix)]
+    Platforms {
+        /// Only the tests for aarch64 and one other system's native layer
+        #[arg(long)]
+        quick: bool,
+        /// Only the native layer, without wasmtime
+        #[arg(long, conflicts_with = "quick")]
+        native: bool,
+        /// Record what was found in docs/platforms.json and README.md
+        #[arg(long, conflicts_with = "quick")]
+        write: bool,
+        /// Run nothing: see that README.md says what docs/platforms.json does
+        #[arg(long, conflicts_with_all = ["quick", "native", "write"])]
+        check_readme: bool,
+    },
     /// Check formatting, lints and documentation, and run every test
     Ci {
         /// Only check
@@ -72,6 +99,24 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Guests => list_guests()?,
         Command::Setup => set_up()?,
         Command::Stress { seconds, args } => good(stress::run(seconds, &args)?),
+        Command::Bench { quick, args } => {
+            bench::run(quick, &args)?;
+            ExitCode::SUCCESS
+        }
+        #[cfg(unix)]
+        Command::Platforms { check_readme: true, .. } => {
+            platforms::check_readme()?;
+            ExitCode::SUCCESS
+        }
+        #[cfg(unix)]
+        Command::Platforms { quick, native, write, .. } => {
+            let extent = match (quick, native) {
+                (true, _) => Extent::Quick,
+                (false, true) => Extent::Native,
+                (false, false) => Extent::Whole,
+            };
+            good(platforms::run(extent, write)?)
+        }
         Command::Ci { no_test } => good(ci::run(!no_test)?),
     })
 }

@@ -76,16 +76,18 @@ fn own_tests(workspace: &str, toolchain: &WasmToolchain, iommap: &Path) -> Resul
 
 /// One run of `cargo test`.
 #[derive(Debug)]
-struct Pass {
+pub(crate) struct Pass {
     name: String,
-    counts: Counts,
-    succeeded: bool,
+    pub(crate) counts: Counts,
+    pub(crate) succeeded: bool,
     took: Duration,
 }
 
+/// Runs a `cargo test` and counts what its harnesses say.
+///
 /// Both of cargo's streams go through one pipe to our standard output: through two, the tests'
 /// lines would end up in the middle of cargo's.
-fn pass(name: &str, mut cargo: Command) -> Result<Pass> {
+pub(crate) fn pass(name: &str, mut cargo: Command) -> Result<Pass> {
     let command = shown(&cargo);
     say(format_args!("{name}: {command}"));
     let start = Instant::now();
@@ -104,10 +106,10 @@ fn pass(name: &str, mut cargo: Command) -> Result<Pass> {
 
 /// What test harnesses said of their tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
 }
 
 impl Counts {

@@ -153,7 +153,7 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    fn ask() -> Result<Active> {
+    pub(crate) fn ask() -> Result<Active> {
         let rustc = || {
             let mut rustc = Command::new("rustc");
             rustc.current_dir(root());

@@ -1,0 +1,107 @@
+//! The boundary guest: hand-written wasm, to see what the boundary itself costs.
+
+use crate::embedding::{Embedding, FILE_NAME, GUEST_DIR, State, Thing};
+use crate::loops::{Loop, component};
+use crate::offsets::Work;
+use iommap::{AccessMode, FsPerms, Grants, Mapping, MappingHandle, OpenOptions};
+use std::path::Path;
+use std::sync::Arc;
+use wasmtime::component::{Component, Resource, TypedFunc};
+use wasmtime::{Result, Store, format_err};
+use wasmtime_wasi::filesystem::WasiFilesystemView;
+use wasmtime_wasi::p2::bindings::filesystem::preopens::Host;
+use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
+    Descriptor, DescriptorFlags, HostDescriptor, OpenFlags, PathFlags,
+};
+
+/// The parameters of a loop: those of [`Work`].
+pub(crate) type Params = (u32, u32, u64, u64, u64);
+
+/// The guest's code, compiled once.
+pub(crate) struct Code(Component);
+
+impl Code {
+    pub(crate) fn new(embedding: &Embedding) -> Result<Code> {
+        Ok(Code(Component::new(&embedding.engine, component())?))
+    }
+}
+
+/// One guest in a store of its own.
+pub(crate) struct Boundary {
+    store: Store<State>,
+    loops: Vec<TypedFunc<Params, (u64,)>>,
+    peek: TypedFunc<(), (Vec<u8>,)>,
+    poke: TypedFunc<(Vec<u8>,), ()>,
+    reset: TypedFunc<(), ()>,
+}
+
+impl Boundary {
+    pub(crate) fn new(
+        embedding: &Embedding,
+        code: &Code,
+        dir: &Path,
+        blocking: bool,
+    ) -> Result<Boundary> {
+        let mut store = embedding.store(dir, blocking)?;
+        let instance = embedding.linker.instantiate(&mut store, &code.0)?;
+        let loops = Loop::ALL
+            .into_iter()
+            .map(|each| instance.get_typed_func(&mut store, each.name()))
+            .collect::<Result<_>>()?;
+        let peek = instance.get_typed_func(&mut store, "peek")?;
+        let poke = instance.get_typed_func(&mut store, "poke")?;
+        let reset = instance.get_typed_func(&mut store, "reset")?;
+
+        let mapping = map(&mut store, dir)?;
+        let (file, directory) = open(store.data_mut())?;
+        let thing = store.data_mut().table.push(Thing(0))?;
+        type Attached =
+            (Resource<Thing>, Resource<MappingHandle>, Resource<Descriptor>, Resource<Descriptor>);
+        let attach = instance.get_typed_func::<Attached, ()>(&mut store, "attach")?;
+        attach.call(&mut store, (thing, mapping, file, directory))?;
+        Ok(Boundary { store, loops, peek, poke, reset })
+    }
+
+    /// Runs a loop and returns the state of its generator.
+    pub(crate) fn run(&mut self, which: Loop, work: Work) -> Result<u64> {
+        let params = (work.count, work.size, work.mask, work.step, work.seed);
+        Ok(self.loops[which as usize].call(&mut self.store, params)?.0)
+    }
+
+    /// What the last operation read.
+    pub(crate) fn peek(&mut self) -> Result<Vec<u8>> {
+        Ok(self.peek.call(&mut self.store, ())?.0)
+    }
+
+    /// What the next operations write.
+    pub(crate) fn poke(&mut self, data: &[u8]) -> Result<()> {
+        self.reset.call(&mut self.store, ())?;
+        self.poke.call(&mut self.store, (data.to_vec(),))
+    }
+}
+
+/// Maps the file for the guest, its pages read in.
+fn map(store: &mut Store<State>, dir: &Path) -> Result<Resource<MappingHandle>> {
+    let mut grants = Grants::default();
+    grants.preopened_dir(dir, GUEST_DIR, FsPerms::ReadWrite)?;
+    let options = OpenOptions { populate: true, ..OpenOptions::new(AccessMode::ReadWrite) };
+    let account = store.data().iommap.account().clone();
+    let mapping = Mapping::open(&grants, &account, &format!("{GUEST_DIR}/{FILE_NAME}"), &options)?;
+    Ok(store.data_mut().table.push(MappingHandle::from(Arc::new(mapping)))?)
+}
+
+/// Opens the file for the guest through WASI: the file, and its directory.
+fn open(state: &mut State) -> Result<(Resource<Descriptor>, Resource<Descriptor>)> {
+    let mut wasi = state.filesystem();
+    let (directory, _) =
+        wasi.get_directories()?.pop().ok_or_else(|| format_err!("WASI has no directory"))?;
+    let file = HostDescriptor::open_at(
+        &mut wasi,
+        Resource::new_borrow(directory.rep()),
+        PathFlags::empty(),
+        FILE_NAME.into(),
+        OpenFlags::empty(),
+        DescriptorFlags::READ | DescriptorFlags::WRITE,
+    )?;
+    Ok((file, directory))
+}

@@ -1,0 +1,148 @@
+//! The goals: ratios of medians of the same run, on the boundary guest and a sync store.
+
+use crate::cases::{Case, Place};
+use crate::contenders::{Contender, Task};
+use crate::results::Results;
+use std::fmt;
+
+/// What a ratio is held to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::AtMost(bound) => write!(f, "at most {bound}"),
+            Bound::AtLeast(bound) => write!(f, "at least {bound}"),
+        }
+    }
+}
+
+/// One goal and what came of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Goal {
+    pub(crate) what: String,
+    pub(crate) bound: Bound,
+    /// Not a number if it was not measured, and then missed.
+    pub(crate) value: f64,
+}
+
+impl Goal {
+    pub(crate) fn met(&self) -> bool {
+        match self.bound {
+            Bound::AtMost(bound) => self.value <= bound,
+            Bound::AtLeast(bound) => self.value >= bound,
+        }
+    }
+}
+
+/// A goal in terms of two contenders: how many times as long the first takes as the second.
+struct Ratio {
+    what: &'static str,
+    of: Contender,
+    to: Contender,
+    task: Task,
+    place: Place,
+    size: u32,
+    bound: Bound,
+}
+
+const KIB: u32 = 1 << 10;
+const MIB: u32 = 1 << 20;
+
+#[rustfmt::skip]
+fn ratios() -> Vec<Ratio> {
+    use Bound::{AtLeast, AtMost};
+    use Contender::{Batched, Borrowed, Memcpy, Rust, Single, WasiBlocking, WasiDefault};
+    use Place::{Hot, Random};
+    use Task::{Read, Write};
+    let goal = |what, of, to, task, place, size, bound| {
+        Ratio { what, of, to, task, place, size, bound }
+    };
+    vec![
+        goal("pread 8 B, hot: times an empty call with a borrowed resource", Single, Borrowed, Read, Hot, 8, AtMost(1.8)),
+        goal("pread 64 B, hot: times an empty call with a borrowed resource", Single, Borrowed, Read, Hot, 64, AtMost(1.8)),
+        goal("pread 4 KiB, random: times native memcpy", Single, Memcpy, Read, Random, 4 * KIB, AtMost(1.5)),
+        goal("pread 64 KiB, random: times native memcpy", Single, Memcpy, Read, Random, 64 * KIB, AtMost(1.08)),
+        goal("pread 1 MiB, random: times native memcpy", Single, Memcpy, Read, Random, MIB, AtMost(1.08)),
+        goal("pwrite 64 KiB, random: times native memcpy", Single, Memcpy, Write, Random, 64 * KIB, AtMost(1.1)),
+        goal("pwrite 1 MiB, random: times native memcpy", Single, Memcpy, Write, Random, MIB, AtMost(1.1)),
+        goal("pread-many, an item of 8 B, hot: times native memcpy", Batched, Memcpy, Read, Hot, 8, AtMost(4.0)),
+        goal("pread-many, an item of 8 B, random: times native memcpy", Batched, Memcpy, Read, Random, 8, AtMost(1.3)),
+        goal("wasi read with blocking allowed, 8 B, random: times iommap", WasiBlocking, Single, Read, Random, 8, AtLeast(3.0)),
+        goal("wasi read with blocking allowed, 64 KiB, random: times iommap", WasiBlocking, Single, Read, Random, 64 * KIB, AtLeast(2.8)),
+        goal("wasi read with blocking allowed, 1 MiB, random: times iommap", WasiBlocking, Single, Read, Random, MIB, AtLeast(3.0)),
+        goal("wasi read by default, 8 B, random: times iommap", WasiDefault, Single, Read, Random, 8, AtLeast(40.0)),
+        goal("the Rust guest's pread 8 B, hot: times the boundary guest's", Rust, Single, Read, Hot, 8, AtMost(1.5)),
+    ]
+}
+
+/// Every goal.
+pub(crate) fn check(results: &Results) -> Vec<Goal> {
+    let mut goals: Vec<_> = ratios()
+        .into_iter()
+        .map(|Ratio { what, of, to, task, place, size, bound }| {
+            let median = |contender| {
+                let sample = results.sample(Case { task, place, size }, contender);
+                sample.map_or(f64::NAN, |sample| sample.median)
+            };
+            Goal { what: what.into(), bound, value: median(of) / median(to) }
+        })
+        .collect();
+    let threads = |n| results.threads.iter().find(|row| row.threads == n).map(|row| row.iommap);
+    goals.push(Goal {
+        what: "four threads, a store each, 64 B, hot: total throughput, times one thread's".into(),
+        bound: Bound::AtLeast(1.9),
+        value: threads(4).zip(threads(1)).map_or(f64::NAN, |(four, one)| four / one),
+    });
+    goals
+}
+
+/// The lines that end a run: one for each goal that is missed, and the count.
+pub(crate) fn summary(goals: &[Goal]) -> String {
+    let missed: String = goals
+        .iter()
+        .filter(|goal| !goal.met())
+        .map(|goal| format!("missed: {} {:.2}, {}\n", goal.what, goal.value, goal.bound))
+        .collect();
+    let met = goals.iter().filter(|goal| goal.met()).count();
+    format!("{missed}goals: {met} of {} met", goals.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goal(value: f64, bound: Bound) -> Goal {
+        Goal { what: "reading".into(), bound, value }
+    }
+
+    #[test]
+    fn a_goal_that_is_missed_or_not_measured_has_a_line_and_the_count_comes_last() {
+        let goals = [
+            goal(1.8, Bound::AtMost(1.8)),
+            goal(2.0, Bound::AtMost(1.8)),
+            goal(3.0, Bound::AtLeast(3.0)),
+            goal(f64::NAN, Bound::AtLeast(3.0)),
+        ];
+        assert_eq!(
+            summary(&goals),
+            "missed: reading 2.00, at most 1.8\nmissed: reading NaN, at least 3\n\
+             goals: 2 of 4 met"
+        );
+    }
+
+    #[test]
+    fn every_goal_is_about_something_that_is_measured() {
+        for Ratio { what, of, to, task, place, size, .. } in ratios() {
+            let case = Case { task, place, size };
+            assert!(Case::all().contains(&case), "{what}");
+            for contender in [of, to] {
+                assert!(case.contenders().any(|each| each == contender), "{what}");
+            }
+        }
+    }
+}

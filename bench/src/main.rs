@@ -1,0 +1,128 @@
+//! The benchmark: what a call through a mapping costs, beside what a user would pick otherwise.
+//!
+//! `cargo xtask bench` builds and runs it. One program, one run: `cases` says what is measured,
+//! `contenders` who takes part, `rounds` how, `verify` that all of them do what they claim;
+//! `table`, `plot`, `goals` and `report` say what came of it.
+//!
+//! The guests: `guest.wat` with `loops`, hand-written, driven by `boundary`; and `bench/guest`,
+//! in Rust, driven by `rust_guest`. `native` is what there is without wasm.
+
+mod boundary;
+mod cases;
+mod contenders;
+mod embedding;
+mod file;
+mod goals;
+mod loops;
+mod machine;
+mod native;
+mod offsets;
+mod plot;
+mod report;
+mod results;
+mod rounds;
+mod rust_guest;
+mod table;
+mod threads;
+mod verify;
+
+use crate::boundary::Code;
+use crate::cases::Case;
+use crate::contenders::{Arena, Task};
+use crate::embedding::Embedding;
+use crate::report::Circumstances;
+use crate::results::Results;
+use crate::rounds::Effort;
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use wasmtime::Result;
+use wasmtime::error::Context;
+
+/// Measures calls through a mapping beside what a user would pick otherwise
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// The benchmark's guest in Rust, a component
+    #[arg(long)]
+    rust_guest: PathBuf,
+    /// Fewer and shorter rounds: less than two minutes
+    #[arg(long)]
+    quick: bool,
+    /// Only check that every contender does what it is measured for
+    #[arg(long)]
+    check: bool,
+    /// Only cases whose name holds this, as in "read hot 8 b": goals not measured count as missed
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Where to write performance.md and performance.svg [default: nowhere]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where to put the file of 256 MiB [default: the system's directory for such]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let effort = match cli.quick {
+        true => Effort { turn: Duration::from_millis(6), rounds: 21 },
+        false => Effort { turn: Duration::from_millis(16), rounds: 61 },
+    };
+    let start = Instant::now();
+    let before = machine::load();
+    let dir = match &cli.dir {
+        Some(dir) => tempfile::tempdir_in(dir),
+        None => tempfile::tempdir(),
+    };
+    let dir = dir.context("no directory for the file")?;
+    file::make(dir.path())?;
+    let embedding = Embedding::new()?;
+    let code = Code::new(&embedding)?;
+    let mut arena = Arena::new(&embedding, &code, &cli.rust_guest, dir.path())?;
+
+    let mut results = Results::default();
+    for case in Case::all() {
+        if cli.only.as_ref().is_some_and(|only| !case.to_string().contains(only)) {
+            continue;
+        }
+        for contender in case.contenders() {
+            verify::contender(&mut arena, contender, case)?;
+        }
+        if cli.check {
+            continue;
+        }
+        // Before the first write, while the file is as it was made.
+        if case.task == Task::Write && results.threads.is_empty() && cli.only.is_none() {
+            eprintln!("{:>4} s  threads", start.elapsed().as_secs());
+            results.threads = threads::measure(&embedding, &code, dir.path(), effort)?;
+        }
+        if matches!(case.task, Task::Write | Task::Sync) {
+            arena.settle(case)?;
+        }
+        eprintln!("{:>4} s  {case}", start.elapsed().as_secs());
+        results.samples.extend(rounds::measure(&mut arena, case, effort)?);
+    }
+    if cli.check {
+        println!("every contender does what it is measured for");
+        return Ok(());
+    }
+
+    let goals = goals::check(&results);
+    for table in table::all(&results) {
+        println!("{table}");
+    }
+    println!("{}", report::goals_table(&goals));
+    if let Some(out) = &cli.out {
+        let circumstances = Circumstances {
+            machine: machine::describe(dir.path()),
+            load: [before, machine::load()],
+            quick: cli.quick,
+            rounds: effort.rounds,
+        };
+        report::write(out, &circumstances, &results, &goals)?;
+        println!("written to {}", out.join("performance.md").display());
+    }
+    println!("{}", goals::summary(&goals));
+    Ok(())
+}

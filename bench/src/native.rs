@@ -1,0 +1,145 @@
+//! What there is without wasm: `memcpy` from a map of the file, and system calls.
+
+use crate::offsets::{Work, each};
+use memmap2::{Advice, MmapMut, MmapOptions, MmapRaw};
+use rustix::mm::{MsyncFlags, msync};
+use std::fs::File;
+use std::hint::black_box;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use wasmtime::Result;
+
+/// A map of the file, the file, and a buffer like the guest's heap: page-aligned, used again by
+/// every operation.
+pub(crate) struct Native {
+    path: PathBuf,
+    file: File,
+    map: MmapRaw,
+    buffer: MmapMut,
+}
+
+/// How many bytes the buffer has: the longest operation.
+const BUFFER_BYTES: usize = 1 << 20;
+
+impl Native {
+    pub(crate) fn new(path: &Path) -> Result<Native> {
+        let file = File::options().read(true).write(true).open(path)?;
+        let map = MmapOptions::new().map_raw(&file)?;
+        map.advise(Advice::PopulateRead)?;
+        let mut buffer = MmapMut::map_anon(BUFFER_BYTES)?;
+        buffer.fill(1);
+        Ok(Native { path: path.into(), file, map, buffer })
+    }
+
+    /// What the last operation read.
+    pub(crate) fn peek(&self, bytes: usize) -> Vec<u8> {
+        self.buffer[..bytes].to_vec()
+    }
+
+    /// What the next operations write.
+    pub(crate) fn poke(&mut self, data: &[u8]) {
+        self.buffer[..data.len()].copy_from_slice(data);
+    }
+
+    /// The file, for those who check what was written.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(crate) fn copy_out(&mut self, work: Work) -> u64 {
+        let (map, buffer, size) = self.parts(work);
+        each(work, |offset| {
+            // SAFETY: `parts` checked that every operation lies inside both, and they are apart.
+            // Nobody cuts the file.
+            unsafe { map.add(offset as usize).copy_to_nonoverlapping(buffer, size) };
+            black_box(buffer);
+        })
+    }
+
+    pub(crate) fn copy_in(&mut self, work: Work) -> u64 {
+        let (map, buffer, size) = self.parts(work);
+        each(work, |offset| {
+            black_box(buffer);
+            // SAFETY: as for `copy_out`.
+            unsafe { map.add(offset as usize).copy_from_nonoverlapping(buffer, size) };
+        })
+    }
+
+    /// `copy_in` and `msync` of what was written.
+    pub(crate) fn copy_in_and_sync(&mut self, work: Work) -> Result<u64> {
+        let (map, buffer, size) = self.parts(work);
+        let mut result = Ok(());
+        let x = each(work, |offset| {
+            // SAFETY: as for `copy_out`; `mask` puts every offset on a page of the map.
+            let synced = unsafe {
+                let page = map.add(offset as usize);
+                page.copy_from_nonoverlapping(buffer, size);
+                msync(page.cast(), size, MsyncFlags::SYNC)
+            };
+            result = result.and(synced);
+        });
+        result?;
+        Ok(x)
+    }
+
+    /// The map, the buffer and the size of an operation, all of which lie inside both.
+    fn parts(&mut self, work: Work) -> (*mut u8, *mut u8, usize) {
+        let size = work.size as usize;
+        let end = work.mask.checked_add(work.size.into());
+        assert!(end.is_some_and(|end| end <= self.map.len() as u64) && size <= self.buffer.len());
+        (self.map.as_mut_ptr(), self.buffer.as_mut_ptr(), black_box(size))
+    }
+
+    pub(crate) fn pread(&mut self, work: Work) -> Result<u64> {
+        let target = &mut self.buffer[..work.size as usize];
+        let mut result = Ok(());
+        let x = each(work, |offset| {
+            if let Err(error) = self.file.read_exact_at(target, offset) {
+                result = Err(error);
+            }
+        });
+        result?;
+        Ok(x)
+    }
+
+    pub(crate) fn pwrite(&self, work: Work) -> Result<u64> {
+        let data = &self.buffer[..work.size as usize];
+        let mut result = Ok(());
+        let x = each(work, |offset| {
+            if let Err(error) = self.file.write_all_at(data, offset) {
+                result = Err(error);
+            }
+        });
+        result?;
+        Ok(x)
+    }
+
+    /// `pwrite` and `fdatasync`.
+    pub(crate) fn pwrite_and_sync(&self, work: Work) -> Result<u64> {
+        let data = &self.buffer[..work.size as usize];
+        let mut result = Ok(());
+        let x = each(work, |offset| {
+            let done = self.file.write_all_at(data, offset).and_then(|()| self.file.sync_data());
+            if let Err(error) = done {
+                result = Err(error);
+            }
+        });
+        result?;
+        Ok(x)
+    }
+
+    /// `open` and `close`, and between them `mmap` and `munmap` if `map` says so.
+    pub(crate) fn open(&self, work: Work, map: bool) -> Result<u64> {
+        let mut result = Ok(());
+        let x = each(work, |_| {
+            let opened = File::open(&self.path).and_then(|file| {
+                if map { MmapOptions::new().map_raw_read_only(&file).map(drop) } else { Ok(()) }
+            });
+            if let Err(error) = opened {
+                result = Err(error);
+            }
+        });
+        result?;
+        Ok(x)
+    }
+}
