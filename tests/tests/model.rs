@@ -201,6 +201,11 @@ fn given_any_sequence_on_a_sync_store_when_others_interfere_then_it_is_as_the_mo
 }
 
 #[test]
+fn given_any_sequence_on_a_blocking_store_when_others_interfere_then_it_is_as_the_model_says() {
+    isolated(|| hold_guests(Kind::Blocking));
+}
+
+#[test]
 fn given_any_sequence_on_an_async_store_when_others_interfere_then_it_is_as_the_model_says() {
     isolated(|| hold_guests(Kind::Async));
 }

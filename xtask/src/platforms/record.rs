@@ -96,7 +96,8 @@ impl Record {
             };
             let host = match (&found.host, target.native) {
                 (_, Native::TestedHere) => "tested by `cargo xtask test`".to_owned(),
-                (Some(features), _) => format!("compiles (`{features}`), never run"),
+                (Some(features), _) => format!("compiles (feature `{features}`), never run"),
+                (None, _) if target.host.is_some() => "not checked".to_owned(),
                 (None, _) => "no".to_owned(),
             };
             let (system, processor) = (target.system, target.processor);
