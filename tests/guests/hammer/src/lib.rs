@@ -5,7 +5,7 @@
 mod pattern;
 
 mod bindings {
-    #![allow(missing_docs, unreachable_pub)] // generated
+    #![allow(missing_docs, unreachable_pub, clippy::too_many_arguments)] // generated
     wit_bindgen::generate!({
         path: ["../../../wit", "wit"],
         world: "iommap:test/hammer",
