@@ -10,7 +10,7 @@
 //! One crate, one builder, one line for the linker:
 //!
 #![cfg_attr(feature = "cli", doc = "```no_run")]
-#![cfg_attr(not(feature = "cli"), doc = "```ignore")]
+#![cfg_attr(not(feature = "cli"), doc = "```text")]
 //! use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView};
 //! use wasmtime::component::{Component, Linker, ResourceTable};
 //! use wasmtime::{Config, Engine, Store};
