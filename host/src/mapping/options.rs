@@ -102,7 +102,8 @@ impl OpenOptions {
 /// Whether [`Mapping::sync`](crate::Mapping::sync) waits for the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncMode {
-    /// Returns when the device has the bytes (`MS_SYNC`, and F_FULLFSYNC on macOS).
+    /// Returns when the device has the bytes (`MS_SYNC`; with it F_FULLFSYNC on macOS, `fdatasync`
+    /// on OpenBSD).
     Sync,
     /// Starts the transfer and returns (`MS_ASYNC`).
     Async,

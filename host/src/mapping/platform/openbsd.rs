@@ -71,7 +71,11 @@ pub(crate) fn sync_file(file: &File) -> Result<(), Errno> {
     retry_on_intr(|| fdatasync(file))
 }
 
-/// `msync` and `fdatasync` have had the device write its cache out.
-pub(crate) fn flush_device(_: &File) -> Result<(), Errno> {
-    Ok(())
+/// Has the device get what `msync` wrote.
+///
+/// Elsewhere `msync` waits for that. Here it hands pages to the cache of `write` and returns (in
+/// the kernel, `uvn_io` calls VOP_WRITE without IO_SYNC); what brings them to the device is
+/// `fdatasync`.
+pub(crate) fn flush_device(file: &File) -> Result<(), Errno> {
+    sync_file(file)
 }
