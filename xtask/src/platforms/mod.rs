@@ -21,7 +21,7 @@ mod targets;
 
 use crate::apt::Unavailable;
 use crate::test::{Pass, pass};
-use crate::workspace::{cargo, run as run_command, say, since, spoken};
+use crate::workspace::{cargo, run as run_command, say, since, spoken, target_dir};
 use anyhow::{Context, Result, bail};
 use cross::Cross;
 use left_out::LEFT_OUT;
@@ -126,6 +126,8 @@ struct Row {
     built: bool,
     checked: bool,
     tests: Option<Pass>,
+    /// The guard's, watching two signals.
+    two_signals: Option<Pass>,
     failures: Vec<String>,
     took: Duration,
 }
@@ -133,7 +135,8 @@ struct Row {
 impl Row {
     fn new(target: &'static Target) -> Row {
         let (failures, took) = (Vec::new(), Duration::ZERO);
-        Row { target, built: false, checked: false, tests: None, failures, took }
+        let (tests, two_signals) = (None, None);
+        Row { target, built: false, checked: false, tests, two_signals, failures, took }
     }
 
     /// Does a part of the work and says how it went.
@@ -162,6 +165,7 @@ impl Row {
                 native.arg("test").args(LAYER).args(TESTS);
                 self.step("native tests", |row| row.test(native));
                 self.built = self.any_test_passed();
+                self.step("the guard's tests, two signals", Row::test_two_signals);
             }
             Native::TestedEmulated => {
                 self.step("native tests, under qemu-user", |row| {
@@ -199,6 +203,19 @@ impl Row {
 
     fn test(&mut self, native: Command) -> Result<()> {
         let tests = self.tests.insert(pass(self.target.triple, native)?);
+        if tests.succeeded { Ok(()) } else { bail!("{} failed", tests.counts.failed) }
+    }
+
+    /// The guard's tests once more, with SIGSEGV watched as well: what FreeBSD and OpenBSD do.
+    fn test_two_signals(&mut self) -> Result<()> {
+        const GUARD: [&str; 5] =
+            ["guard_copy", "guard_signals", "guard_sigsegv", "guard_threads", "mapping_faults"];
+        let mut native = cargo();
+        native.args(["test", "--package", "iommap", "--no-default-features", "--no-fail-fast"]);
+        native.args(GUARD.iter().flat_map(|name| ["--test", name]));
+        native.env("RUSTFLAGS", "--cfg iommap_watch_sigsegv");
+        native.env("CARGO_TARGET_DIR", target_dir().join("two-signals"));
+        let tests = self.two_signals.insert(pass("two signals", native)?);
         if tests.succeeded { Ok(()) } else { bail!("{} failed", tests.counts.failed) }
     }
 
@@ -257,6 +274,12 @@ fn report(rows: &[Row], start: Instant) {
         };
         let took = spoken(row.took);
         println!("{:30} {native:7} {host:16} {tests:34} {took:>12}", row.target.triple);
+    }
+    for counts in rows.iter().filter_map(|row| Some(row.two_signals.as_ref()?.counts)) {
+        println!(
+            "the guard's tests, SIGSEGV watched as on FreeBSD and OpenBSD: {} passed, {} failed",
+            counts.passed, counts.failed
+        );
     }
     for row in rows.iter().filter(|row| !row.target.note.is_empty()) {
         println!("{}: {}", row.target.triple, row.target.note);
