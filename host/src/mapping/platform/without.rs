@@ -41,7 +41,7 @@ pub(super) fn grow(
 /// to it and some don't. It is done through a mapping, because only that reaches the page which
 /// other mappings have: OpenBSD's `write` has a cache of its own.
 ///
-/// It is a wish: where the page can't be had, nobody has anything in it either.
+/// It is a wish: where the page can't be looked at, the file grows all the same.
 fn clear_behind(file: &File, end: u64) {
     let page = rustix::param::page_size();
     // Less than a page, so it is not cut.
