@@ -51,10 +51,15 @@ fn try_twice<T>(wanted: &[&str], attempt: impl Fn() -> Result<T>) -> Result<T> {
     attempt().or_else(|first| {
         say(format_args!("  apt's lists seem to be out of date ({})", telling_line(&first)));
         say("  apt-get update");
-        let updated = output(apt_get().arg("update"));
+        // Without this, a server that does not answer is a warning, and its packages unheard of.
+        let strictly = ["-o", "APT::Update::Error-Mode=any", "update"];
+        let updated = output(apt_get().args(strictly));
         attempt().map_err(|second| match (updated, unknown(wanted)) {
             (Err(e), _) => {
-                second.context(format!("run `apt-get update` as root ({})", telling_line(&e)))
+                let why = telling_line(&e);
+                second.context(format!(
+                    "`apt-get update` fails: are you root, and is there a network? ({why})"
+                ))
             }
             (Ok(_), Some(name)) => {
                 Unavailable(format!("apt knows no {name}: it comes with Debian 12 (security)"))
