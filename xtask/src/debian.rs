@@ -117,7 +117,7 @@ pub(crate) fn lock(path: &Path) -> Result<File> {
     let why = || format!("cannot lock {}", path.display());
     let file = File::create(path).with_context(why)?;
     if file.try_lock().is_err() {
-        say(format_args!("another run has {}: waiting for it", path.display()));
+        say("another run is setting the toolchain up: waiting for it");
         file.lock().with_context(why)?;
     }
     Ok(file)
