@@ -144,6 +144,28 @@ fn given_reads_and_writes_when_they_succeed_then_the_counters_are_exact() {
     assert_eq!(counted.faults_recovered, 0);
 }
 
+/// A host of 32 bits has no place for it, and says so; it takes what is shorter.
+#[cfg(target_pointer_width = "32")]
+#[test]
+fn given_a_file_larger_than_32_bits_when_mapped_then_enomem_and_it_is_as_it_was() {
+    let world = World::new();
+    let size = (5 << 30) + 3;
+    world.sparse("f", size);
+    for options in [READ, READ_WRITE, OpenOptions { size: Some(size + 1), ..READ_WRITE }] {
+        assert_eq!(world.refused("f", &options), Error::NoMem, "{options:?}");
+    }
+    assert_eq!(world.length("f"), size);
+
+    world.file("g", b"short");
+    let mapping = world.map("g", &READ_WRITE);
+    for size in [1 << 31, 1 << 32, size] {
+        assert_eq!(mapping.truncate(size), Err(Error::NoMem), "{size}");
+    }
+    assert_eq!(world.contents("g"), b"short");
+    assert_eq!(all(&mapping), b"short");
+}
+
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn given_a_file_larger_than_32_bits_when_mapped_then_its_far_end_is_within_reach() {
     let world = World::new();

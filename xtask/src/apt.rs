@@ -5,31 +5,88 @@
 
 use crate::workspace::{output, say};
 use anyhow::{Context, Result};
+use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
+/// Packages can't be had here, and that is nobody's fault: no Debian, or one that lacks them.
+#[derive(Debug)]
+pub(crate) struct Unavailable(pub(crate) String);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
 /// Downloads the packages into a directory and returns the version of `rustc-web`. `also` are
 /// tools to bring along, with what they are made of.
+///
+/// # Errors
+///
+/// [`Unavailable`] where apt knows none of that name.
 pub(crate) fn download(into: &Path, also: &[&str]) -> Result<String> {
-    let attempt = || -> Result<String> {
+    try_twice(&[&["rustc-web", "wasi-libc"], also].concat(), || {
         let mut packages = packages()?;
         packages.extend(parts_of(also)?);
-        packages.sort();
-        packages.dedup();
-        let mut apt = Command::new("apt-get");
-        output(apt.args(["-q", "download"]).args(&packages).current_dir(into))?;
-        candidate(&apt_cache(&["policy", "rustc-web"])?).context("apt forgot rustc-web")
-    };
-    // Lists that are missing or out of date are the usual reason for a failure.
+        fetch(into, packages)?;
+        let version = candidate(&apt_cache(&["policy", "rustc-web"])?).map(str::to_owned);
+        Ok(format!("rustc-web {}", version.context("apt forgot rustc-web")?))
+    })
+}
+
+/// Downloads tools for another processor into a directory, with what they are made of.
+///
+/// # Errors
+///
+/// As for [`download`].
+pub(crate) fn download_tools(into: &Path, tools: &[&str]) -> Result<()> {
+    try_twice(tools, || fetch(into, parts_of(tools)?))
+}
+
+/// Lists that are missing or out of date are the usual reason for a failure.
+fn try_twice<T>(wanted: &[&str], attempt: impl Fn() -> Result<T>) -> Result<T> {
     attempt().or_else(|first| {
         say(format_args!("  apt's lists seem to be out of date ({})", telling_line(&first)));
         say("  apt-get update");
-        let updated = output(Command::new("apt-get").args(["-q", "update"]));
-        attempt().with_context(|| match updated {
-            Ok(_) => "Debian's packages can't be had: is there a network?".to_owned(),
-            Err(e) => format!("run `apt-get update` as root ({})", telling_line(&e)),
+        // Without this, a server that does not answer is a warning, and its packages unheard of.
+        let strictly = ["-o", "APT::Update::Error-Mode=any", "update"];
+        let updated = output(apt_get().args(strictly));
+        attempt().map_err(|second| match (updated, unknown(wanted)) {
+            (Err(e), _) => {
+                let why = telling_line(&e);
+                second.context(format!(
+                    "`apt-get update` fails: are you root, and is there a network? ({why})"
+                ))
+            }
+            (Ok(_), Some(name)) => {
+                Unavailable(format!("apt knows no {name}: it comes with Debian 12 (security)"))
+                    .into()
+            }
+            (Ok(_), None) => second.context("Debian's packages can't be had: is there a network?"),
         })
     })
+}
+
+/// A server that doesn't answer is asked again before that counts.
+fn apt_get() -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.args(["-q", "-o", "Acquire::Retries=3"]);
+    apt
+}
+
+fn fetch(into: &Path, mut packages: Vec<String>) -> Result<()> {
+    packages.sort();
+    packages.dedup();
+    output(apt_get().arg("download").args(&packages).current_dir(into)).map(drop)
+}
+
+/// The first of these that apt has no version of.
+fn unknown<'a>(packages: &[&'a str]) -> Option<&'a str> {
+    let known = |name| apt_cache(&["policy", name]).is_ok_and(|said| candidate(&said).is_some());
+    packages.iter().copied().find(|name| !known(name))
 }
 
 fn apt_cache(args: &[&str]) -> Result<String> {
@@ -59,22 +116,22 @@ fn packages() -> Result<Vec<String>> {
     Ok(packages)
 }
 
-/// The packages that a tool for aarch64 is made of: its own, installed here or not, so that it is
-/// complete where it is unpacked, and the libraries that this machine lacks.
+/// The packages that a tool for another processor is made of: its own, installed here or not, so
+/// that it is complete where it is unpacked, and the libraries that this machine lacks.
 fn parts_of(tools: &[&str]) -> Result<Vec<String>> {
     if tools.is_empty() {
         return Ok(Vec::new());
     }
     let closure = closure(tools)?;
-    let own = closure.lines().filter(|name| is_for_aarch64(name)).map(str::to_owned);
+    let own = closure.lines().filter(|name| is_for_another(name)).map(str::to_owned);
     Ok(own.chain(not_installed(&closure, &installed()?)).collect())
 }
 
-fn is_for_aarch64(package: &str) -> bool {
+fn is_for_another(package: &str) -> bool {
+    const ENDS: [&str; 4] =
+        ["-aarch64-linux-gnu", "-arm64-cross", "-i686-linux-gnu", "-i386-cross"];
     !package.starts_with([' ', '<'])
-        && (package.ends_with("-aarch64-linux-gnu")
-            || package.ends_with("-arm64-cross")
-            || package == "qemu-user-static")
+        && (ENDS.iter().any(|end| package.ends_with(end)) || package == "qemu-user-static")
 }
 
 /// All that packages depend on, as `apt-cache` lists it.
@@ -104,9 +161,9 @@ fn not_installed(closure: &str, installed: &str) -> Vec<String> {
 }
 
 /// The candidate version in what `apt-cache policy` prints.
-fn candidate(policy: &str) -> Option<String> {
+fn candidate(policy: &str) -> Option<&str> {
     let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "))?;
-    (version != "(none)").then(|| format!("rustc-web {version}"))
+    (version != "(none)").then_some(version)
 }
 
 /// The line of an error that says most: apt's own, if there is one.
@@ -123,7 +180,7 @@ mod tests {
     #[test]
     fn apt_is_understood() {
         let policy = "rustc-web:\n  Installed: (none)\n  Candidate: 1.96.0+dfsg1-1~deb12u2\n";
-        assert_eq!(candidate(policy).unwrap(), "rustc-web 1.96.0+dfsg1-1~deb12u2");
+        assert_eq!(candidate(policy).unwrap(), "1.96.0+dfsg1-1~deb12u2");
         assert_eq!(candidate("rustc-web:\n  Installed: (none)\n  Candidate: (none)\n"), None);
         assert_eq!(candidate(""), None);
 
@@ -141,12 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn tools_for_aarch64_are_told_from_what_they_share() {
-        for own in ["gcc-12-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user-static"] {
-            assert!(is_for_aarch64(own), "{own}");
+    fn tools_for_another_processor_are_told_from_what_they_share() {
+        for own in [
+            "gcc-12-aarch64-linux-gnu",
+            "libc6-dev-arm64-cross",
+            "qemu-user-static",
+            "binutils-i686-linux-gnu",
+            "libgcc-s1-i386-cross",
+        ] {
+            assert!(is_for_another(own), "{own}");
         }
         for other in ["libc6", "  Depends: libc6-arm64-cross", "<x-arm64-cross>", "gcc-12-base"] {
-            assert!(!is_for_aarch64(other), "{other}");
+            assert!(!is_for_another(other), "{other}");
         }
     }
 

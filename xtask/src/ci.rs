@@ -24,6 +24,7 @@ pub fn run(with_tests: bool) -> Result<bool> {
     steps.take("clippy, guests", || {
         guests::WORKSPACES.iter().try_for_each(|dir| run_command(&mut guest_clippy(dir)))
     });
+    steps.take("clippy, libFuzzer's targets", || run_command(&mut libfuzzer_clippy()));
     steps.take("documentation", || {
         let args = ["doc", "--workspace", "--no-deps", "--all-features", "--locked"];
         run_command(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
@@ -33,6 +34,9 @@ pub fn run(with_tests: bool) -> Result<bool> {
     }
     Ok(steps.report(start))
 }
+
+/// A workspace of its own. Its programs take nightly Rust and a C++ compiler, its lints neither.
+const LIBFUZZER: &str = "fuzz/libfuzzer";
 
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];
 
@@ -51,8 +55,16 @@ fn guest_clippy(workspace: &str) -> Command {
     cargo
 }
 
+fn libfuzzer_clippy() -> Command {
+    let mut cargo = clippy();
+    cargo.current_dir(root().join(LIBFUZZER));
+    cargo.env("CARGO_TARGET_DIR", target_dir().join("libfuzzer"));
+    cargo.args(["--no-default-features", "--all-targets"]).args(STRICT);
+    cargo
+}
+
 fn check_formatting() -> Result<()> {
-    for workspace in [""].into_iter().chain(guests::WORKSPACES) {
+    for workspace in ["", LIBFUZZER].into_iter().chain(guests::WORKSPACES) {
         run_command(cargo().args(["fmt", "--all", "--check"]).current_dir(root().join(workspace)))?;
     }
     Ok(())

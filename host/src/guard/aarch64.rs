@@ -12,8 +12,9 @@
 //! - The range is a constant: `.org` fills the routine up to [`SIZE`] bytes, and the assembler
 //!   refuses a routine that is longer. The only names are Rust's mangled ones.
 //!
-//! The two begin with `hint #34`, which is `bti c`: a long-distance call may come by way of a
-//! linker's stub, and that jumps indirectly. Processors without the check do nothing there.
+//! The two begin with `hint #34`, which is `bti c`: a program calls the routine through its table
+//! of addresses, and OpenBSD has the processor check where an indirect call lands. Processors
+//! without the check do nothing there.
 
 use std::arch::naked_asm;
 

@@ -27,10 +27,11 @@
 //!   know, nothing changes. If it doesn't, it decides what a lost page means, and the guard is
 //!   out of the game: that is for whoever installs it to get right. The guard doesn't check, and
 //!   doesn't fight back, since two handlers that each insist on being first end in a loop.
-//! - **wasmtime** has a handler for SIGSEGV everywhere and for SIGBUS on FreeBSD, and it keeps
-//!   working whichever of the two was installed first: both pass on. But
-//!   `Engine::unload_process_handlers` wants wasmtime's to be the last one installed, and where the
-//!   guard handles a signal of wasmtime's (FreeBSD, OpenBSD) it is not.
+//! - **wasmtime** has a handler for SIGSEGV everywhere and for SIGBUS on FreeBSD and macOS (there
+//!   only if `Config::macos_use_mach_ports` is off), and it keeps working whichever of the two was
+//!   installed first: both pass on. But `Engine::unload_process_handlers` wants wasmtime's to be the
+//!   last one installed, and where the guard handles a signal of wasmtime's it is not: that is on
+//!   FreeBSD, OpenBSD, and macOS without Mach ports.
 //! - **A thread that blocks SIGBUS** is not protected. The kernel doesn't hold back a fault: it
 //!   kills the process when the signal is blocked.
 //! - **A forked child** inherits handler and guard, and both work. `exec` resets them, as it

@@ -17,7 +17,9 @@
 //! refuses a routine that is longer. So there is no end symbol, and the only names are Rust's
 //! mangled ones: two versions of this crate in one program don't meet.
 //!
-//! The routine is only ever called directly, so it carries no `endbr64`.
+//! A program calls the routine through its table of addresses, unless the linker makes a direct call
+//! of it. OpenBSD has the processor check where an indirect call lands, so there the routine begins
+//! with `endbr64`. The landing pad needs none: no branch leads there, but a return from the kernel.
 
 use std::arch::naked_asm;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,6 +86,8 @@ pub(super) unsafe extern "sysv64" fn routine(
 ) -> usize {
     naked_asm!(
         "2:",
+        #[cfg(target_os = "openbsd")]
+        "endbr64",
         "lea r8, [rdi + rdx]",
         "xor eax, eax",
         "cmp rdx, 16",

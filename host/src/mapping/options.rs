@@ -58,7 +58,7 @@ pub struct OpenOptions {
     /// Grow the file to at least this many bytes, with its blocks allocated where the platform and
     /// the file system can: `fallocate` on Linux, F_PREALLOCATE on macOS, `posix_fallocate` on
     /// FreeBSD. OpenBSD can't: there the file is sparse, and a disk that fills up is
-    /// [`Error::SigBus`] at the write.
+    /// [`Error::Io`] at the next `sync`, and not noticed before.
     pub size: Option<u64>,
 }
 
@@ -102,7 +102,8 @@ impl OpenOptions {
 /// Whether [`Mapping::sync`](crate::Mapping::sync) waits for the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncMode {
-    /// Returns when the device has the bytes (`MS_SYNC`, and F_FULLFSYNC on macOS).
+    /// Returns when the device has the bytes (`MS_SYNC`; with it F_FULLFSYNC on macOS, `fdatasync`
+    /// on OpenBSD).
     Sync,
     /// Starts the transfer and returns (`MS_ASYNC`).
     Async,

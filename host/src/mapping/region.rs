@@ -139,7 +139,11 @@ impl Region {
             SyncMode::Async => MsyncFlags::ASYNC,
         };
         // SAFETY: the pages belong to this map, and writing them back changes none.
-        Ok(retry_on_intr(|| unsafe { msync(address, length, flags) })?)
+        match retry_on_intr(|| unsafe { msync(address, length, flags) }) {
+            // OpenBSD's word for pages that couldn't be written; `sigbus` would mean another thing.
+            Err(Errno::FAULT) => Err(Error::Io),
+            other => Ok(other?),
+        }
     }
 
     /// Says what access to expect of a range, rounded out to whole pages. Length 0 means to the

@@ -75,6 +75,16 @@ pub(crate) fn handle(
     flags: libc::c_int,
     mask: &[i32],
 ) -> libc::sigaction {
+    handle_signal(libc::SIGBUS, handler, flags, mask)
+}
+
+/// The same for any signal.
+pub(crate) fn handle_signal(
+    signal: libc::c_int,
+    handler: libc::sighandler_t,
+    flags: libc::c_int,
+    mask: &[i32],
+) -> libc::sigaction {
     // SAFETY: zeros are a value for the action; the callers pass a handler that fits the flags.
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();
@@ -84,7 +94,7 @@ pub(crate) fn handle(
             libc::sigaddset(&mut action.sa_mask, *signal);
         }
         let mut old = mem::zeroed();
-        assert_eq!(libc::sigaction(libc::SIGBUS, &action, &mut old), 0);
+        assert_eq!(libc::sigaction(signal, &action, &mut old), 0);
         old
     }
 }

@@ -431,15 +431,16 @@ pub(crate) fn with_rlimit<R>(
     limit: u64,
     work: impl FnOnce() -> R,
 ) -> R {
-    let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // Of 64 bits, in programs of 32 bits too.
+    let mut before = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `before` is a valid rlimit to write to.
-    succeeded(unsafe { libc::getrlimit(resource, &mut before) }).unwrap();
-    let lowered = libc::rlimit { rlim_cur: limit.min(before.rlim_max), ..before };
+    succeeded(unsafe { libc::getrlimit64(resource, &mut before) }).unwrap();
+    let lowered = libc::rlimit64 { rlim_cur: limit.min(before.rlim_max), ..before };
     // SAFETY: `lowered` is a valid rlimit.
-    succeeded(unsafe { libc::setrlimit(resource, &lowered) }).unwrap();
+    succeeded(unsafe { libc::setrlimit64(resource, &lowered) }).unwrap();
     let result = work();
     // SAFETY: `before` is a valid rlimit.
-    succeeded(unsafe { libc::setrlimit(resource, &before) }).unwrap();
+    succeeded(unsafe { libc::setrlimit64(resource, &before) }).unwrap();
     result
 }
 

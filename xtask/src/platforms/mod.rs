@@ -1,23 +1,27 @@
 //! `cargo xtask platforms`: what of the host can be had on which system, found out by doing it.
 //!
-//! Linux on x86-64 is this machine, and is tested. Linux on aarch64 is tested under qemu-user.
-//! All other targets are compiled only: the native layer is built, down to the guard's assembly,
-//! and the host with wasmtime is checked as far as it goes. Nothing of them runs here.
+//! Linux on x86-64 is this machine, and is tested; so is Linux on x86 with 32 bits, where the kernel
+//! runs such programs. Linux on aarch64 is tested under qemu-user. All other targets are compiled
+//! only: the native layer is built, down to the guard's assembly, and the host with wasmtime is
+//! checked as far as it goes. Nothing of them runs here.
 //!
 //! What a full run found is kept in `docs/platforms.json`; README's table is made from it, and a
 //! test holds the one to the other. A run that finds less than is recorded fails; `--write` makes
 //! the record what was found.
 //!
 //! The tools are Debian's (see `cross`) and, as a C compiler for macOS, PyPI's ziglang. All of
-//! it is kept in the cache directory, nothing is installed.
+//! it is kept in the cache directory, nothing is installed. So is what is built: a run that was
+//! killed goes on where it was, and a second one takes a few minutes.
 
 mod cross;
+mod hold;
 mod left_out;
 mod record;
 mod targets;
 
+use crate::apt::Unavailable;
 use crate::test::{Pass, pass};
-use crate::workspace::{cargo, run as run_command, say, since, spoken};
+use crate::workspace::{cargo, run as run_command, say, since, spoken, target_dir};
 use anyhow::{Context, Result, bail};
 use cross::Cross;
 use left_out::LEFT_OUT;
@@ -40,21 +44,33 @@ pub enum Extent {
 /// Goes through the targets and tells whether each is at least what the record says it is. With
 /// `write`, the record and README become what was found.
 ///
+/// A quick run on a machine that can't have the tools, because it is no Debian, says so and is
+/// good: it is part of what every change is held to, on every machine.
+///
 /// # Errors
 ///
 /// The compilers can't be had, or the record not be read or written.
 pub fn run(extent: Extent, write: bool) -> Result<bool> {
     let start = Instant::now();
-    let cross = Cross::ensure()?;
+    let cross = match Cross::ensure() {
+        Err(error) if extent == Extent::Quick && error.is::<Unavailable>() => {
+            say(format_args!("platforms: skipped: {error}"));
+            return Ok(true);
+        }
+        other => other?,
+    };
+    let _one_at_a_time = hold::hold(&cross)?;
     let chosen = TARGETS.iter().filter(|target| target.quick || extent != Extent::Quick);
     let mut rows: Vec<_> = chosen.map(Row::new).collect();
+    let hosts = |row: &Row| extent == Extent::Whole && row.target.host.is_some();
+    let mut steps = Steps { done: 0, all: rows.len() + rows.iter().filter(|r| hosts(r)).count() };
     for row in &mut rows {
+        steps.next();
         row.native(&cross);
     }
-    if extent == Extent::Whole {
-        for row in &mut rows {
-            row.host(&cross);
-        }
+    for row in rows.iter_mut().filter(|row| hosts(row)) {
+        steps.next();
+        row.host(&cross);
     }
     report(&rows, start);
     let recorded = Record::read()?;
@@ -91,12 +107,27 @@ pub fn check_readme() -> Result<()> {
     record::check_readme()
 }
 
+/// How far a run has come.
+struct Steps {
+    done: usize,
+    all: usize,
+}
+
+impl Steps {
+    fn next(&mut self) {
+        self.done += 1;
+        say(format_args!("platforms: step {} of {}", self.done, self.all));
+    }
+}
+
 /// What came of one target.
 struct Row {
     target: &'static Target,
     built: bool,
     checked: bool,
     tests: Option<Pass>,
+    /// The guard's, watching two signals.
+    two_signals: Option<Pass>,
     failures: Vec<String>,
     took: Duration,
 }
@@ -104,7 +135,8 @@ struct Row {
 impl Row {
     fn new(target: &'static Target) -> Row {
         let (failures, took) = (Vec::new(), Duration::ZERO);
-        Row { target, built: false, checked: false, tests: None, failures, took }
+        let (tests, two_signals) = (None, None);
+        Row { target, built: false, checked: false, tests, two_signals, failures, took }
     }
 
     /// Does a part of the work and says how it went.
@@ -132,23 +164,41 @@ impl Row {
                 let mut native = cargo();
                 native.arg("test").args(LAYER).args(TESTS);
                 self.step("native tests", |row| row.test(native));
-                self.built = self.tests.is_some();
+                self.built = self.any_test_passed();
+                self.step("the guard's tests, two signals", Row::test_two_signals);
             }
             Native::TestedEmulated => {
-                let mut native = cross.cargo("test", triple);
-                native.args(LAYER).args(TESTS).arg("--");
-                for (name, _) in LEFT_OUT {
-                    native.args(["--skip", name]);
-                }
-                self.step("native tests, under qemu-user", |row| row.test(native));
-                self.built = self.tests.is_some();
+                self.step("native tests, under qemu-user", |row| {
+                    let mut native = cross.cargo("test", triple)?;
+                    native.args(LAYER).args(TESTS).arg("--");
+                    for (name, _) in LEFT_OUT {
+                        native.args(["--skip", name]);
+                    }
+                    row.test(native)
+                });
+                self.built = self.any_test_passed();
             }
-            Native::Built => {
-                let mut native = cross.cargo("build", triple);
-                native.args(LAYER);
-                self.built = self.step("native layer", |_| run_command(&mut native));
+            Native::TestedIn32Bits if cross.runs_32_bits().unwrap_or(true) => {
+                self.step("native tests, in 32 bits", |row| {
+                    let mut native = cross.cargo("test", triple)?;
+                    native.args(LAYER).args(TESTS);
+                    row.test(native)
+                });
+                self.built = self.any_test_passed();
+            }
+            Native::TestedIn32Bits | Native::Built => {
+                if self.target.native == Native::TestedIn32Bits {
+                    say(format_args!("{triple}: this kernel runs no programs of 32 bits"));
+                }
+                self.built = self.step("native layer", |_| {
+                    run_command(cross.cargo("build", triple)?.args(LAYER))
+                });
             }
         }
+    }
+
+    fn any_test_passed(&self) -> bool {
+        self.tests.as_ref().is_some_and(|tests| tests.counts.passed > 0)
     }
 
     fn test(&mut self, native: Command) -> Result<()> {
@@ -156,11 +206,24 @@ impl Row {
         if tests.succeeded { Ok(()) } else { bail!("{} failed", tests.counts.failed) }
     }
 
+    /// The guard's tests once more, with SIGSEGV watched as well: what FreeBSD and OpenBSD do.
+    fn test_two_signals(&mut self) -> Result<()> {
+        const GUARD: [&str; 5] =
+            ["guard_copy", "guard_signals", "guard_sigsegv", "guard_threads", "mapping_faults"];
+        let mut native = cargo();
+        native.args(["test", "--package", "iommap", "--no-default-features", "--no-fail-fast"]);
+        native.args(GUARD.iter().flat_map(|name| ["--test", name]));
+        native.env("RUSTFLAGS", "--cfg iommap_watch_sigsegv");
+        native.env("CARGO_TARGET_DIR", target_dir().join("two-signals"));
+        let tests = self.two_signals.insert(pass("two signals", native)?);
+        if tests.succeeded { Ok(()) } else { bail!("{} failed", tests.counts.failed) }
+    }
+
     /// Checks the host with wasmtime, as far as it goes.
     fn host(&mut self, cross: &Cross) {
         let Some(features) = self.target.host else { return };
         self.checked = self.step(&format!("host with `{features}`"), |row| {
-            let mut host = cross.cargo("check", row.target.triple);
+            let mut host = cross.cargo("check", row.target.triple)?;
             host.args(["--package", "iommap", "--no-default-features", "--features", features]);
             cross.use_zig(&mut host, row.target)?;
             run_command(&mut host)
@@ -205,11 +268,18 @@ fn report(rows: &[Row], start: Instant) {
                 }
                 said
             }
-            (None, Native::Built) => "none: it can't run here".to_owned(),
-            (None, _) => "FAILED".to_owned(),
+            (None, Native::TestedHere | Native::TestedEmulated) => "FAILED".to_owned(),
+            (None, _) if !row.built => "FAILED".to_owned(),
+            (None, _) => "none: it can't run here".to_owned(),
         };
         let took = spoken(row.took);
         println!("{:30} {native:7} {host:16} {tests:34} {took:>12}", row.target.triple);
+    }
+    for counts in rows.iter().filter_map(|row| Some(row.two_signals.as_ref()?.counts)) {
+        println!(
+            "the guard's tests, SIGSEGV watched as on FreeBSD and OpenBSD: {} passed, {} failed",
+            counts.passed, counts.failed
+        );
     }
     for row in rows.iter().filter(|row| !row.target.note.is_empty()) {
         println!("{}: {}", row.target.triple, row.target.note);

@@ -88,6 +88,9 @@ impl Record {
             let native = match (found.native, target.native, found.tests) {
                 (false, ..) => "does not build".to_owned(),
                 (true, Native::TestedHere, 1..) => format!("tested: {} tests", found.tests),
+                (true, Native::TestedIn32Bits, 1..) => {
+                    format!("tested on a kernel of 64 bits: {} tests", found.tests)
+                }
                 (true, Native::TestedEmulated, 1..) => format!(
                     "tested under qemu-user: {} tests; {} can't run there",
                     found.tests, found.left_out

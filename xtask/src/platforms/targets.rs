@@ -23,6 +23,8 @@ pub(super) enum Native {
     TestedHere,
     /// Its tests run under qemu-user.
     TestedEmulated,
+    /// Its tests run as programs of 32 bits on this machine's kernel, if that does so.
+    TestedIn32Bits,
     /// It is built, with the guard's assembly, and that is all.
     Built,
 }
@@ -54,7 +56,7 @@ pub(super) const TARGETS: &[Target] = &[
         triple: "i686-unknown-linux-gnu",
         system: "Linux",
         processor: "x86 (32 bits)",
-        native: Native::Built,
+        native: Native::TestedIn32Bits,
         host: None,
         zig: None,
         quick: false,

@@ -3,7 +3,12 @@
 use super::Cause;
 
 /// The signals that may tell of a lost page.
+#[cfg(not(iommap_watch_sigsegv))]
 pub(in super::super) const SIGNALS: [libc::c_int; 1] = [libc::SIGBUS];
+
+/// The same as on FreeBSD and OpenBSD, so that their way can be tested here.
+#[cfg(iommap_watch_sigsegv)]
+pub(in super::super) const SIGNALS: [libc::c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 
 /// What a signal's `si_code` says of where it came from.
 ///

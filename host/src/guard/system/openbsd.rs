@@ -1,7 +1,7 @@
 //! OpenBSD: SIGSEGV or SIGBUS.
 //!
-//! A page past the file's end is SIGSEGV and one that can't be read is SIGBUS (`trap` in the
-//! kernel: EIO alone makes a SIGBUS), and that has changed before. So both are watched.
+//! A page that its file no longer backs was SIGSEGV once, when `uvm_fault` said EACCES of it, and is
+//! SIGBUS since it says EIO, the one error of which `trap` makes a SIGBUS. So both are watched.
 
 use super::Cause;
 

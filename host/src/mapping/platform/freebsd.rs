@@ -1,4 +1,8 @@
 //! FreeBSD: growth by `posix_fallocate`, prefaulting by touching pages.
+//!
+//! A page of a hole gets its block when it is written back, not when it is written to. So where
+//! the disk is full, a write into a file that is sparse (one that others made so, or any on ZFS)
+//! succeeds and `sync` fails, with `eio`. What `grow` has allocated is safe from that.
 
 use super::length::set_len;
 use super::without;

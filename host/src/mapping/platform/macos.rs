@@ -1,4 +1,7 @@
 //! macOS: growth by F_PREALLOCATE, prefaulting by touching pages, MAP_NOCACHE, F_FULLFSYNC.
+//!
+//! As on FreeBSD, a page of a hole gets its block when it is written back: where the disk is full,
+//! a write into a sparse file succeeds and `sync` fails.
 
 use super::without;
 use crate::error::Error;

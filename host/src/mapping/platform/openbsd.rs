@@ -1,9 +1,11 @@
 //! OpenBSD: growth by `ftruncate`, prefaulting by touching pages.
 //!
-//! Two things are different here and can't be made up for:
+//! Three things are different here and can't be made up for:
 //!
-//! - No call allocates blocks ahead. A file that was grown is sparse, and where the disk is full a
-//!   write to a new page is `sigbus` when it happens, not `enospc` when the file grows.
+//! - No call allocates blocks ahead. A file that was grown is sparse.
+//! - Blocks are found when a page is written back, not when it is written to. Where the disk is
+//!   full, a write succeeds and `sync` fails, with `eio`, since `msync` doesn't say why. Without a
+//!   `sync` the bytes are lost when the kernel needs the memory.
 //! - Mapped pages and `read` and `write` have a cache each. What another process writes by `write`
 //!   shows in a mapping late, and the other way round not before `sync`. Two mappings agree.
 
@@ -69,7 +71,11 @@ pub(crate) fn sync_file(file: &File) -> Result<(), Errno> {
     retry_on_intr(|| fdatasync(file))
 }
 
-/// `msync` and `fdatasync` have had the device write its cache out.
-pub(crate) fn flush_device(_: &File) -> Result<(), Errno> {
-    Ok(())
+/// Has the device get what `msync` wrote.
+///
+/// Elsewhere `msync` waits for that. Here it hands pages to the cache of `write` and returns (in
+/// the kernel, `uvn_io` calls VOP_WRITE without IO_SYNC); what brings them to the device is
+/// `fdatasync`.
+pub(crate) fn flush_device(file: &File) -> Result<(), Errno> {
+    sync_file(file)
 }

@@ -3,6 +3,7 @@
 use super::length::{length_of, max_length, set_len};
 use crate::error::Error;
 use crate::guard;
+use memmap2::MmapOptions;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mlock, mmap_anonymous, munmap};
 use std::ffi::c_void;
@@ -20,6 +21,7 @@ pub(super) fn grow(
     to: u64,
     allocate: impl FnOnce() -> Result<(), Errno>,
 ) -> Result<(), Error> {
+    clear_behind(file, from);
     let grown = super::length::check_growth(file, to).and_then(|()| allocate());
     grown.and_then(|()| set_len(file, to)).map_err(|errno| {
         // Setting the length gives back the blocks behind it. Nothing can be done if that fails
@@ -29,6 +31,41 @@ pub(super) fn grow(
         }
         Error::from(errno)
     })
+}
+
+/// Zeroes what a mapping has written behind the end of a file, in its last page: it would be the
+/// file's when the file grows.
+///
+/// The systems leave that page alone when a file grows (`ubc_setsize_ex` in XNU,
+/// `vnode_pager_setsize` in FreeBSD, `uvm_vnp_setsize` in OpenBSD); of their file systems some see
+/// to it and some don't. It is done through a mapping, because only that reaches the page which
+/// other mappings have: OpenBSD's `write` has a cache of its own.
+///
+/// It is a wish: where the page can't be looked at, the file grows all the same.
+fn clear_behind(file: &File, end: u64) {
+    let page = rustix::param::page_size();
+    // Less than a page, so it is not cut.
+    let within = (end % page as u64) as usize;
+    if within == 0 || guard::install().is_err() {
+        return;
+    }
+    let mut last = MmapOptions::new();
+    last.offset(end - within as u64).len(page);
+    let Ok(map) = last.map_raw(file) else { return };
+    let behind = map.as_mut_ptr().wrapping_add(within);
+    let mut bytes = vec![0; page - within];
+    // SAFETY: the rest of the mapped page and a vector of that length, which is ours.
+    let read = unsafe { guard::copy(bytes.as_mut_ptr(), behind, bytes.len()) };
+    // A page that is clean stays so: the device has nothing to write then.
+    if read.is_err() || bytes.iter().all(|byte| *byte == 0) {
+        return;
+    }
+    bytes.fill(0);
+    // What others have put there since is the file's, and stays.
+    if length_of(file).is_ok_and(|now| now == end) {
+        // SAFETY: as above; the map is writable, and no reference to its bytes is ever made.
+        let _ = unsafe { guard::copy(behind, bytes.as_ptr(), bytes.len()) };
+    }
 }
 
 /// Makes a file `length` bytes long, all of them zero, by emptying it and letting it `grow` anew,
@@ -117,6 +154,44 @@ mod tests {
         assert_eq!(contents(&mut file), b"old");
         assert_eq!(grow(&file, 3, 8, || Ok(())), Ok(()));
         assert_eq!(contents(&mut file), b"old\0\0\0\0\0");
+    }
+
+    /// tmpfs keeps what is written behind the end, as the file systems of other systems may.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn given_bytes_that_a_mapping_wrote_behind_the_end_when_grown_then_they_are_zero() {
+        let page = rustix::param::page_size();
+        let Ok(mut file) = tempfile::tempfile_in("/dev/shm") else {
+            eprintln!("skipped: no /dev/shm");
+            return;
+        };
+        for end in [1, 10, page - 1, page, page + 1, 2 * page - 1] {
+            file.set_len(0).unwrap();
+            file.rewind().unwrap();
+            file.write_all(&vec![1; end]).unwrap();
+            let whole = end.next_multiple_of(page);
+            let mut map = map_of(&file, whole);
+            map[end..].fill(2);
+            assert_eq!(grow(&file, end as u64, 3 * page as u64, || Ok(())), Ok(()));
+            let mut expected = vec![1; end];
+            expected.resize(3 * page, 0);
+            assert!(contents(&mut file) == expected, "{end}");
+            assert!(map[..] == expected[..whole], "{end}: the mapping sees it too");
+        }
+    }
+
+    /// What was written where `from` says the file ends, but it doesn't, belongs to the file.
+    #[test]
+    fn given_a_file_that_others_made_longer_when_grown_then_nothing_of_it_is_cleared() {
+        let mut file = file(b"theirs");
+        assert_eq!(grow(&file, 3, 8, || Ok(())), Ok(()));
+        assert_eq!(contents(&mut file), b"theirs\0\0");
+    }
+
+    #[cfg(target_os = "linux")]
+    fn map_of(file: &File, length: usize) -> memmap2::MmapMut {
+        // SAFETY: a file without a name, which nobody but the test has.
+        unsafe { MmapOptions::new().len(length).map_mut(file) }.unwrap()
     }
 
     #[test]
