@@ -28,6 +28,10 @@ impl Mapping {
             return Err(Error::Exist);
         }
         let access = options.access;
+        // Copy-on-write would take a region of its own, and for that the file.
+        if options.private && access.writes() {
+            return Err(Error::NotSup);
+        }
         let allowed =
             (!access.reads() || self.access.reads()) && (!access.writes() || self.access.writes());
         if !allowed {
@@ -38,8 +42,8 @@ impl Mapping {
         if options.truncate || grows {
             return Err(if access == AccessMode::Read { Error::BadArg } else { Error::Acces });
         }
-        // Both would take a region of its own, and with it the file.
-        if options.lock || (options.private && access.writes()) {
+        // Pages are locked for all who use them, and until the last of them goes.
+        if options.lock {
             return Err(Error::NotSup);
         }
         let mapped = Charge::new(account, Resource::MappedBytes, region.len())?;
