@@ -47,8 +47,8 @@ use wasmtime::error::Context;
 #[command(version)]
 struct Cli {
     /// The benchmark's guest in Rust, a component
-    #[arg(long, required_unless_present = "stores_cell", default_value = "")]
-    rust_guest: PathBuf,
+    #[arg(long, required_unless_present_any = ["stores", "stores_cell"])]
+    rust_guest: Option<PathBuf>,
     /// Fewer and shorter rounds: less than two minutes
     #[arg(long)]
     quick: bool,
@@ -101,7 +101,8 @@ fn main() -> Result<()> {
     }
     let embedding = Embedding::new()?;
     let code = Code::new(&embedding)?;
-    let mut arena = Arena::new(&embedding, &code, &cli.rust_guest, dir.path())?;
+    let rust_guest = cli.rust_guest.as_deref().context("--rust-guest is missing")?;
+    let mut arena = Arena::new(&embedding, &code, rust_guest, dir.path())?;
 
     let mut results = Results::default();
     for case in Case::all() {

@@ -111,7 +111,7 @@ fn row(count: usize, way: Way, cell: &Cell) -> Vec<String> {
     // What one store takes is lost among the pages of the allocator.
     let memory = if count == 1 { "–".into() } else { bytes(cell.memory) };
     vec![
-        format!("{}, {}", number(count as f64), way.name()),
+        format!("{}, {}", number_of(count as u64), way.name()),
         number_of(cell.ranges),
         bytes(cell.address_space),
         memory,

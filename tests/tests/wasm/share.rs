@@ -192,7 +192,7 @@ fn given_a_mapping_that_the_embedder_shares_when_guests_open_it_then_they_read_i
         assert_eq!(index.position(), Ok(8));
         // Gone for those who come, kept by those who have it.
         index.close().expect("the first close");
-        guests[0].play("open m /shared/index read -> err enoent");
+        guests[0].play("open n /shared/index read -> err enoent");
         guests[3].play("pread m 0 1 -> ok hex:63");
         drop(guests);
         assert_eq!(ranges(scene, "index"), 0);
