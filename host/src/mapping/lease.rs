@@ -24,11 +24,17 @@ pub(super) struct SharedRegion {
     writeback: Writeback,
 }
 
+/// How many hints that last a region takes for parts of it: each may cut it into two more ranges
+/// of address space, of which the kernel gives a process only so many.
+const PIECES: u32 = 16;
+
 #[derive(Debug, Default)]
 struct Users {
     mappings: usize,
-    /// A hint that lasts was given while there was one mapping only.
+    /// A hint that lasts was given.
     hinted: bool,
+    /// For how many parts of the region such a hint was given, since it was given for all of it.
+    pieces: u32,
 }
 
 /// How a region is made.
@@ -92,7 +98,8 @@ impl SharedRegion {
     }
 
     /// Gives a hint for a mapping. `willneed` does good to all who use the region; any other
-    /// hint would be felt by them, and is not applied while there are others.
+    /// hint would be felt by them, and is not applied while there are others. Nor are hints for
+    /// more [parts](PIECES) than there should be.
     pub(super) fn advise(
         &self,
         borrowed: bool,
@@ -104,18 +111,19 @@ impl SharedRegion {
         if advice == Advice::WillNeed {
             return self.region.advise(offset, length, advice);
         }
-        if borrowed {
-            return Ok(());
-        }
-        if self.key.is_none() {
-            return self.region.advise(offset, length, advice);
-        }
         // Whoever comes now waits until it is done, and then undoes it.
         let mut users = self.users();
-        if users.mappings > 1 {
+        if borrowed || (self.key.is_some() && users.mappings > 1) {
             return Ok(());
         }
-        users.hinted |= matches!(advice, Advice::Random | Advice::Sequential);
+        if advice != Advice::DontNeed {
+            match offset == 0 && (length == 0 || length == self.region.len()) {
+                true => users.pieces = 0,
+                false if users.pieces == PIECES => return Ok(()),
+                false => users.pieces += 1,
+            }
+            users.hinted = users.pieces > 0 || advice != Advice::Normal;
+        }
         self.region.advise(offset, length, advice)
     }
 
@@ -178,8 +186,10 @@ impl Lease {
     fn hold(shared: Arc<SharedRegion>, borrowed: bool) -> Lease {
         let mut users = shared.users();
         users.mappings += 1;
-        if users.mappings > 1 && std::mem::take(&mut users.hinted) {
-            // One guest's pattern is not another's. A failure leaves a hint too many.
+        // One guest's pattern is not another's. What an embedder has hinted is for all.
+        if shared.key.is_some() && users.mappings > 1 && users.hinted {
+            *users = Users { mappings: users.mappings, ..Users::default() };
+            // A failure leaves a hint too many.
             let _ = shared.region.advise(0, 0, Advice::Normal);
         }
         drop(users);

@@ -132,7 +132,10 @@ impl Mapping {
     /// means to the end of the mapping. A hint never destroys data.
     ///
     /// Where other mappings use the same region, only [`Advice::WillNeed`] is applied: any other
-    /// hint would be theirs as well. What was hinted before they came, they undo.
+    /// hint would be theirs as well. What was hinted before they came, they undo. Of hints that
+    /// last (`normal`, `random`, `sequential`) 16 are applied to parts of a mapping, and more once
+    /// one was given for all of it: each may take two more of the ranges of address space that the
+    /// system allows a process.
     ///
     /// # Errors
     ///
@@ -161,6 +164,10 @@ impl Mapping {
         let Range { offset, length } =
             range.unwrap_or_else(|| Range { offset: 0, length: region.len() });
         region.check(offset, length)?;
+        // The region may be one that others write to, whose pages are theirs to write back.
+        if !self.access.writes() {
+            return Ok(());
+        }
         region.write_back(&told, mode, || match (&file, mode) {
             // An empty mapping has no pages; what may wait for the device is the file's length.
             (Some(file), SyncMode::Sync) if range.is_none() && length == 0 => {
