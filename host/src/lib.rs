@@ -57,6 +57,14 @@
 //! With the feature `async`, `add_to_linker_async` lets calls that wait for a device wait on
 //! another thread than the executor's. `host/examples/embed.rs` runs a guest that also uses WASI.
 //!
+//! # Many stores on one file
+//!
+//! Stores that map one file, in one mode and at one length, use one region: one range of address
+//! space, one set of page tables. What a guest may open, and what it is charged, is the same as
+//! ever. [`Grants::share_regions`] says what is shared and when one would not want it.
+//! [`Grants::share`], which context and builder have too, gives guests a mapping of the
+//! embedder's under a path.
+//!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the

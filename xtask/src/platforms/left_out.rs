@@ -27,6 +27,22 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
         "given_populate_when_opened_then_every_page_is_there_and_without_it_none",
         "/proc/self/smaps has no numbers",
     ),
+    (
+        "given_a_shared_region_when_one_says_dontneed_then_the_others_pages_stay_and_willneed_reads_in",
+        "/proc/self/smaps has no numbers",
+    ),
+    (
+        "given_a_mapping_that_is_alone_when_it_gives_hints_then_they_are_undone_when_others_come",
+        "madvise does nothing but MADV_DONTNEED",
+    ),
+    (
+        "given_hints_when_a_guest_gives_them_then_only_the_embedders_are_applied",
+        "madvise does nothing but MADV_DONTNEED, and /proc/self/smaps has no numbers",
+    ),
+    (
+        "given_hints_for_very_many_parts_when_given_then_the_address_space_is_not_cut_to_pieces",
+        "madvise does nothing but MADV_DONTNEED",
+    ),
     ("given_lock_and_truncate_or_size_when_opened_then_the_new_pages_are_locked", "no mlock2"),
     (
         "given_private_lock_and_truncate_when_opened_then_the_old_contents_are_not_to_be_seen",
