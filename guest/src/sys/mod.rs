@@ -4,6 +4,8 @@
 mod component;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
+#[cfg(any(target_arch = "wasm32", test))]
+mod loan;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use component::Handle;
