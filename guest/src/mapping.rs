@@ -177,7 +177,9 @@ impl Mapping {
             Err(error) if error.is(&ErrorCode::OutOfBounds) => {
                 let left = self.len()?.saturating_sub(offset);
                 let n = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
-                self.read_exact_at(offset.min(u64::MAX - left), &mut buf[..n])?;
+                if n > 0 {
+                    self.read_exact_at(offset, &mut buf[..n])?;
+                }
                 Ok(n)
             }
             Err(error) => Err(error),

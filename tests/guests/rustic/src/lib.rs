@@ -61,10 +61,10 @@ unsafe extern "C" fn cabi_realloc(
     align: usize,
     size: usize,
 ) -> *mut u8 {
-    ASKED.fetch_add(1, Relaxed);
     if size == 0 {
         return std::ptr::without_provenance_mut(align);
     }
+    ASKED.fetch_add(1, Relaxed);
     // SAFETY: the caller's: an alignment, and memory that came from here.
     unsafe {
         let memory = if old_size == 0 {
