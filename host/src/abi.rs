@@ -128,9 +128,12 @@ impl<T> ReadReply<T> {
     fn fill<S: 'static>(
         &self,
         cx: &mut LowerContext<'_, S>,
-        target: std::ops::Range<usize>,
+        place: Place,
     ) -> Result<StdResult<(), Error>> {
-        self.source.read(cx, |reading, memory| reading.read(self.offset, piece(memory, target)?))
+        self.source.read(cx, |reading, memory| {
+            reading.read(self.offset, piece(memory, place.list())?)?;
+            place.put(memory)
+        })
     }
 }
 
@@ -162,23 +165,21 @@ impl<T> ReadManyReply<T> {
     fn fill<S: 'static>(
         &self,
         cx: &mut LowerContext<'_, S>,
-        target: std::ops::Range<usize>,
+        place: Place,
     ) -> Result<StdResult<(), Error>> {
-        let list = self.ranges.address(cx);
         self.source.read(cx, |reading, memory| {
-            let mut next = target.start;
-            let mut at = list;
-            for _ in 0..self.ranges.len() {
+            let std::ops::Range { start: mut next, end } = place.list();
+            let list = self.ranges.start..self.ranges.start + self.ranges.len() * RANGE_BYTES;
+            for at in list.step_by(RANGE_BYTES) {
                 let range = range_at(memory, at).ok_or(Error::BadArg)?;
-                at += RANGE_BYTES;
-                if range.length > (target.end - next) as u64 {
+                if range.length > (end - next) as u64 {
                     return Err(Error::BadArg);
                 }
-                let end = next + range.length as usize;
-                reading.read(range.offset, piece(memory, next..end)?)?;
-                next = end;
+                let target = next..next + range.length as usize;
+                next = target.end;
+                reading.read(range.offset, piece(memory, target)?)?;
             }
-            if next == target.end { Ok(()) } else { Err(Error::BadArg) }
+            if next == end { place.put(memory) } else { Err(Error::BadArg) }
         })
     }
 }
@@ -186,48 +187,61 @@ impl<T> ReadManyReply<T> {
 /// Lowers a reply: memory from the guest, the copy, and at last the discriminant.
 ///
 /// `length` is how many bytes there will be, if the call is allowed at all. `fill` copies them
-/// to the range of the guest's memory that it is given.
+/// to the range of the guest's memory that it is given, and calls [`Place::put`] there.
 fn reply<T>(
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
     offset: usize,
     length: &StdResult<u64, Error>,
-    fill: impl FnOnce(&mut LowerContext<'_, T>, std::ops::Range<usize>) -> Result<StdResult<(), Error>>,
+    fill: impl FnOnce(&mut LowerContext<'_, T>, Place) -> Result<StdResult<(), Error>>,
 ) -> Result<()> {
     // A list's length is 32 bits wide. The limit on a call is far below, unless it was raised.
-    let length = length.clone().and_then(|n| u32::try_from(n).map_err(|_| Error::LimitExceeded));
+    let length = match length {
+        Ok(length) => u32::try_from(*length).map_err(|_| Error::LimitExceeded),
+        Err(error) => Err(error.clone()),
+    };
     let length = match length {
         Ok(length) => length,
         Err(error) => return Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset),
     };
-    let bytes = length as usize;
     // wasmtime has checked that what comes back lies in the guest's memory.
-    let start = cx.realloc(0, 0, 1, bytes)?;
-    match fill(cx, start..start + bytes)? {
-        Ok(()) => {
-            let memory = cx.as_slice_mut();
-            let payload = offset + <Bytes as ComponentVariant>::PAYLOAD_OFFSET32;
-            put(memory, payload, &(start as u32).to_le_bytes())?;
-            put(memory, payload + 4, &length.to_le_bytes())?;
-            put(memory, offset, &[0])
-        }
+    let start = cx.realloc(0, 0, 1, length as usize)?;
+    match fill(cx, Place { offset, start, length })? {
+        Ok(()) => Ok(()),
         Err(error) => {
             // The guest never learns where this memory is, so it can't free it. The canonical
             // ABI has no way to, but to make it small.
-            if bytes > 1 {
-                cx.realloc(start, bytes, 1, 1)?;
+            if length > 1 {
+                cx.realloc(start, length as usize, 1, 1)?;
             }
             Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset)
         }
     }
 }
 
-fn put(memory: &mut [u8], at: usize, bytes: &[u8]) -> Result<()> {
-    match memory.get_mut(at..at + bytes.len()) {
-        Some(target) => target.copy_from_slice(bytes),
-        None => bail!("the result lies outside the guest's memory"),
+/// Where in the guest's memory a reply goes: the result itself, and its list.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: usize,
+    start: usize,
+    length: u32,
+}
+
+impl Place {
+    fn list(self) -> std::ops::Range<usize> {
+        self.start..self.start + self.length as usize
     }
-    Ok(())
+
+    /// Writes the result, now that the list is whole.
+    fn put(self, memory: &mut [u8]) -> StdResult<(), Error> {
+        // Never out of range either, as `piece` says.
+        let result = piece(memory, self.offset..self.offset + RESULT_BYTES)?;
+        let payload = <Bytes as ComponentVariant>::PAYLOAD_OFFSET32;
+        result[payload..payload + 4].copy_from_slice(&(self.start as u32).to_le_bytes());
+        result[payload + 4..payload + 8].copy_from_slice(&self.length.to_le_bytes());
+        result[0] = 0;
+        Ok(())
+    }
 }
 
 fn piece(memory: &mut [u8], range: std::ops::Range<usize>) -> StdResult<&mut [u8], Error> {
@@ -275,34 +289,32 @@ macro_rules! lower_as_bytes {
 }
 
 lower_as_bytes!(ReadReply, |self, cx, ty, offset| {
-    reply(cx, ty, offset, &self.length, |cx, target| self.fill(cx, target))
+    reply(cx, ty, offset, &self.length, |cx, place| self.fill(cx, place))
 });
 
 lower_as_bytes!(ReadManyReply, |self, cx, ty, offset| {
-    reply(cx, ty, offset, &self.length, |cx, target| self.fill(cx, target))
+    reply(cx, ty, offset, &self.length, |cx, place| self.fill(cx, place))
 });
 
 /// One `range` record in a guest's memory: two little-endian 64-bit words.
 const RANGE_BYTES: usize = 16;
 
 /// A guest's `list<range>`, left where it is: its words, two a range.
-pub(crate) struct RangeList(WasmList<u64>);
+pub(crate) struct RangeList {
+    words: WasmList<u64>,
+    /// Where in the guest's memory it lies. The guest may say anything of an empty one, which is
+    /// never looked at.
+    start: usize,
+}
 
 impl RangeList {
     /// How many ranges there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.len() / 2
-    }
-
-    /// Where in the guest's memory the list lies. The guest may say anything of an empty one,
-    /// which is never looked at.
-    fn address<T: 'static>(&self, cx: &mut LowerContext<'_, T>) -> usize {
-        let start = self.words(&cx.store).as_ptr().addr();
-        if self.len() == 0 { 0 } else { start - cx.as_slice_mut().as_ptr().addr() }
+        self.words.len() / 2
     }
 
     fn words<'a, T: 'static>(&self, store: &'a StoreContextMut<'_, T>) -> &'a [u64] {
-        self.0.as_le_slice(store)
+        self.words.as_le_slice(store)
     }
 }
 
@@ -341,7 +353,8 @@ unsafe impl Lift for RangeList {
             bail!("list pointer/length out of bounds of memory")
         };
         let list = [src[0], ValRaw::u32(words)];
-        Ok(RangeList(WasmList::linear_lift_from_flat(cx, ty, &list)?))
+        let start = src[0].get_u32() as usize;
+        Ok(RangeList { words: WasmList::linear_lift_from_flat(cx, ty, &list)?, start })
     }
 
     fn linear_lift_from_memory(
@@ -358,8 +371,12 @@ unsafe impl Lift for RangeList {
     }
 }
 
-// The two layouts that this file takes for granted.
+/// A `result<list<u8>, error-code>` in a guest's memory.
+const RESULT_BYTES: usize = <Bytes as ComponentType>::SIZE32;
+
+// The layouts that this file takes for granted.
 const _: () = {
+    assert!(<Bytes as ComponentVariant>::PAYLOAD_OFFSET32 + 8 <= RESULT_BYTES);
     assert!(<batch::Range as ComponentType>::SIZE32 == RANGE_BYTES);
     assert!(<batch::Range as ComponentType>::ALIGN32 == <u64 as ComponentType>::ALIGN32);
 };

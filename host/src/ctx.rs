@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::grants::{FsPerms, Grants};
+use crate::held::Held;
 use crate::limits::{Account, Counters, Limits, Teller};
 use crate::mapping::Mapping;
 use crate::mapping::transfer::{Reading, Writing};
@@ -167,14 +168,14 @@ impl<'a> IommapCtxView<'a> {
         self,
         handle: &Resource<MappingHandle>,
     ) -> wasmtime::Result<Transfer<'a>> {
-        let mapping = &mut self.table.get_mut(handle)?.mapping;
-        Ok(Transfer { mapping, teller: self.ctx.teller.as_mut() })
+        let held = &mut self.table.get_mut(handle)?.held;
+        Ok(Transfer { held, teller: self.ctx.teller.as_mut() })
     }
 }
 
 /// A guest's mapping, with the store's leave to count what is moved through it.
 pub(crate) struct Transfer<'a> {
-    mapping: &'a mut Arc<Mapping>,
+    held: &'a mut Held,
     teller: Option<&'a mut Teller>,
 }
 
@@ -186,9 +187,9 @@ impl Transfer<'_> {
         self,
         call: impl FnOnce(&mut Reading<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        match Arc::get_mut(self.mapping) {
+        match self.held.get_mut() {
             Some(mapping) => mapping.read_alone(self.teller, call),
-            None => self.mapping.read_with(call),
+            None => self.held.get().read_with(call),
         }
     }
 
@@ -197,9 +198,9 @@ impl Transfer<'_> {
         self,
         call: impl FnOnce(&mut Writing<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        match Arc::get_mut(self.mapping) {
+        match self.held.get_mut() {
             Some(mapping) => mapping.write_alone(self.teller, call),
-            None => self.mapping.write_with(call),
+            None => self.held.get().write_with(call),
         }
     }
 }
@@ -237,11 +238,11 @@ impl HasData for Iommap {
 /// What a store's table holds for a guest's `mapping`.
 #[derive(Debug, Clone)]
 pub struct MappingHandle {
-    pub(crate) mapping: Arc<Mapping>,
+    pub(crate) held: Held,
 }
 
 impl From<Arc<Mapping>> for MappingHandle {
     fn from(mapping: Arc<Mapping>) -> MappingHandle {
-        MappingHandle { mapping }
+        MappingHandle { held: Held::new(mapping) }
     }
 }
