@@ -31,6 +31,7 @@ fn colour(contender: Contender) -> RGBColor {
         Contender::Single => RGBColor(0, 90, 200),
         Contender::Batched => RGBColor(0, 170, 220),
         Contender::Rust => RGBColor(0, 140, 80),
+        Contender::RustInPlace => RGBColor(0, 80, 50),
         Contender::RustBatched => RGBColor(120, 190, 60),
         Contender::WasiBlocking => RGBColor(230, 120, 0),
         Contender::WasiDefault => RGBColor(200, 20, 40),
