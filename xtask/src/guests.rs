@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The guest workspaces, relative to the root of the clone.
-pub const WORKSPACES: [&str; 3] = ["guest-example", "tests/guests", crate::bench::GUEST];
+pub const WORKSPACES: [&str; 4] =
+    ["guest-example", "tests/guests", "tests/bare", crate::bench::GUEST];
 
 /// A guest that was built.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,8 @@
 
 use iommap_tests::child::in_child;
 use iommap_tests::odd::{Odd, Step};
-use iommap_tests::scene::{Scene, on_each_store, page, pattern, shown};
+use iommap_tests::scene::{Host, Scene, on_each_store, page, pattern, shown};
+use wasmtime::component::Component;
 
 const COSTS_NOTHING: &str = "cost -> ok 0";
 
@@ -237,6 +238,40 @@ fn given_an_error_with_words_when_returned_then_they_are_whole_and_the_buffer_th
                 guest.play("position m -> ok 4096");
             }
         }
+    });
+}
+
+#[test]
+fn given_a_guest_without_std_and_without_loans_when_it_reads_and_writes_then_it_is_as_it_should_be()
+{
+    on_each_store(|scene| {
+        let bytes = pattern(100_000);
+        scene.write("f", &bytes);
+        let bare = Component::from_file(scene.kind().engine(), env!("GUEST_BARE")).unwrap();
+        let mut host = Host::new(scene.kind(), &mut scene.grant());
+        let instance = host.instantiate(&bare).unwrap();
+        type Bytes = Result<Vec<u8>, String>;
+        type Done = Result<(), String>;
+        let read = instance
+            .get_typed_func::<(String, u64, u32), (Bytes,)>(&mut host.store, "read")
+            .unwrap();
+        let write = instance
+            .get_typed_func::<(String, u64, Vec<u8>, u64), (Done,)>(&mut host.store, "write")
+            .unwrap();
+        let mut read = |host: &mut Host, name: &str, offset, length| {
+            host.call(&read, (format!("/data/{name}"), offset, length)).unwrap().0
+        };
+        for (offset, length) in [(0, 0), (0, 1), (7, 65_536), (99_990, 100), (200_000, 10)] {
+            let from = bytes.len().min(offset as usize);
+            let to = bytes.len().min(from + length as usize);
+            assert_eq!(read(&mut host, "f", offset, length).as_deref(), Ok(&bytes[from..to]));
+        }
+        assert_eq!(read(&mut host, "none", 0, 1), Err("enoent".into()));
+        assert_eq!(read(&mut host, "../f", 0, 1), Err("eacces".into()));
+        let done = host.call(&write, ("/data/g".into(), 3, b"abc".to_vec(), 8)).unwrap().0;
+        assert_eq!((done, scene.read("g")), (Ok(()), b"\0\0\0abc\0\0".to_vec()));
+        let done = host.call(&write, ("/data/g".into(), 6, b"abc".to_vec(), 8)).unwrap().0;
+        assert_eq!(done, Err("out-of-bounds".into()));
     });
 }
 
