@@ -20,6 +20,30 @@
 //! # }
 //! ```
 
+//! # Reads land in the caller's buffer
+//!
+//! [`Mapping::read_at`] and its like have the host write into the buffer that they are given. The
+//! canonical ABI asks a component for memory before it returns a list, and with the feature
+//! `in-place` the answer is that buffer: no allocation, one copy. For that the program exports a
+//! `cabi_import_realloc`, which leaves everything else to the `cabi_realloc` that there is anyway.
+//! There can be one in a program, and so one version of this crate with that feature. Without it,
+//! or if the export is not taken notice of, or with threads in wasm, the same calls allocate and
+//! copy.
+//!
+//! # Outside of wasm
+//!
+//! On other targets than wasm32 a mapping is an ordinary file, by its path on the machine, so that
+//! a guest's own tests run by `cargo test`, as the examples here do. It makes the same checks, in
+//! the same order and with the same answers, a file that is cut included. It knows no grants and no
+//! limits, and hints do nothing.
+//!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `std` (default) | cursors with `std::io`'s traits, conversions to `std::io::Error`, paths that are `std::path::Path`; without it the crate needs `alloc` only |
+//! | `in-place` (default) | reads that land in the caller's buffer, as above |
+
 #![no_std]
 
 extern crate alloc;

@@ -258,7 +258,7 @@ fn given_a_guest_without_std_and_without_loans_when_it_reads_and_writes_then_it_
         let write = instance
             .get_typed_func::<(String, u64, Vec<u8>, u64), (Done,)>(&mut host.store, "write")
             .unwrap();
-        let mut read = |host: &mut Host, name: &str, offset, length| {
+        let read = |host: &mut Host, name: &str, offset, length| {
             host.call(&read, (format!("/data/{name}"), offset, length)).unwrap().0
         };
         for (offset, length) in [(0, 0), (0, 1), (7, 65_536), (99_990, 100), (200_000, 10)] {

@@ -4,7 +4,8 @@
 //! does: the checks and their order are the interface's, a file that was cut is
 //! [`ErrorCode::Sigbus`] by whole pages. What it has not: a grant and limits (paths are what they
 //! are, and a long read is one), and pages, so that hints, `lock`, `populate` and `nocache` do
-//! nothing.
+//! nothing. And what is written between the end of a file that was cut and that of its page is
+//! lost at once, where a page may keep it for a while.
 
 mod codes;
 mod open;
