@@ -2,6 +2,7 @@
 //!
 //! One program, since linking wasmtime takes longer than running all of it.
 
+mod alone;
 mod batch;
 mod command_line;
 mod faults;
@@ -10,6 +11,7 @@ mod lifecycle;
 mod limits;
 mod open;
 mod race;
+mod rust_guest;
 mod share;
 mod transfer;
 mod traps;

@@ -1,0 +1,66 @@
+//! Memory-mapped files in WebAssembly guests, in the manner of `std::fs`.
+//!
+//! A component that uses this crate imports the interface `iommap:mmap`, which the `iommap` host
+//! provides: the host maps the file, and the guest reads, writes and resizes it through a
+//! [`Mapping`]. A file that is cut short meanwhile is an error and not a crash.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("counters");
+//! use iommap_guest::Mapping;
+//!
+//! let counters = Mapping::options().read(true).write(true).create(true).size(4096).open(&path)?;
+//! counters.write_all_at(8, &1u64.to_le_bytes())?;
+//! let mut counter = [0; 8];
+//! counters.read_exact_at(8, &mut counter)?;
+//! assert_eq!(u64::from_le_bytes(counter), 1);
+//! counters.sync()?;
+//! # Ok(())
+//! # }
+//! ```
+
+//! # Reads land in the caller's buffer
+//!
+//! [`Mapping::read_at`] and its like have the host write into the buffer that they are given. The
+//! canonical ABI asks a component for memory before it returns a list, and with the feature
+//! `in-place` the answer is that buffer: no allocation, one copy. For that the program exports a
+//! `cabi_import_realloc`, which leaves everything else to the `cabi_realloc` that there is anyway.
+//! There can be one in a program, and so one version of this crate with that feature. Without it,
+//! or if the export is not taken notice of, or with threads in wasm, the same calls allocate and
+//! copy.
+//!
+//! # Outside of wasm
+//!
+//! On other targets than wasm32 a mapping is an ordinary file, by its path on the machine, so that
+//! a guest's own tests run by `cargo test`, as the examples here do. It makes the same checks, in
+//! the same order and with the same answers, a file that is cut included. It knows no grants and no
+//! limits, and hints do nothing.
+//!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `std` (default) | cursors with `std::io`'s traits, conversions to `std::io::Error`, paths that are `std::path::Path`; without it the crate needs `alloc` only |
+//! | `in-place` (default) | reads that land in the caller's buffer, as above |
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "std", not(target_arch = "wasm32")))]
+extern crate std;
+
+#[cfg(feature = "std")]
+mod cursor;
+mod error;
+mod mapping;
+mod options;
+mod path;
+mod sys;
+
+#[cfg(feature = "std")]
+pub use cursor::{Reader, Writer};
+pub use error::{Error, ErrorCode};
+pub use mapping::{Advice, Mapping, Range, SyncMode};
+pub use options::OpenOptions;
+pub use path::GuestPath;
