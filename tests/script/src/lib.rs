@@ -69,8 +69,9 @@ impl Script {
         if let "close" | "drop" = &*verb {
             words.end()?;
             let mapping = self.mappings.remove(&name).ok_or_else(unknown)?;
-            let closed = if verb == "close" { mapping.close() } else { Ok(drop(mapping)) };
-            return Ok(closed.map(|()| Answer::Nothing));
+            // Dropped at the end.
+            let done = if verb == "close" { mapping.close() } else { Ok(()) };
+            return Ok(done.map(|()| Answer::Nothing));
         }
         let mapping = self.mappings.get(&name).ok_or_else(unknown)?;
         let mut meter = Meter { asked: self.asked, cost: 0 };
