@@ -3,6 +3,11 @@
 //! [`Limits`] is the embedder's say; [`Account`] holds the store to it. Whatever is used is
 //! held by a [`Charge`], which returns it when dropped: no path can forget to.
 
+#[cfg(feature = "component")]
+mod teller;
+#[cfg(feature = "component")]
+pub(crate) use teller::Teller;
+
 use crate::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -89,6 +94,11 @@ pub struct Account {
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
     faults_recovered: AtomicU64,
+    /// What the account's teller counts beside `bytes_read` and `bytes_written`.
+    told_read: AtomicU64,
+    told_written: AtomicU64,
+    #[cfg(feature = "component")]
+    has_teller: std::sync::atomic::AtomicBool,
 }
 
 /// What is charged: an index into `Account::used`.
@@ -119,8 +129,8 @@ impl Account {
             mapped_bytes: used(Resource::MappedBytes),
             locked_bytes: used(Resource::LockedBytes),
             opened: self.opened.load(Relaxed),
-            bytes_read: self.bytes_read.load(Relaxed),
-            bytes_written: self.bytes_written.load(Relaxed),
+            bytes_read: self.bytes_read.load(Relaxed) + self.told_read.load(Relaxed),
+            bytes_written: self.bytes_written.load(Relaxed) + self.told_written.load(Relaxed),
             faults_recovered: self.faults_recovered.load(Relaxed),
         }
     }
@@ -140,11 +150,15 @@ impl Account {
     }
 
     pub(crate) fn count_read(&self, bytes: u64) {
-        self.bytes_read.fetch_add(bytes, Relaxed);
+        if bytes > 0 {
+            self.bytes_read.fetch_add(bytes, Relaxed);
+        }
     }
 
     pub(crate) fn count_written(&self, bytes: u64) {
-        self.bytes_written.fetch_add(bytes, Relaxed);
+        if bytes > 0 {
+            self.bytes_written.fetch_add(bytes, Relaxed);
+        }
     }
 
     pub(crate) fn count_fault(&self) {

@@ -4,7 +4,7 @@
 //! here, where they wait on the guest's thread, and in `offload.rs`, where an async store lets
 //! them wait on another.
 
-use crate::abi::{RangeList, ReadManyReply, ReadReply};
+use crate::abi::{RangeList, ReadManyReply, ReadReply, write, write_many};
 use crate::bindings::types::{self, ErrorCode, OpenFlags};
 use crate::ctx::{IommapCtxView, MappingHandle};
 use crate::error::Error;
@@ -174,8 +174,7 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
         "pread-many",
         move |mut store: StoreContextMut<'_, T>, (this, ranges): (Handle, RangeList)| {
             let _span = trace_span!("pread-many", mapping = this.rep(), n = ranges.len()).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            Ok((ReadManyReply::new(mapping, ranges, &store),))
+            Ok((ReadManyReply::new(&mut store, get, &this, ranges)?,))
         },
     )?;
     batch.func_wrap(
@@ -184,12 +183,7 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
               (this, ranges, data): (Handle, RangeList, WasmList<u8>)| {
             let _span =
                 trace_span!("pwrite-many", mapping = this.rep(), n = ranges.len()).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            let data = data.as_le_slice(&store);
-            answer(
-                "pwrite-many",
-                mapping.writing().and_then(|mut w| w.write_many(ranges.iter(&store), data)),
-            )
+            answer("pwrite-many", write_many(&mut store, get, &this, &ranges, &data)?)
         },
     )?;
 
@@ -221,8 +215,7 @@ fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T
         "[method]mapping.pread",
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
             let _span = trace_span!("pread", mapping = this.rep(), offset, length).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            Ok((ReadReply::new(mapping, offset, length),))
+            Ok((ReadReply::new(&mut store, get, &this, offset, length)?,))
         },
     )?;
     types.func_wrap(
@@ -231,8 +224,7 @@ fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T
               (this, offset, data): (Handle, u64, WasmList<u8>)| {
             let _span =
                 trace_span!("pwrite", mapping = this.rep(), offset, length = data.len()).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            answer("pwrite", mapping.pwrite(offset, data.as_le_slice(&store)))
+            answer("pwrite", write(&mut store, get, &this, offset, &data)?)
         },
     )
 }
@@ -253,8 +245,8 @@ where
     types.func_wrap(name, move |mut store: StoreContextMut<'_, T>, params: P| {
         let (this, arguments) = split(params);
         let _span = trace_span!("call", name, mapping = this.rep()).entered();
-        let mapping = get(store.data_mut()).mapping(&this)?;
-        answer(name, call(&mapping, arguments))
+        let view = get(store.data_mut());
+        answer(name, call(view.mapping(&this)?, arguments))
     })
 }
 

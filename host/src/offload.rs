@@ -4,12 +4,11 @@
 //! A large read or write has its pages made ready there, and is then copied where it is: the
 //! executor's thread never waits for a device, and there is still one copy only.
 
-use crate::abi::ReadReply;
+use crate::abi::{ReadReply, write};
 use crate::error::Error;
 use crate::linker::{Answer, Getter, Handle, OpenParams, answer, open_params, opened_mapping};
 use crate::mapping::Mapping;
 use std::result::Result as StdResult;
-use std::sync::Arc;
 use tracing::{Instrument, trace_span};
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, WasmList};
 use wasmtime::{Result, StoreContextMut};
@@ -74,7 +73,7 @@ where
         let call = async move {
             let view = get(store.data_mut());
             let here = view.ctx.allow_blocking_current_thread;
-            let mapping = view.mapping(&this)?;
+            let mapping = view.shared(&this)?;
             answer(name, elsewhere(here, move || call(&mapping, arguments)).await?)
         };
         Box::new(call.instrument(span))
@@ -93,12 +92,12 @@ pub(crate) fn define_transfers<T: Send + 'static>(
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
             let span = trace_span!("pread", mapping = this.rep(), offset, length);
             let call = async move {
-                let mapping = ready(&mut store, get, &this, above, length, move |mapping| {
+                ready(&mut store, get, &this, above, length, move |mapping| {
                     mapping.prepare_read(offset, length)
                 })
                 .await?;
                 // Whatever stood in the way, the reply meets it again and says so.
-                Ok((ReadReply::new(mapping, offset, length),))
+                Ok((ReadReply::new(&mut store, get, &this, offset, length)?,))
             };
             Box::new(call.instrument(span))
         },
@@ -110,12 +109,12 @@ pub(crate) fn define_transfers<T: Send + 'static>(
             let length = data.len() as u64;
             let span = trace_span!("pwrite", mapping = this.rep(), offset, length);
             let call = async move {
-                let mapping = ready(&mut store, get, &this, above, length, move |mapping| {
+                ready(&mut store, get, &this, above, length, move |mapping| {
                     mapping.prepare_write(offset, length)
                 })
                 .await?;
                 let done: Answer<()> =
-                    answer("pwrite", mapping.pwrite(offset, data.as_le_slice(&store)))?;
+                    answer("pwrite", write(&mut store, get, &this, offset, &data)?)?;
                 Ok(done)
             };
             Box::new(call.instrument(span))
@@ -123,7 +122,7 @@ pub(crate) fn define_transfers<T: Send + 'static>(
     )
 }
 
-/// A guest's mapping, with the pages of a call made ready elsewhere if the call is a large one.
+/// Makes the pages of a call ready elsewhere if the call is a large one.
 async fn ready<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     get: Getter<T>,
@@ -131,13 +130,11 @@ async fn ready<T: 'static>(
     above: u64,
     length: u64,
     prepare: impl FnOnce(&Mapping) + Send + 'static,
-) -> Result<Arc<Mapping>> {
+) -> Result<()> {
     let view = get(store.data_mut());
-    let here = view.ctx.allow_blocking_current_thread;
-    let mapping = view.mapping(this)?;
-    if length > above && !here {
-        let mapping = mapping.clone();
+    if length > above && !view.ctx.allow_blocking_current_thread {
+        let mapping = view.shared(this)?;
         elsewhere(false, move || prepare(&mapping)).await?;
     }
-    Ok(mapping)
+    Ok(())
 }

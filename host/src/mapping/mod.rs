@@ -12,7 +12,7 @@ pub mod options;
 mod platform;
 mod region;
 mod resize;
-mod transfer;
+pub(crate) mod transfer;
 
 pub use transfer::Range;
 

@@ -2,6 +2,7 @@
 //!
 //! One program, since linking wasmtime takes longer than running all of it.
 
+mod alone;
 mod batch;
 mod command_line;
 mod faults;
