@@ -3,8 +3,9 @@
 use super::region::Region;
 use super::{Mapping, State};
 use crate::error::Error;
-use crate::limits::{Account, Teller};
-use std::sync::PoisonError;
+use crate::limits::Account;
+#[cfg(feature = "component")]
+use crate::limits::Teller;
 
 /// `length` bytes from `offset` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ impl Mapping {
         teller: Option<&mut Teller>,
         call: impl FnOnce(&mut Reading<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut reading = Reading(Moving::new(state, self.access.reads(), &self.account)?);
         let result = call(&mut reading);
         let bytes = reading.0.bytes;
@@ -163,7 +164,7 @@ impl Mapping {
         teller: Option<&mut Teller>,
         call: impl FnOnce(&mut Writing<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut writing = Writing(Moving::new(state, self.access.writes(), &self.account)?);
         let result = call(&mut writing);
         let bytes = writing.0.bytes;

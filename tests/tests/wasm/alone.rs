@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use iommap::{AccessMode, FsPerms, Grants, Mapping, MappingHandle, OpenOptions};
 use iommap_tests::scene::{assert_all_returned, on_each_store};
@@ -11,8 +12,11 @@ use iommap_tests::wat::{FREE, HONEST, RESULT};
 /// More than a processor copies at once, so that half of it could be seen.
 const LENGTH: usize = 4096;
 
-/// How often the guest reads what another writes.
-const READS: usize = 100;
+/// How often the guest reads what another writes: the guest has no room to note more.
+const READS: usize = 50;
+
+/// How often that is written at most, so that a test that fails ends.
+const WRITES: usize = 100_000;
 
 #[test]
 fn given_a_mapping_that_others_write_when_its_guest_reads_then_it_never_sees_half_a_write() {
@@ -31,9 +35,11 @@ fn given_a_mapping_that_others_write_when_its_guest_reads_then_it_never_sees_hal
         let written = std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let mut written = 0u64;
-                for byte in (0..=u8::MAX).cycle() {
+                for byte in (0..=u8::MAX).cycle().take(WRITES) {
                     mapping.pwrite(0, &[byte; LENGTH]).unwrap();
                     written += LENGTH as u64;
+                    // The lock is not a fair one: without a pause no reader might ever get it.
+                    std::thread::sleep(Duration::from_micros(50));
                     if over.load(Relaxed) {
                         break;
                     }
