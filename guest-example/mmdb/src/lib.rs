@@ -31,6 +31,8 @@ mod database;
 mod decode;
 mod error;
 pub mod make;
+#[cfg(feature = "iommap")]
+mod mapping;
 mod metadata;
 mod network;
 mod source;
