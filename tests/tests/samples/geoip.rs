@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use iommap_geoip::{Reference, random::Random};
-use iommap_tests::command_line::{GEOIP, iommap_run};
+use iommap_tests::command_line::{GEOIP, iommap_run, said};
 use iommap_tests::{Kind, Scene};
 use mmdb::{Value, make::Maker};
-
-use crate::said;
 
 /// How many random addresses of each kind are looked up.
 const ADDRESSES: usize = 100_000;

@@ -8,11 +8,9 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use iommap_tests::command_line::{KV, iommap_run};
+use iommap_tests::command_line::{KV, iommap_run, said};
 use iommap_tests::{Kind, Scene};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-
-use crate::said;
 
 const DB: &str = "/data/db";
 
