@@ -4,7 +4,8 @@
 use anyhow::{Context, Result};
 
 /// The guests that the tests run.
-const NEEDED: [&str; 6] = ["bare", "driver", "hammer", "quickstart", "rustic", "search"];
+const NEEDED: [&str; 8] =
+    ["bare", "driver", "geoip", "hammer", "kv", "quickstart", "rustic", "search"];
 
 fn main() -> Result<()> {
     for input in xtask::guests::inputs()? {

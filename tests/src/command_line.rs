@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 /// The sample guest `quickstart`.
@@ -10,6 +10,12 @@ pub const QUICKSTART: &str = env!("GUEST_QUICKSTART");
 
 /// The sample guest `search`.
 pub const SEARCH: &str = env!("GUEST_SEARCH");
+
+/// The sample guest `geoip`.
+pub const GEOIP: &str = env!("GUEST_GEOIP");
+
+/// The sample guest `kv`.
+pub const KV: &str = env!("GUEST_KV");
 
 /// The guest that the tests command.
 pub const DRIVER: &str = env!("GUEST_DRIVER");
@@ -63,4 +69,13 @@ pub fn iommap() -> Command {
     // What a developer has set shall not be in what is compared.
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
+}
+
+/// A command's exit code and what it wrote. No signal ended it.
+#[track_caller]
+pub fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    let code = output.status.code();
+    let code = code.unwrap_or_else(|| panic!("{}: {}", output.status, text(&output.stderr)));
+    (code, text(&output.stdout), text(&output.stderr))
 }

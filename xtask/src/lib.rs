@@ -5,7 +5,8 @@
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
 //! - [`guests`] builds them. A build script wants [`guests::for_tests`];
-//! - [`sections`] replaces what a command writes in a document.
+//! - [`sections`] replaces what a command writes in a document;
+//! - [`data`] finds, or fetches, the database that the sample guest `geoip` is tested with.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -20,10 +21,13 @@
 mod apt;
 mod artifacts;
 pub mod bench;
+mod cache;
 pub mod ci;
+pub mod data;
 #[cfg(unix)]
 mod debian;
 pub mod demo;
+pub mod geoip;
 pub mod guests;
 mod host;
 #[cfg(unix)]

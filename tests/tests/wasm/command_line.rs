@@ -3,21 +3,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
-use iommap_tests::command_line::{DRIVER, QUICKSTART, SEARCH, iommap, iommap_run};
+use iommap_tests::command_line::{DRIVER, QUICKSTART, SEARCH, iommap, iommap_run, said};
 use iommap_tests::{Kind, Scene};
 
 /// Runs a guest with the scene's directory as its `/data`.
 fn run(scene: &Scene, options: &[&str], guest: &str, args: &[&str]) -> Output {
     iommap_run(scene.directory(), options, guest, args).output().unwrap()
-}
-
-/// A command's exit code and what it wrote. No signal ended it.
-#[track_caller]
-fn said(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let code = output.status.code();
-    let code = code.unwrap_or_else(|| panic!("{}: {}", output.status, text(&output.stderr)));
-    (code, text(&output.stdout), text(&output.stderr))
 }
 
 fn scene() -> Scene {
