@@ -4,7 +4,8 @@
 //! module here. Two parts are of use to others:
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
-//! - [`guests`] builds them. A build script wants [`guests::for_tests`].
+//! - [`guests`] builds them. A build script wants [`guests::for_tests`];
+//! - [`languages`] builds those that are not written in Rust.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -19,12 +20,14 @@
 mod apt;
 mod artifacts;
 pub mod bench;
+mod cache;
 pub mod ci;
 #[cfg(unix)]
 mod debian;
 pub mod demo;
 pub mod guests;
 mod host;
+pub mod languages;
 #[cfg(unix)]
 pub mod platforms;
 pub mod stress;
