@@ -5,11 +5,15 @@
 //! - [`wat`]: guests written by hand, whose `realloc` does what no compiler would make it do.
 //! - [`child`]: whatever may crash, in a process of its own.
 //! - [`command_line`]: the program `iommap`, with the sample guests.
+//! - [`languages`]: which guests there are that are not in Rust.
+//! - [`conformance`]: cases that guests in every language are held to.
 //!
 //! The guests are built by this crate's build script.
 
 pub mod child;
 pub mod command_line;
+pub mod conformance;
+pub mod languages;
 pub mod scene;
 pub mod wat;
 

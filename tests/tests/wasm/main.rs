@@ -4,6 +4,7 @@
 
 mod batch;
 mod command_line;
+mod conformance;
 mod faults;
 mod hostile;
 mod lifecycle;
