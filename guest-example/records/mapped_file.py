@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 import errno
+import re
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
@@ -57,8 +58,9 @@ class MappingError(OSError):
 
     @property
     def code_name(self) -> str:
-        """The code, as Python writes it."""
-        return type(self.code).__name__.removeprefix("ErrorCode_")
+        """The code's name in `iommap.wit`, such as `out-of-bounds`."""
+        name = type(self.code).__name__.removeprefix("ErrorCode_")
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 class MappedFile:

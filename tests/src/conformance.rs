@@ -100,7 +100,11 @@ impl<'a> Case<'a> {
         let Some(of) = text.strip_prefix("ok bytes ") else { return text.to_owned() };
         let [name, offset, length] = words(of)[..] else { panic!("{text}") };
         let (offset, length) = (number(offset) as usize, number(length) as usize);
-        format!("ok {}", shown(&self.scene.read(name)[offset..][..length]))
+        let content = self.scene.read(name);
+        match content.get(offset..offset + length) {
+            Some(bytes) => format!("ok {}", shown(bytes)),
+            None => format!("ok, but {name} has only {} bytes", content.len()),
+        }
     }
 
     fn host(&mut self, deed: &str) {

@@ -117,6 +117,7 @@ static uint64_t search_window(scanner *s, const uint8_t *text, uint64_t free) {
 }
 
 mapped_status scan(const char *path, const query *query, tally *tally) {
+    tally->lines_here = tally->scanned_here = 0;
     mapped_file file;
     mapped_status status = mapped_open(&file, path);
     if (status != MAPPED_OK) return status;
@@ -124,7 +125,6 @@ mapped_status scan(const char *path, const query *query, tally *tally) {
     scanner s = {.path = path, .file = &file, .query = query, .tally = tally};
     s.number = 1;
     s.printed = UINT64_MAX;
-    tally->lines_here = tally->scanned_here = 0;
     uint64_t free_from = 0; // the end of the last match
     uint8_t *folded = NULL;
     while (tally->scanned_here < file.size) {

@@ -188,5 +188,5 @@ def say(answer: Answer) -> str:
             return "ok"
         case bytes():
             return f"ok {describe(answer)}"
-        case number:
-            return f"ok {number}"
+        case size:
+            return f"ok {size}"

@@ -7,6 +7,7 @@ mod command_line;
 mod conformance;
 mod faults;
 mod hostile;
+mod languages;
 mod lifecycle;
 mod limits;
 mod open;

@@ -269,7 +269,11 @@ fn installed(
         crate::cache::make_once(&home, install)?;
         say(format_args!("it is ready ({})", since(start)));
     }
-    fs::write(ready_dir()?.join(name), "")?;
+    // Only once: cargo takes a new date for a change.
+    let ready = ready_dir()?.join(name);
+    if !ready.exists() {
+        fs::write(ready, "")?;
+    }
     Ok(home)
 }
 
