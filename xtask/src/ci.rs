@@ -15,9 +15,8 @@ pub fn run(with_tests: bool) -> Result<bool> {
     let mut steps = Steps::default();
     steps.take("formatting", check_formatting);
     steps.take("guests build", || guests::build_all(&toolchain).map(drop));
-    steps.take("guests in other languages build", || {
-        languages::build_all(SetUp::Allowed).map(drop)
-    });
+    steps
+        .take("guests in other languages build", || languages::build_all(SetUp::Allowed).map(drop));
     steps.take("clippy", || {
         run_command(clippy().args(["--workspace", "--all-features", "--all-targets"]).args(STRICT))
     });
@@ -28,6 +27,7 @@ pub fn run(with_tests: bool) -> Result<bool> {
     steps.take("clippy, guests", || {
         guests::WORKSPACES.iter().try_for_each(|dir| run_command(&mut guest_clippy(dir)))
     });
+    steps.take("clippy, what C guests are made with", || run_command(&mut componentize_clippy()));
     steps.take("documentation", || {
         let args = ["doc", "--workspace", "--no-deps", "--all-features", "--locked"];
         run_command(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
@@ -55,8 +55,16 @@ fn guest_clippy(workspace: &str) -> Command {
     cargo
 }
 
+fn componentize_clippy() -> Command {
+    let mut cargo = clippy();
+    cargo.current_dir(root().join(languages::COMPONENTIZE_C));
+    cargo.env("CARGO_TARGET_DIR", languages::tools_target_dir());
+    cargo.arg("--all-targets").args(STRICT);
+    cargo
+}
+
 fn check_formatting() -> Result<()> {
-    for workspace in [""].into_iter().chain(guests::WORKSPACES) {
+    for workspace in ["", languages::COMPONENTIZE_C].into_iter().chain(guests::WORKSPACES) {
         run_command(cargo().args(["fmt", "--all", "--check"]).current_dir(root().join(workspace)))?;
     }
     Ok(())

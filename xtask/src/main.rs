@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask::languages::{self, SetUp};
 #[cfg(unix)]
 use xtask::platforms::{self, Extent};
-use xtask::languages::{self, SetUp};
 use xtask::{bench, ci, demo, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.

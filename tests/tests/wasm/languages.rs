@@ -136,10 +136,7 @@ fn given_records_when_read_in_python_then_each_is_what_was_written() {
     assert_eq!(code, 0, "{err}");
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines[0], "/data/r: 70000 records of 8 sensors");
-    assert_eq!(
-        lines[1],
-        "  from 2026-01-01T00:00:00.000+00:00 to 2026-01-01T19:26:39.000+00:00"
-    );
+    assert_eq!(lines[1], "  from 2026-01-01T00:00:00.000+00:00 to 2026-01-01T19:26:39.000+00:00");
     assert!(lines[2].starts_with("  sensor 0: 8750 readings, 15.00 to 25.00, "), "{out}");
     assert_eq!(lines.len(), 2 + 8);
 

@@ -1,16 +1,13 @@
 //! C: zig's compiler and C library from PyPI, bindings and component by `xtask/componentize-c`.
 
-use super::{SetUp, Source, Tools, pypi};
-use crate::toolchain::undisturbed_cargo;
-use crate::workspace::{cache_dir, output, root, target_dir};
+use super::{COMPONENTIZE_C, SetUp, Source, Tools, pypi, tools_target_dir};
 use crate::artifacts;
+use crate::toolchain::undisturbed_cargo;
+use crate::workspace::{cache_dir, output, root};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The tool of our own, relative to the root of the clone.
-pub(super) const COMPONENTIZE: &str = "xtask/componentize-c";
 
 /// The lock file.
 const LOCK: &str = "guest-example/search-c/requirements.txt";
@@ -49,7 +46,7 @@ impl Tools for Zig {
 
     fn inputs(&self) -> Vec<PathBuf> {
         ["Cargo.lock", "Cargo.toml", "src"]
-            .map(|part| root().join(COMPONENTIZE).join(part))
+            .map(|part| root().join(COMPONENTIZE_C).join(part))
             .into_iter()
             .chain([root().join(LOCK)])
             .collect()
@@ -59,8 +56,8 @@ impl Tools for Zig {
 /// Builds our tool.
 fn componentize() -> Result<PathBuf> {
     let mut cargo = undisturbed_cargo();
-    cargo.current_dir(root().join(COMPONENTIZE)).args(["build", "--locked"]);
-    cargo.env("CARGO_TARGET_DIR", target_dir().join("languages/componentize-c"));
+    cargo.current_dir(root().join(COMPONENTIZE_C)).args(["build", "--locked"]);
+    cargo.env("CARGO_TARGET_DIR", tools_target_dir());
     artifacts::build(&mut cargo)?
         .into_iter()
         .find_map(|artifact| artifact.executable)

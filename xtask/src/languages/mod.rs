@@ -159,6 +159,15 @@ const SOURCES: [Source; 6] = [
     },
 ];
 
+/// The tool of our own that C guests are made with, relative to the root of the clone: a
+/// workspace of its own.
+pub const COMPONENTIZE_C: &str = "xtask/componentize-c";
+
+/// Where it is built.
+pub(crate) fn tools_target_dir() -> PathBuf {
+    target_dir().join("languages/componentize-c")
+}
+
 /// What came of all languages.
 #[derive(Clone, Debug, Default)]
 pub struct Built {
@@ -176,9 +185,8 @@ pub fn for_tests() -> Result<Built> {
 /// What guests are made of, as absolute paths: for `cargo:rerun-if-changed`. The set-up of the
 /// tools is among them.
 pub fn inputs() -> Result<Vec<PathBuf>> {
-    let mut inputs = vec![root().join("tests/conformance"), root().join(c::COMPONENTIZE)];
-    inputs.push(ready_dir()?);
-    Ok(inputs)
+    let here = ["tests/conformance", COMPONENTIZE_C].map(|dir| root().join(dir));
+    Ok(here.into_iter().chain([ready_dir()?]).collect())
 }
 
 /// Sets up the tools of every language, and tells of each whether they can be had.

@@ -13,7 +13,7 @@ pub(super) const PYTHON: &str = "python3";
 /// Finds what a lock file lists, or installs it.
 pub(super) fn packages(name: &str, lock: &str, set_up: SetUp) -> Result<PathBuf> {
     let lock = root().join(lock);
-    installed(name, &[lock.clone()], set_up, |dir| {
+    installed(name, std::slice::from_ref(&lock), set_up, |dir| {
         output(Command::new(PYTHON).args(["-m", "pip", "--version"]))
             .context("Python's pip is needed, version 3.10 or later of it")?;
         let mut pip = Command::new(PYTHON);
