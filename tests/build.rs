@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 
 /// The guests that the tests run.
-const NEEDED: [&str; 4] = ["driver", "hammer", "quickstart", "search"];
+const NEEDED: [&str; 6] = ["driver", "geoip", "hammer", "kv", "quickstart", "search"];
 
 fn main() -> Result<()> {
     for input in xtask::guests::inputs()?.into_iter().chain(xtask::languages::inputs()?) {

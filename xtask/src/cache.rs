@@ -45,11 +45,12 @@ pub(crate) fn make_once(home: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> 
     made
 }
 
+/// Locks a file for as long as the returned one is open, so that two runs don't do the same work.
 pub(crate) fn lock(path: &Path) -> Result<File> {
     let why = || format!("cannot lock {}", path.display());
     let file = File::create(path).with_context(why)?;
     if file.try_lock().is_err() {
-        say("another run is setting the same thing up: waiting for it");
+        say("another run is setting this up: waiting for it");
         file.lock().with_context(why)?;
     }
     Ok(file)
@@ -89,5 +90,15 @@ mod tests {
         names.sort();
         assert_eq!(names, ["it", "it.lock"], "nothing else is left behind");
         fs::remove_dir_all(&parent).unwrap();
+    }
+
+    #[test]
+    fn a_second_run_waits_for_the_lock() {
+        let path = std::env::temp_dir().join(format!("iommap-xtask-lock-{}", std::process::id()));
+        let first = lock(&path).unwrap();
+        assert!(File::open(&path).unwrap().try_lock().is_err());
+        drop(first);
+        drop(lock(&path).unwrap());
+        fs::remove_file(&path).unwrap();
     }
 }

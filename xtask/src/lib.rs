@@ -1,11 +1,12 @@
 //! The project's own commands, and what they share with `tests/build.rs`.
 //!
 //! `cargo xtask` (an alias in `.cargo/config.toml`) runs the binary; each of its commands is a
-//! module here. Two parts are of use to others:
+//! module here. Three parts are of use to others:
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
 //! - [`guests`] builds them. A build script wants [`guests::for_tests`];
-//! - [`languages`] builds those that are not written in Rust.
+//! - [`languages`] builds those that are not written in Rust;
+//! - [`data`] finds, or fetches, the database that the sample guest `geoip` is tested with.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -22,9 +23,11 @@ mod artifacts;
 pub mod bench;
 mod cache;
 pub mod ci;
+pub mod data;
 #[cfg(unix)]
 mod debian;
 pub mod demo;
+pub mod geoip;
 pub mod guests;
 mod host;
 pub mod languages;

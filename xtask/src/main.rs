@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use xtask::languages::{self, SetUp};
 #[cfg(unix)]
 use xtask::platforms::{self, Extent};
-use xtask::{bench, ci, demo, guests, stress, test, toolchain};
+use xtask::{bench, ci, data, demo, geoip, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.
 #[derive(Parser)]
@@ -39,6 +39,20 @@ enum Command {
     Guests,
     /// Set up what guests are built with, if it is missing
     Setup,
+    /// Fetch the database that the sample guest `geoip` is tested with, and print where it is
+    Data,
+    /// Measure the sample guest `geoip` on a real database, beside the native crate `maxminddb`
+    Geoip {
+        /// How many addresses of either IP version
+        #[arg(long, default_value_t = 1_000_000)]
+        count: u32,
+        /// How often each is measured: medians are compared
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// Of the random addresses
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Let guests share a file that other processes destroy, and see that nothing goes wrong
     Stress {
         /// How long to go on
@@ -99,6 +113,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { args } => good(test::run(&args)?),
         Command::Guests => list_guests()?,
         Command::Setup => set_up()?,
+        Command::Data => {
+            println!("{}", data::ensure()?.display());
+            ExitCode::SUCCESS
+        }
+        Command::Geoip { count, rounds, seed } => good(geoip::run(count, rounds, seed)?),
         Command::Stress { seconds, args } => good(stress::run(seconds, &args)?),
         Command::Bench { quick, args } => {
             bench::run(quick, &args)?;
