@@ -1,7 +1,7 @@
 //! The project's own commands, and what they share with `tests/build.rs`.
 //!
 //! `cargo xtask` (an alias in `.cargo/config.toml`) runs the binary; each of its commands is a
-//! module here. Three parts are of use to others:
+//! module here. Four parts are of use to others:
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
 //! - [`guests`] builds them. A build script wants [`guests::for_tests`];

@@ -15,7 +15,7 @@ pub(super) fn packages(name: &str, lock: &str, set_up: SetUp) -> Result<PathBuf>
     let lock = root().join(lock);
     installed(name, std::slice::from_ref(&lock), set_up, |dir| {
         output(Command::new(PYTHON).args(["-m", "pip", "--version"]))
-            .context("Python's pip is needed, version 3.10 or later of it")?;
+            .context("Python 3.10 or later with pip is needed")?;
         let mut pip = Command::new(PYTHON);
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
         // Nothing but what the lock lists, and nothing that runs code of its own to be installed.
