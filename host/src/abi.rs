@@ -209,11 +209,9 @@ fn reply<T>(
     match fill(cx, Place { offset, start, length })? {
         Ok(()) => Ok(()),
         Err(error) => {
-            // The guest never learns where this memory is, so it can't free it. The canonical
-            // ABI has no way to, but to make it small.
-            if length > 1 {
-                cx.realloc(start, length as usize, 1, 1)?;
-            }
+            // The guest never learns where this memory is, and can't free it. The canonical ABI
+            // could only make it small, by a second `realloc`; that of componentize-py traps on
+            // anything but a first one, and a trap is worse than a buffer lost.
             Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset)
         }
     }

@@ -6,11 +6,15 @@
 //! - [`odd`]: a host that asks a guest for memory in its own way.
 //! - [`child`]: whatever may crash, in a process of its own.
 //! - [`command_line`]: the program `iommap`, with the sample guests.
+//! - [`languages`]: which guests there are that are not in Rust.
+//! - [`conformance`]: cases that guests in every language are held to.
 //!
 //! The guests are built by this crate's build script.
 
 pub mod child;
 pub mod command_line;
+pub mod conformance;
+pub mod languages;
 pub mod odd;
 pub mod scene;
 pub mod wat;

@@ -80,16 +80,31 @@ impl Kind {
         &RUSTIC[self as usize]
     }
 
-    /// The driver, linked.
-    fn driver(self) -> &'static InstancePre<State> {
-        static DRIVERS: LazyLock<[InstancePre<State>; 4]> = LazyLock::new(|| {
-            Kind::ALL.map(|kind| {
-                let driver = Component::from_file(kind.engine(), env!("GUEST_DRIVER"));
-                let driver = driver.expect("the driver");
-                kind.linker().instantiate_pre(&driver).expect("the driver's imports")
-            })
-        });
+    /// The driver in Rust.
+    fn driver(self) -> &'static Driver {
+        static DRIVERS: LazyLock<[Driver; 4]> =
+            LazyLock::new(|| Kind::ALL.map(|kind| Driver::load(kind, env!("GUEST_DRIVER"))));
         &DRIVERS[self as usize]
+    }
+}
+
+/// A driver in some language, compiled and linked.
+pub struct Driver {
+    kind: Kind,
+    linked: InstancePre<State>,
+}
+
+impl Driver {
+    /// A driver for stores of this kind.
+    pub fn load(kind: Kind, path: impl AsRef<Path>) -> Driver {
+        let component = Component::from_file(kind.engine(), path).expect("the driver");
+        let linked = kind.linker().instantiate_pre(&component).expect("the driver's imports");
+        Driver { kind, linked }
+    }
+
+    /// The kind of store that it is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 }
 
@@ -223,11 +238,15 @@ impl Scene {
 
     /// A driver with this context.
     pub fn guest_with(&self, context: &mut IommapCtxBuilder) -> Guest {
-        let mut host = Host::new(self.kind, context);
-        let driver = self.kind.driver();
-        let instance = match self.kind {
-            Kind::Sync => driver.instantiate(&mut host.store),
-            _ => runtime().block_on(driver.instantiate_async(&mut host.store)),
+        self.guest_of(self.kind.driver(), context)
+    }
+
+    /// A driver of whatever language, with this context.
+    pub fn guest_of(&self, driver: &Driver, context: &mut IommapCtxBuilder) -> Guest {
+        let mut host = Host::new(driver.kind, context);
+        let instance = match driver.kind {
+            Kind::Sync => driver.linked.instantiate(&mut host.store),
+            _ => runtime().block_on(driver.linked.instantiate_async(&mut host.store)),
         };
         let step = instance
             .and_then(|instance| instance.get_typed_func(&mut host.store, "step"))

@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: what `.ci/run` holds a change to.
 
+use crate::languages::{self, SetUp};
 use crate::workspace::{cargo, root, run as run_command, say, since, spoken, target_dir};
 use crate::{guests, test, toolchain};
 use anyhow::{Result, bail};
@@ -14,6 +15,8 @@ pub fn run(with_tests: bool) -> Result<bool> {
     let mut steps = Steps::default();
     steps.take("formatting", check_formatting);
     steps.take("guests build", || guests::build_all(&toolchain).map(drop));
+    steps
+        .take("guests in other languages build", || languages::build_all(SetUp::Allowed).map(drop));
     steps.take("clippy", || {
         run_command(clippy().args(["--workspace", "--all-features", "--all-targets"]).args(STRICT))
     });
@@ -25,6 +28,7 @@ pub fn run(with_tests: bool) -> Result<bool> {
         guests::WORKSPACES.iter().try_for_each(|dir| run_command(&mut guest_clippy(dir)))
     });
     steps.take("clippy, libFuzzer's targets", || run_command(&mut libfuzzer_clippy()));
+    steps.take("clippy, what C guests are made with", || run_command(&mut componentize_clippy()));
     steps.take("documentation", || {
         let args = ["doc", "--workspace", "--no-deps", "--all-features", "--locked"];
         run_command(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
@@ -63,8 +67,17 @@ fn libfuzzer_clippy() -> Command {
     cargo
 }
 
+fn componentize_clippy() -> Command {
+    let mut cargo = clippy();
+    cargo.current_dir(root().join(languages::COMPONENTIZE_C));
+    cargo.env("CARGO_TARGET_DIR", languages::tools_target_dir());
+    cargo.arg("--all-targets").args(STRICT);
+    cargo
+}
+
 fn check_formatting() -> Result<()> {
-    for workspace in ["", LIBFUZZER].into_iter().chain(guests::WORKSPACES) {
+    let others = ["", LIBFUZZER, languages::COMPONENTIZE_C];
+    for workspace in others.into_iter().chain(guests::WORKSPACES) {
         run_command(cargo().args(["fmt", "--all", "--check"]).current_dir(root().join(workspace)))?;
     }
     Ok(())

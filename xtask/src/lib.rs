@@ -1,11 +1,12 @@
 //! The project's own commands, and what they share with `tests/build.rs`.
 //!
 //! `cargo xtask` (an alias in `.cargo/config.toml`) runs the binary; each of its commands is a
-//! module here. Three parts are of use to others:
+//! module here. Four parts are of use to others:
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
 //! - [`guests`] builds them. A build script wants [`guests::for_tests`];
 //! - [`sections`] replaces what a command writes in a document;
+//! - [`languages`] builds those that are not written in Rust;
 //! - [`data`] finds, or fetches, the database that the sample guest `geoip` is tested with.
 //!
 //! ```no_run
@@ -30,6 +31,7 @@ pub mod demo;
 pub mod geoip;
 pub mod guests;
 mod host;
+pub mod languages;
 #[cfg(unix)]
 pub mod platforms;
 pub mod sections;

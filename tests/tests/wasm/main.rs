@@ -5,8 +5,10 @@
 mod alone;
 mod batch;
 mod command_line;
+mod conformance;
 mod faults;
 mod hostile;
+mod languages;
 mod lifecycle;
 mod limits;
 mod open;

@@ -10,7 +10,7 @@ mod memory;
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
     wit_bindgen::generate!({
-        path: ["../../../wit", "../driver/wit"],
+        path: "../driver/wit",
         world: "iommap:test/driver",
         generate_all,
     });

@@ -1,0 +1,210 @@
+//! Tells the cases in `tests/conformance/cases.txt` to a guest, whatever language it is written
+//! in, and compares what it answers.
+//!
+//! Between the commands, lines that begin with `$` say what the host does. DATA is as in commands,
+//! or `pattern:LENGTH` for [`pattern`]'s bytes.
+//!
+//! ```text
+//! $ grant read-only|nothing|DIRECTORY    before the first command: instead of the case's own
+//!                                        directory for reading and writing
+//! $ limit NAME N                         before the first command
+//! $ file NAME DATA      makes a file     $ cut NAME LENGTH     cuts or lengthens it
+//! $ sparse NAME LENGTH  with a hole      $ remove NAME
+//! $ directory NAME                       $ link NAME TARGET
+//! $ descriptors none|again               whether the host may open files
+//! $ file-size N|again                    how long the host may make files
+//! $ holds NAME DATA     what is in it    $ absent NAME         that there is none
+//! $ mapped N            that the store has so many mappings
+//! ```
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, Limits};
+
+use crate::scene::{DATA, Driver, Guest, Scene, pattern, shown};
+
+/// The cases.
+pub const CASES: &str = include_str!("../conformance/cases.txt");
+
+/// What came of the cases.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// How many there are.
+    pub cases: usize,
+    /// How many answers were compared.
+    pub answers: usize,
+    /// Each answer, and each thing found on the host's side, that was not as expected.
+    pub differences: Vec<String>,
+}
+
+/// Tells all cases to a driver.
+pub fn conform(driver: &Driver) -> Verdict {
+    let mut verdict = Verdict::default();
+    for case in CASES.split("\n== ").skip(1) {
+        verdict.cases += 1;
+        Case::new(driver, case, &mut verdict).play(case);
+    }
+    verdict
+}
+
+/// A case that is being told.
+struct Case<'a> {
+    name: &'a str,
+    scene: Scene,
+    driver: &'a Driver,
+    /// What the store will be given.
+    context: IommapCtxBuilder,
+    limits: Limits,
+    /// From the first command on.
+    guest: Option<Guest>,
+    verdict: &'a mut Verdict,
+}
+
+impl<'a> Case<'a> {
+    fn new(driver: &'a Driver, case: &'a str, verdict: &'a mut Verdict) -> Case<'a> {
+        let scene = Scene::new(driver.kind());
+        let context = scene.grant();
+        let name = case.lines().next().unwrap_or_default();
+        Case { name, scene, driver, context, limits: Limits::default(), guest: None, verdict }
+    }
+
+    fn play(mut self, case: &str) {
+        for line in case.lines().skip(1).map(str::trim) {
+            match line.split_once(' ') {
+                Some(("$", deed)) => self.host(deed),
+                _ if line.is_empty() || line.starts_with('#') => {}
+                _ => self.guest(line),
+            }
+        }
+    }
+
+    fn guest(&mut self, line: &str) {
+        let (command, expected) = line.split_once("->").expect("an answer is expected");
+        let (command, expected) = (command.trim(), self.expected(expected.trim()));
+        let (scene, driver) = (&self.scene, self.driver);
+        let context = self.context.limits(self.limits.clone());
+        let guest = self.guest.get_or_insert_with(|| scene.guest_of(driver, context));
+        let answer = match guest.try_step(command) {
+            Ok(answer) => answer,
+            Err(trap) => format!("a trap: {trap:#}"),
+        };
+        // Why a command makes no sense, each says in its own words.
+        let same = answer == expected || (expected == "bad" && answer.starts_with("bad "));
+        self.verdict.answers += 1;
+        self.check(same, || format!("{command}: expected `{expected}`, answered `{answer}`"));
+    }
+
+    /// An expected answer, with what is in a file where it says so.
+    fn expected(&self, text: &str) -> String {
+        let Some(of) = text.strip_prefix("ok bytes ") else { return text.to_owned() };
+        let [name, offset, length] = words(of)[..] else { panic!("{text}") };
+        let (offset, length) = (number(offset) as usize, number(length) as usize);
+        let content = self.scene.read(name);
+        match content.get(offset..offset + length) {
+            Some(bytes) => format!("ok {}", shown(bytes)),
+            None => format!("ok, but {name} has only {} bytes", content.len()),
+        }
+    }
+
+    fn host(&mut self, deed: &str) {
+        match words(deed)[..] {
+            ["grant", "read-only"] => self.context = self.scene.grant_as(FsPerms::ReadOnly),
+            ["grant", "nothing"] => self.context = IommapCtx::builder(),
+            ["grant", directory] => {
+                let mut context = IommapCtx::builder();
+                context.preopened_dir(directory, DATA, FsPerms::ReadOnly).expect("a grant");
+                self.context = context;
+            }
+            ["limit", name, value] => {
+                assert!(self.guest.is_none(), "limits come before the first command");
+                assert!(self.limits.set(name, number(value)), "there is no limit {name}");
+            }
+            ["file", name, data] => self.scene.write(name, bytes(data)),
+            ["sparse", name, length] => {
+                self.scene.write(name, "");
+                self.scene.cut(name, number(length));
+            }
+            ["cut", name, length] => self.scene.cut(name, number(length)),
+            ["remove", name] => fs::remove_file(self.scene.path(name)).expect("a file"),
+            ["directory", name] => fs::create_dir(self.scene.path(name)).expect("a directory"),
+            ["link", name, target] => symlink(target, self.scene.path(name)).expect("a link"),
+            ["descriptors", "none"] => limit_process(libc::RLIMIT_NOFILE, 0),
+            ["descriptors", "again"] => limit_process(libc::RLIMIT_NOFILE, u64::MAX),
+            ["file-size", "again"] => limit_process(libc::RLIMIT_FSIZE, u64::MAX),
+            ["file-size", length] => limit_process(libc::RLIMIT_FSIZE, number(length)),
+            ["holds", name, data] => {
+                let (found, expected) = (self.scene.read(name), bytes(data));
+                let say = || format!("{name} holds {}", shown(&found));
+                self.check(found == expected, say);
+            }
+            ["absent", name] => {
+                let absent = !self.scene.path(name).exists();
+                self.check(absent, || format!("{name} exists"));
+            }
+            ["mapped", count] => {
+                let mapped = self.guest.as_ref().map_or(0, |guest| guest.counters().mappings);
+                self.check(mapped == number(count), || format!("{mapped} mappings"));
+            }
+            _ => panic!("what is `{deed}`?"),
+        }
+    }
+
+    fn check(&mut self, good: bool, say: impl FnOnce() -> String) {
+        if !good {
+            self.verdict.differences.push(format!("{}: {}", self.name, say()));
+        }
+    }
+}
+
+/// Words between spaces, with `"` around one that has spaces.
+fn words(line: &str) -> Vec<&str> {
+    let (mut words, mut rest) = (Vec::new(), line.trim());
+    while !rest.is_empty() {
+        let (word, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').expect("a quote is closed"),
+            None => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or_else(|_| panic!("{text} is not a number"))
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    let (kind, rest) = text.split_once(':').unwrap_or_else(|| panic!("{text} is not data"));
+    match kind {
+        "text" => rest.into(),
+        "pattern" => pattern(number(rest) as usize),
+        "fill" => {
+            let (byte, length) = rest.split_once(':').expect("fill:BYTE:LENGTH");
+            let byte = match byte.strip_prefix("0x") {
+                Some(digits) => u8::from_str_radix(digits, 16).expect("a byte"),
+                None => byte.parse().expect("a byte"),
+            };
+            vec![byte; number(length) as usize]
+        }
+        "hex" => {
+            let pair = |at| u8::from_str_radix(&rest[at..at + 2], 16).expect("digits");
+            (0..rest.len()).step_by(2).map(pair).collect()
+        }
+        _ => panic!("{text} is not data"),
+    }
+}
+
+/// Sets a limit of this process, or lifts it as far as may be.
+fn limit_process(resource: libc::__rlimit_resource_t, to: u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a limit of our own.
+    assert_eq!(unsafe { libc::getrlimit(resource, &raw mut limit) }, 0);
+    limit.rlim_cur = to.min(limit.rlim_max);
+    // SAFETY: as above. The signal that comes with a file that gets too long would end us.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        assert_eq!(libc::setrlimit(resource, &raw const limit), 0);
+    }
+}

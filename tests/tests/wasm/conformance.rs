@@ -1,0 +1,56 @@
+//! Guests in every language see the same.
+//!
+//! Each test in a child, since files are cut and the process's own limits changed; what it says
+//! goes to standard error, so that it is seen when all is well, too.
+
+use iommap_tests::child::in_child;
+use iommap_tests::command_line::DRIVER;
+use iommap_tests::conformance::conform;
+use iommap_tests::languages::{C, JAVASCRIPT, Language, PYTHON, RUST};
+use iommap_tests::scene::{Driver, Kind};
+
+/// Holds a language's driver to the cases, on stores that are called in both ways. They share an
+/// engine: wasmtime takes seconds to compile the larger ones.
+fn hold(language: &Language) {
+    let Some(driver) = language.driver() else { return };
+    for (kind, called) in [(Kind::Sync, "sync"), (Kind::Offloading, "async")] {
+        let verdict = conform(&Driver::load(kind, driver));
+        let (name, differences) = (language.name, verdict.differences.len());
+        eprintln!(
+            "conformance: {name}: {} cases, {} answers, {differences} differences ({called} store)",
+            verdict.cases, verdict.answers
+        );
+        assert!(verdict.cases > 35 && verdict.answers > 300, "{verdict:?}");
+        assert!(verdict.differences.is_empty(), "{:#?}", verdict.differences);
+    }
+}
+
+#[test]
+fn given_the_cases_when_told_to_a_guest_in_rust_then_it_answers_as_expected() {
+    in_child(|| hold(&RUST));
+}
+
+#[test]
+fn given_the_cases_when_told_to_a_guest_in_c_then_it_answers_as_expected() {
+    in_child(|| hold(&C));
+}
+
+#[test]
+fn given_the_cases_when_told_to_a_guest_in_javascript_then_it_answers_as_expected() {
+    in_child(|| hold(&JAVASCRIPT));
+}
+
+#[test]
+fn given_the_cases_when_told_to_a_guest_in_python_then_it_answers_as_expected() {
+    in_child(|| hold(&PYTHON));
+}
+
+/// What the other tests rely on: that a wrong answer is noticed.
+#[test]
+fn given_guests_in_other_languages_when_asked_then_they_are_not_one_and_the_same() {
+    let drivers: Vec<_> = [RUST, C, JAVASCRIPT, PYTHON].iter().filter_map(|l| l.driver()).collect();
+    assert_eq!(drivers.first().copied(), Some(DRIVER));
+    let contents: std::collections::BTreeSet<_> =
+        drivers.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    assert_eq!(contents.len(), drivers.len());
+}
