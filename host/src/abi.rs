@@ -20,6 +20,7 @@
 
 use crate::bindings::batch;
 use crate::bindings::types::ErrorCode;
+use crate::diagnostics::Call;
 use crate::error::Error;
 use crate::mapping::{Mapping, Range};
 use std::mem::MaybeUninit;
@@ -38,6 +39,7 @@ type Bytes = StdResult<Vec<u8>, ErrorCode>;
 pub(crate) struct ReadReply {
     mapping: Arc<Mapping>,
     offset: u64,
+    wanted: u64,
     /// How many bytes there will be, if the call is allowed at all.
     length: StdResult<u64, Error>,
 }
@@ -46,8 +48,8 @@ impl ReadReply {
     /// Checks the range, which also sends for its bytes: they arrive while the guest is asked
     /// for memory.
     pub(crate) fn new(mapping: Arc<Mapping>, offset: u64, length: u64) -> ReadReply {
-        let length = mapping.may_read(offset, length).map(|()| length);
-        ReadReply { mapping, offset, length }
+        let allowed = mapping.may_read(offset, length).map(|()| length);
+        ReadReply { mapping, offset, wanted: length, length: allowed }
     }
 
     fn fill(&self, memory: &mut [u8], target: std::ops::Range<usize>) -> StdResult<(), Error> {
@@ -107,13 +109,17 @@ fn reply<T>(
     ty: InterfaceType,
     offset: usize,
     length: &StdResult<u64, Error>,
+    call: Call<'_>,
     fill: impl FnOnce(&mut [u8], std::ops::Range<usize>) -> StdResult<(), Error>,
 ) -> Result<()> {
     // A list's length is 32 bits wide. The limit on a call is far below, unless it was raised.
     let length = length.clone().and_then(|n| u32::try_from(n).map_err(|_| Error::LimitExceeded));
     let length = match length {
         Ok(length) => length,
-        Err(error) => return Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset),
+        Err(error) => {
+            call.refused(&error, None);
+            return Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset);
+        }
     };
     let bytes = length as usize;
     // wasmtime has checked that what comes back lies in the guest's memory.
@@ -127,6 +133,7 @@ fn reply<T>(
             put(memory, offset, &[0])
         }
         Err(error) => {
+            call.refused(&error, None);
             // The guest never learns where this memory is, so it can't free it. The canonical
             // ABI has no way to, but to make it small.
             if bytes > 1 {
@@ -190,12 +197,16 @@ macro_rules! lower_as_bytes {
 }
 
 lower_as_bytes!(ReadReply, |self, cx, ty, offset| {
-    reply(cx, ty, offset, &self.length, |memory, target| self.fill(memory, target))
+    let range = Range { offset: self.offset, length: self.wanted };
+    let call = Call::on(&self.mapping, "pread", &range);
+    reply(cx, ty, offset, &self.length, call, |memory, target| self.fill(memory, target))
 });
 
 lower_as_bytes!(ReadManyReply, |self, cx, ty, offset| {
     let list = self.ranges.address(cx);
-    reply(cx, ty, offset, &self.length, |memory, target| self.fill(memory, target, list))
+    let ranges = ("ranges", self.ranges.len());
+    let call = Call::on(&self.mapping, "pread-many", &ranges);
+    reply(cx, ty, offset, &self.length, call, |memory, target| self.fill(memory, target, list))
 });
 
 /// One `range` record in a guest's memory: two little-endian 64-bit words.

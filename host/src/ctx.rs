@@ -43,6 +43,11 @@ impl IommapCtx {
         self.account.counters()
     }
 
+    /// The directories that the guest may map files in.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
     /// The account that the store's mappings are charged to. Kept by an embedder, it can be
     /// read while the guest runs, and after the store is gone.
     pub fn account(&self) -> &Arc<Account> {
@@ -59,6 +64,7 @@ impl IommapCtx {
 /// ```
 #[derive(Debug, Default)]
 pub struct IommapCtxBuilder {
+    name: Option<String>,
     grants: Grants,
     limits: Limits,
     #[cfg(feature = "async")]
@@ -85,6 +91,58 @@ impl IommapCtxBuilder {
     ) -> io::Result<&mut IommapCtxBuilder> {
         self.grants.preopened_dir(host_path, guest_path, perms)?;
         Ok(self)
+    }
+
+    /// Names the store, for the log: a tenant, a plugin, a request. `store-` and a number unless
+    /// set.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut IommapCtxBuilder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets all grants at once.
+    pub fn grants(&mut self, grants: Grants) -> &mut IommapCtxBuilder {
+        self.grants = grants;
+        self
+    }
+
+    /// Grants wasmtime-wasi's context every directory that was granted here, under the same
+    /// name, for reading only where it is read-only here: nobody lists directories twice.
+    ///
+    /// ```
+    /// # fn main() -> wasmtime::Result<()> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let (host_dir, cache_dir) = (dir.path(), dir.path());
+    /// use iommap::{FsPerms, IommapCtx};
+    /// use wasmtime_wasi::WasiCtx;
+    /// let mut iommap = IommapCtx::builder();
+    /// iommap
+    ///     .preopened_dir(host_dir, "/data", FsPerms::ReadOnly)?
+    ///     .preopened_dir(cache_dir, "/cache", FsPerms::ReadWrite)?;
+    /// let mut wasi = WasiCtx::builder();
+    /// iommap.preopen_into(&mut wasi)?;
+    /// let (iommap, wasi) = (iommap.build(), wasi.build());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A directory cannot be opened again, or was granted open already, by
+    /// [`Grants::preopened`], so that there is no path to open it by.
+    #[cfg(feature = "wasi")]
+    pub fn preopen_into(&self, wasi: &mut wasmtime_wasi::WasiCtxBuilder) -> wasmtime::Result<()> {
+        for (host_path, guest_path, perms) in self.grants.iter() {
+            let Some(host_path) = host_path else {
+                wasmtime::bail!(
+                    "the grant {guest_path} was open already: WASI opens directories by path"
+                );
+            };
+            wasi.preopened_dir(host_path, guest_path, perms.into()).map_err(|error| {
+                error.context(format!("cannot grant {} to WASI", host_path.display()))
+            })?;
+        }
+        Ok(())
     }
 
     /// Sets all limits at once.
@@ -137,7 +195,10 @@ impl IommapCtxBuilder {
     pub fn build(&mut self) -> IommapCtx {
         IommapCtx {
             grants: Arc::new(self.grants.clone()),
-            account: Account::new(self.limits.clone()),
+            account: match &self.name {
+                Some(name) => Account::named(self.limits.clone(), name),
+                None => Account::new(self.limits.clone()),
+            },
             #[cfg(feature = "async")]
             allow_blocking_current_thread: self.allow_blocking_current_thread,
         }

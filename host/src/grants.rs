@@ -8,7 +8,7 @@ use crate::error::Error;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What a guest may do in a granted directory.
@@ -18,6 +18,16 @@ pub enum FsPerms {
     ReadOnly,
     /// Also create, empty, grow, cut and write files.
     ReadWrite,
+}
+
+#[cfg(feature = "wasi")]
+impl From<FsPerms> for wasmtime_wasi::FsPerms {
+    fn from(perms: FsPerms) -> wasmtime_wasi::FsPerms {
+        match perms {
+            FsPerms::ReadOnly => wasmtime_wasi::FsPerms::ReadOnly,
+            FsPerms::ReadWrite => wasmtime_wasi::FsPerms::ReadWrite,
+        }
+    }
 }
 
 #[cfg(feature = "wasi")]
@@ -52,6 +62,10 @@ pub struct Grants {
 pub(crate) struct Grant {
     /// The guest's name for it, in parts: `/data/in` is `["data", "in"]`, `.` is empty.
     name: Vec<String>,
+    /// The guest's name for it, as it was given.
+    guest_path: String,
+    /// Where it was found, unless it was open already.
+    host_path: Option<PathBuf>,
     pub(crate) dir: Arc<Dir>,
     pub(crate) perms: FsPerms,
 }
@@ -76,7 +90,11 @@ impl Grants {
         let dir = Dir::open_ambient_dir(host_path, ambient_authority()).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot grant {}: {error}", host_path.display()))
         })?;
-        Ok(self.preopened(dir, guest_path, perms))
+        self.preopened(dir, guest_path, perms);
+        if let Some(grant) = self.grants.last_mut() {
+            grant.host_path = Some(host_path.to_owned());
+        }
+        Ok(self)
     }
 
     /// Grants a directory that is open already. See [`preopened_dir`](Grants::preopened_dir).
@@ -86,9 +104,32 @@ impl Grants {
         guest_path: impl AsRef<str>,
         perms: FsPerms,
     ) -> &mut Grants {
-        let name = parts(guest_path.as_ref()).map(|(part, _)| part.to_owned()).collect();
-        self.grants.push(Grant { name, dir: Arc::new(dir), perms });
+        let guest_path = guest_path.as_ref().to_owned();
+        let name = parts(&guest_path).map(|(part, _)| part.to_owned()).collect();
+        let dir = Arc::new(dir);
+        self.grants.push(Grant { name, guest_path, host_path: None, dir, perms });
         self
+    }
+
+    /// Every grant in the order in which they were made: where it was found (`None` if it was
+    /// open already), the guest's name for it, and what may be done there.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let host_dir = dir.path();
+    /// use iommap::{FsPerms, Grants};
+    /// let mut grants = Grants::default();
+    /// grants.preopened_dir(host_dir, "/data", FsPerms::ReadOnly)?;
+    /// let listed: Vec<_> = grants.iter().collect();
+    /// assert_eq!(listed, [(Some(host_dir), "/data", FsPerms::ReadOnly)]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (Option<&Path>, &str, FsPerms)> {
+        self.grants
+            .iter()
+            .map(|grant| (grant.host_path.as_deref(), &*grant.guest_path, grant.perms))
     }
 
     /// The grant that a guest's path falls in, and the path inside it.

@@ -84,6 +84,8 @@ mod abi;
 mod bindings;
 #[cfg(feature = "component")]
 mod ctx;
+#[cfg(feature = "component")]
+mod diagnostics;
 pub mod error;
 mod grants;
 pub mod guard;
@@ -95,6 +97,8 @@ mod linker;
 pub mod mapping;
 #[cfg(feature = "async")]
 mod offload;
+#[cfg(feature = "wasi")]
+pub mod wasi;
 
 #[cfg(feature = "component")]
 pub use ctx::{Iommap, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle};

@@ -7,6 +7,9 @@ use crate::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// The number in the name of the next account that is not given one.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 /// What one store may use. The defaults suit a plugin that maps a few large files.
 ///
 /// ```
@@ -83,6 +86,7 @@ pub struct Counters {
 /// Holds one store to its [`Limits`] and counts what it does. Shared by its mappings.
 #[derive(Debug, Default)]
 pub struct Account {
+    name: String,
     limits: Limits,
     used: [AtomicU64; 3],
     opened: AtomicU64,
@@ -100,9 +104,24 @@ pub(crate) enum Resource {
 }
 
 impl Account {
-    /// An account with nothing used.
+    /// An account with nothing used, for a store that is called `store-` and a number of its own.
     pub fn new(limits: Limits) -> Arc<Account> {
-        Arc::new(Account { limits, ..Account::default() })
+        Account::named(limits, format!("store-{}", NEXT.fetch_add(1, Relaxed)))
+    }
+
+    /// An account with nothing used, for a store of this name.
+    ///
+    /// ```
+    /// let account = iommap::Account::named(Default::default(), "geoip");
+    /// assert_eq!(account.name(), "geoip");
+    /// ```
+    pub fn named(limits: Limits, name: impl Into<String>) -> Arc<Account> {
+        Arc::new(Account { name: name.into(), limits, ..Account::default() })
+    }
+
+    /// What the log calls the store.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The limits that this account holds its store to.

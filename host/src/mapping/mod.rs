@@ -50,6 +50,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 /// ```
 #[derive(Debug)]
 pub struct Mapping {
+    /// What the log calls it.
+    name: Box<str>,
     access: AccessMode,
     account: Arc<Account>,
     /// Whether the pages are to stay out of the cache, where the platform can.
@@ -137,6 +139,16 @@ impl Mapping {
     /// [`Error::Closed`], [`Error::OutOfBounds`].
     pub fn advise(&self, offset: u64, length: u64, advice: Advice) -> Result<(), Error> {
         self.region()?.advise(offset, length, advice)
+    }
+
+    /// What the log calls the mapping: the path that it was opened by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The account that the mapping is charged to.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// What may be done through the mapping.
