@@ -5,6 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+/// The sample guest `last`.
+pub const LAST: &str = env!("GUEST_LAST");
+
 /// The sample guest `quickstart`.
 pub const QUICKSTART: &str = env!("GUEST_QUICKSTART");
 

@@ -54,6 +54,16 @@ impl Kind {
     /// A linker with iommap and WASI.
     pub fn linker(self) -> Linker<State> {
         let mut linker = Linker::new(self.engine());
+        let descriptors = |state: &mut State| &mut state.table;
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::wasi::add_to_linker(&mut linker, State::iommap, descriptors)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::wasi::add_to_linker_async(&mut linker, State::iommap, descriptors)
+            }
+        }
+        .expect("a linker");
         let done = match self {
             Kind::Sync => iommap::add_to_linker(&mut linker, State::iommap)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
@@ -240,7 +250,9 @@ impl Host {
     pub fn new(kind: Kind, context: &mut IommapCtxBuilder) -> Host {
         let iommap = context.build();
         let account = iommap.account().clone();
-        let wasi = WasiCtx::builder().inherit_stderr().build();
+        let mut wasi = WasiCtx::builder();
+        context.preopen_into(&mut wasi).expect("the same directories");
+        let wasi = wasi.inherit_stderr().build();
         let state = State { iommap, wasi, table: ResourceTable::new() };
         Host { kind, store: Store::new(kind.engine(), state), account }
     }

@@ -4,6 +4,7 @@
 
 mod batch;
 mod command_line;
+mod descriptors;
 mod faults;
 mod hostile;
 mod lifecycle;

@@ -2,6 +2,8 @@
 
 mod bindings;
 mod convert;
+#[cfg(feature = "wasi")]
+mod wasi;
 
 use crate::{Advice, Error, ErrorCode, OpenOptions, Range, SyncMode};
 use bindings::iommap::mmap::{batch, types};
