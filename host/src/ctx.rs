@@ -206,7 +206,16 @@ impl IommapCtxBuilder {
 }
 
 /// What a host call sees of a store: its context, and the table that holds its mappings. The
-/// table may be the one that wasmtime-wasi uses.
+/// table may be the one that wasmtime-wasi uses, or one of its own.
+///
+/// ```
+/// use iommap::{IommapCtx, IommapCtxView};
+/// use wasmtime::component::ResourceTable;
+///
+/// let (mut ctx, mut table) = (IommapCtx::builder().build(), ResourceTable::new());
+/// let view = IommapCtxView { ctx: &mut ctx, table: &mut table };
+/// assert_eq!(view.ctx.counters().mappings, 0);
+/// ```
 #[derive(Debug)]
 pub struct IommapCtxView<'a> {
     /// What the guest may map, and what it uses.
@@ -238,6 +247,18 @@ pub trait IommapView: Send {
 }
 
 /// Names [`IommapCtxView`] as what host calls work on, in wasmtime's convention.
+///
+/// ```
+/// use iommap::{Iommap, IommapCtx, IommapCtxView};
+/// use wasmtime::component::{HasData, ResourceTable};
+///
+/// // What a runtime's own traits ask of whatever adds host calls.
+/// fn mappings<D: for<'a> HasData<Data<'a> = IommapCtxView<'a>>>(view: D::Data<'_>) -> u64 {
+///     view.ctx.counters().mappings
+/// }
+/// let (mut ctx, mut table) = (IommapCtx::builder().build(), ResourceTable::new());
+/// assert_eq!(mappings::<Iommap>(IommapCtxView { ctx: &mut ctx, table: &mut table }), 0);
+/// ```
 #[derive(Debug)]
 pub struct Iommap;
 
@@ -245,7 +266,28 @@ impl HasData for Iommap {
     type Data<'a> = IommapCtxView<'a>;
 }
 
-/// What a store's table holds for a guest's `mapping`.
+/// What a store's table holds for a guest's `mapping`. An embedder that opens a mapping itself
+/// gives it to a guest by one:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # std::fs::write(dir.path().join("index"), "hello")?;
+/// use iommap::{AccessMode, FsPerms, IommapCtx, Mapping, MappingHandle, OpenOptions};
+/// use std::sync::Arc;
+/// use wasmtime::component::{Resource, ResourceTable};
+///
+/// let ctx = IommapCtx::builder().preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?.build();
+/// let options = OpenOptions::new(AccessMode::Read);
+/// let mapping = Mapping::open(ctx.grants(), ctx.account(), "/index", &options)?;
+///
+/// // For a function that takes an `own<mapping>`.
+/// let mut table = ResourceTable::new();
+/// let handle: Resource<MappingHandle> = table.push(Arc::new(mapping).into())?;
+/// assert!(handle.owned());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MappingHandle {
     pub(crate) mapping: Arc<Mapping>,

@@ -10,6 +10,14 @@ use std::fmt;
 use std::io;
 
 /// Why an operation on a mapping failed: the cases of the interface's `error-code`.
+///
+/// ```
+/// use iommap::{AccessMode, Account, Error, Grants, Mapping, OpenOptions};
+/// let (grants, account) = (Grants::default(), Account::new(Default::default()));
+/// let options = OpenOptions::new(AccessMode::Read);
+/// let error = Mapping::open(&grants, &account, "/etc/passwd", &options).unwrap_err();
+/// assert_eq!(error, Error::Acces, "nothing is granted: {error}");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {

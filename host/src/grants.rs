@@ -11,7 +11,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What a guest may do in a granted directory.
+/// What a guest may do in a granted directory. With the feature `wasi` it converts to and from
+/// wasmtime-wasi's.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let dir = tempfile::tempdir()?;
+/// use iommap::{AccessMode, Account, Error, FsPerms, Grants, Mapping, OpenOptions};
+/// let mut grants = Grants::default();
+/// grants.preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?;
+/// let make = OpenOptions { create: true, ..OpenOptions::new(AccessMode::ReadWrite) };
+/// let made = Mapping::open(&grants, &Account::new(Default::default()), "/new", &make);
+/// assert_eq!(made.err(), Some(Error::Acces));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FsPerms {
     /// Map files for reading, and `private` in any mode.

@@ -64,6 +64,11 @@ impl Limits {
 }
 
 /// What a store uses and has done so far, read at one moment. See [`Account::counters`].
+///
+/// ```
+/// let account = iommap::Account::new(Default::default());
+/// assert_eq!(account.counters(), iommap::Counters::default());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -84,6 +89,13 @@ pub struct Counters {
 }
 
 /// Holds one store to its [`Limits`] and counts what it does. Shared by its mappings.
+///
+/// ```
+/// use iommap::{Account, Limits};
+/// let account = Account::named(Limits { mappings: 4, ..Limits::default() }, "plugin");
+/// assert_eq!((account.name(), account.limits().mappings), ("plugin", 4));
+/// assert_eq!(account.counters().opened, 0);
+/// ```
 #[derive(Debug, Default)]
 pub struct Account {
     name: String,
@@ -110,11 +122,6 @@ impl Account {
     }
 
     /// An account with nothing used, for a store of this name.
-    ///
-    /// ```
-    /// let account = iommap::Account::named(Default::default(), "geoip");
-    /// assert_eq!(account.name(), "geoip");
-    /// ```
     pub fn named(limits: Limits, name: impl Into<String>) -> Arc<Account> {
         Arc::new(Account { name: name.into(), limits, ..Account::default() })
     }

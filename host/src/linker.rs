@@ -130,6 +130,21 @@ pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Resu
 ///
 /// A guest's call must run within a tokio runtime.
 ///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { iommap: IommapCtx, table: ResourceTable }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// let mut linker = Linker::<State>::new(&engine);
+/// iommap::add_to_linker_async(&mut linker, |state| IommapCtxView {
+///     ctx: &mut state.iommap,
+///     table: &mut state.table,
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.
@@ -142,6 +157,22 @@ pub fn add_to_linker_async<T: Send + 'static>(
 }
 
 /// How calls behave on an async store.
+///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView, AsyncOptions};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { iommap: IommapCtx, table: ResourceTable }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// let mut linker = Linker::<State>::new(&engine);
+/// let options = AsyncOptions { offload_above: Some(64 << 10) };
+/// iommap::add_to_linker_async_with(&mut linker, options, |state| IommapCtxView {
+///     ctx: &mut state.iommap,
+///     table: &mut state.table,
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(feature = "async")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AsyncOptions {

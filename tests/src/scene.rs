@@ -54,13 +54,12 @@ impl Kind {
     /// A linker with iommap and WASI.
     pub fn linker(self) -> Linker<State> {
         let mut linker = Linker::new(self.engine());
-        let descriptors = |state: &mut State| &mut state.table;
         match self {
             Kind::Sync | Kind::Blocking => {
-                iommap::wasi::add_to_linker(&mut linker, State::iommap, descriptors)
+                iommap::wasi::add_to_linker(&mut linker, State::iommap, State::table)
             }
             Kind::Async | Kind::Offloading => {
-                iommap::wasi::add_to_linker_async(&mut linker, State::iommap, descriptors)
+                iommap::wasi::add_to_linker_async(&mut linker, State::iommap, State::table)
             }
         }
         .expect("a linker");
@@ -69,8 +68,10 @@ impl Kind {
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
             Kind::Blocking => iommap::add_to_linker(&mut linker, State::iommap)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker)),
+            // The one kind of engine that can also serve WASI 0.3.
             Kind::Async => iommap::add_to_linker_async(&mut linker, State::iommap)
-                .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker)),
+                .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
+                .and_then(|()| wasmtime_wasi::p3::add_to_linker(&mut linker)),
             Kind::Offloading => {
                 let options = AsyncOptions { offload_above: Some(OFFLOAD_ABOVE) };
                 iommap::add_to_linker_async_with(&mut linker, options, State::iommap)

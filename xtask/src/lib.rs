@@ -23,6 +23,7 @@ pub mod ci;
 #[cfg(unix)]
 mod debian;
 pub mod demo;
+pub mod embedder;
 pub mod guests;
 mod host;
 #[cfg(unix)]

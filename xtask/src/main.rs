@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 #[cfg(unix)]
 use xtask::platforms::{self, Extent};
-use xtask::{bench, ci, demo, guests, stress, test, toolchain};
+use xtask::{bench, ci, demo, embedder, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.
 #[derive(Parser)]
@@ -72,6 +72,8 @@ enum Command {
         #[arg(long, conflicts_with_all = ["quick", "native", "write"])]
         check_readme: bool,
     },
+    /// Count the packages that iommap adds to a program that has wasmtime and wasmtime-wasi
+    Embedder,
     /// Check formatting, lints and documentation, and run every test
     Ci {
         /// Only check
@@ -116,6 +118,10 @@ fn run(command: Command) -> Result<ExitCode> {
                 (false, false) => Extent::Whole,
             };
             good(platforms::run(extent, write)?)
+        }
+        Command::Embedder => {
+            embedder::run()?;
+            ExitCode::SUCCESS
         }
         Command::Ci { no_test } => good(ci::run(!no_test)?),
     })

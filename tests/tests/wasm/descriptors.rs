@@ -28,8 +28,7 @@ fn given_a_descriptor_when_mapped_then_the_mapping_outlives_it() {
 }
 
 #[test]
-fn given_no_grant_for_mappings_when_wasi_opens_a_file_then_it_can_be_mapped() {
-    // What WASI grants is enough, and what is granted for `open` adds nothing to it.
+fn given_a_read_only_grant_when_wasi_opened_a_file_then_it_is_mapped_for_reading() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut guest = scene.guest_with(&mut scene.grant_as(FsPerms::ReadOnly));
