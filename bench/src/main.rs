@@ -4,6 +4,8 @@
 //! `contenders` who takes part, `rounds` how, `verify` that all of them do what they claim;
 //! `table`, `plot`, `goals` and `report` say what came of it.
 //!
+//! `stores` is a table of its own: many stores on one file.
+//!
 //! The guests: `guest.wat` with `loops`, hand-written, driven by `boundary`; and `bench/guest`,
 //! in Rust, driven by `rust_guest`. `native` is what there is without wasm.
 
@@ -22,6 +24,7 @@ mod report;
 mod results;
 mod rounds;
 mod rust_guest;
+mod stores;
 mod table;
 mod threads;
 mod verify;
@@ -44,8 +47,8 @@ use wasmtime::error::Context;
 #[command(version)]
 struct Cli {
     /// The benchmark's guest in Rust, a component
-    #[arg(long)]
-    rust_guest: PathBuf,
+    #[arg(long, required_unless_present_any = ["stores", "stores_cell"])]
+    rust_guest: Option<PathBuf>,
     /// Fewer and shorter rounds: less than two minutes
     #[arg(long)]
     quick: bool,
@@ -55,7 +58,14 @@ struct Cli {
     /// Only cases whose name holds this, as in "read hot 8 b": goals not measured count as missed
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Where to write performance.md and performance.svg [default: nowhere]
+    /// Only many stores on one file
+    #[arg(long)]
+    stores: bool,
+    /// One cell of that table, for the file in --dir: how this program starts itself
+    #[arg(long, hide = true, num_args = 2, value_names = ["COUNT", "WAY"], requires = "dir")]
+    stores_cell: Option<Vec<String>>,
+    /// A directory with a performance.md whose sections of this program are to be written, and
+    /// performance.svg with it [default: none]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Where to put the file of 256 MiB [default: the system's directory for such]
@@ -65,6 +75,9 @@ struct Cli {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
+    if let (Some(cell), Some(dir)) = (&cli.stores_cell, &cli.dir) {
+        return stores::cell(cell, dir);
+    }
     let effort = match cli.quick {
         true => Effort { turn: Duration::from_millis(6), rounds: 21 },
         false => Effort { turn: Duration::from_millis(16), rounds: 61 },
@@ -77,9 +90,19 @@ fn main() -> Result<()> {
     };
     let dir = dir.context("no directory for the file")?;
     file::make(dir.path())?;
+    // A part of a full run, while the file is as it was made.
+    let full = cli.out.is_some() && cli.only.is_none() && !cli.check;
+    if cli.stores || full {
+        eprintln!("{:>4} s  many stores on one file", start.elapsed().as_secs());
+        stores::run(dir.path(), cli.quick, cli.out.as_deref())?;
+        if cli.stores {
+            return Ok(());
+        }
+    }
     let embedding = Embedding::new()?;
     let code = Code::new(&embedding)?;
-    let mut arena = Arena::new(&embedding, &code, &cli.rust_guest, dir.path())?;
+    let rust_guest = cli.rust_guest.as_deref().context("--rust-guest is missing")?;
+    let mut arena = Arena::new(&embedding, &code, rust_guest, dir.path())?;
 
     let mut results = Results::default();
     for case in Case::all() {

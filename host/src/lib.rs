@@ -59,6 +59,14 @@
 //! map what they have open through WASI. `host/examples/embed.rs` runs a guest that also uses WASI,
 //! `host/examples/plugins.rs` a folder of plugins, and `docs/embedding.md` has the rest.
 //!
+//! # Many stores on one file
+//!
+//! Stores that map one file, in one mode and at one length, use one region: one range of address
+//! space, one set of page tables. What a guest may open, and what it is charged, is the same as
+//! ever. [`Grants::share_regions`] says what is shared and when one would not want it.
+//! [`Grants::share`], which context and builder have too, gives guests a mapping of the
+//! embedder's under a path.
+//!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the

@@ -79,7 +79,8 @@ pub fn add_to_linker<T: 'static>(
             let request = Request::new(descriptors(store.data_mut()), params)?;
             let _span = trace_span!("map-descriptor", request.name, ?request.options).entered();
             let mut view = get(store.data_mut());
-            let mapped = with_cause(|| request.map(&view.ctx.account));
+            let (account, sharing) = (&view.ctx.account, view.ctx.grants.shares_regions());
+            let mapped = with_cause(|| request.map(account, sharing));
             request.answer(&mut view, mapped)
         },
     )
@@ -104,8 +105,9 @@ pub fn add_to_linker_async<T: Send + 'static>(
                 let request = Request::new(descriptors(store.data_mut()), params)?;
                 let ctx = get(store.data_mut()).ctx;
                 let (account, here) = (ctx.account.clone(), ctx.allow_blocking_current_thread);
+                let sharing = ctx.grants.shares_regions();
                 let (request, mapped) = elsewhere(here, move || {
-                    let mapped = with_cause(|| request.map(&account));
+                    let mapped = with_cause(|| request.map(&account, sharing));
                     (request, mapped)
                 })
                 .await?;
@@ -148,7 +150,7 @@ impl Request {
         })
     }
 
-    fn map(&self, account: &Arc<Account>) -> StdResult<Mapping, Error> {
+    fn map(&self, account: &Arc<Account>, sharing: bool) -> StdResult<Mapping, Error> {
         let Request { name, file, readable, perms, options } = self;
         options.validate()?;
         let Some(file) = file else { return Err(Error::NotReg) };
@@ -156,7 +158,7 @@ impl Request {
         if !readable {
             return Err(Error::Acces);
         }
-        Mapping::from_file(file, name, *perms, account, options)
+        Mapping::from_file_sharing(file, name, *perms, account, options, sharing)
     }
 
     fn answer(

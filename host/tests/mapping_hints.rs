@@ -197,6 +197,27 @@ fn given_a_shared_mapping_when_dontneed_is_advised_then_its_pages_go_from_memory
 }
 
 #[test]
+fn given_hints_for_very_many_parts_when_given_then_the_address_space_is_not_cut_to_pieces() {
+    let mut world = World::new();
+    for share in [false, true] {
+        world.grants.share_regions(share);
+        let path = world.sparse("f", 4096 * page());
+        let mapping = world.map("f", &READ);
+        for _ in 0..2 {
+            for part in (0..4096).step_by(2) {
+                let hint = [Advice::Random, Advice::Sequential][part as usize / 2 % 2];
+                mapping.advise(part * page(), page(), hint).unwrap();
+            }
+            // Some are applied, and all of it is one again when a hint is for all.
+            let ranges = mapped_ranges(&path);
+            assert!((2..=33).contains(&ranges), "{ranges}");
+            mapping.advise(0, 0, Advice::Normal).unwrap();
+            assert_eq!(mapped_ranges(&path), 1);
+        }
+    }
+}
+
+#[test]
 fn given_a_small_range_when_willneed_is_advised_then_its_pages_are_read_in() {
     let world = World::new();
     let path = world.file("f", &pattern(16 * page()));

@@ -13,6 +13,7 @@ mod log;
 mod open;
 mod plugins;
 mod race;
+mod share;
 mod transfer;
 mod traps;
 mod versions;
