@@ -5,6 +5,7 @@
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
 //! - [`guests`] builds them. A build script wants [`guests::for_tests`];
+//! - [`languages`] builds those that are not written in Rust.
 //! - [`sections`] replaces what a command writes in a document.
 //!
 //! ```no_run
@@ -20,6 +21,7 @@
 mod apt;
 mod artifacts;
 pub mod bench;
+mod cache;
 pub mod ci;
 #[cfg(unix)]
 mod debian;
@@ -27,6 +29,7 @@ pub mod demo;
 pub mod embedder;
 pub mod guests;
 mod host;
+pub mod languages;
 #[cfg(unix)]
 pub mod platforms;
 pub mod sections;

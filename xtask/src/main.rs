@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask::languages::{self, SetUp};
 #[cfg(unix)]
 use xtask::platforms::{self, Extent};
 use xtask::{bench, ci, demo, embedder, guests, stress, test, toolchain};
@@ -134,11 +135,16 @@ fn run(command: Command) -> Result<ExitCode> {
 }
 
 fn list_guests() -> Result<ExitCode> {
-    let guests = guests::build_all(&toolchain::ensure()?)?;
+    let mut guests = guests::build_all(&toolchain::ensure()?)?;
+    let others = languages::build_all(SetUp::Allowed)?;
+    guests.extend(others.guests);
     let width = guests.iter().map(|guest| guest.name.len()).max().unwrap_or(0);
     for guest in &guests {
         let kib = guest.size.div_ceil(1024);
         println!("{:width$}  {kib:>6} KiB  {}", guest.name, guest.path.display());
+    }
+    for (language, why) in others.skipped {
+        println!("skipped: the guests in {language}: {why}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -152,6 +158,12 @@ fn set_up() -> Result<ExitCode> {
             rustc.display(),
             toolchain::TARGET
         ),
+    }
+    for (language, tools) in languages::set_up() {
+        match tools {
+            Ok(()) => println!("guests in {language}: ready"),
+            Err(why) => println!("guests in {language}: not to be had here: {why:#}"),
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

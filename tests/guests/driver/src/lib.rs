@@ -42,8 +42,8 @@ mod descriptors;
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
     wit_bindgen::generate!({
-        path: ["../../../wit", "../../../wit/wasi", "wit"],
-        world: "iommap:test/driver",
+        path: ["wit", "../../../wit/wasi", "wasi"],
+        world: "iommap:test-wasi/driver",
         with: { "wasi:filesystem/types@0.2.0": wasip2::filesystem::types },
         generate_all,
     });
