@@ -7,11 +7,12 @@
 //!
 //! runs PLUGINS/a.wasm with DATA/a as its `/data`, PLUGINS/b.wasm with DATA/b, and so on.
 
-use iommap::{Counters, FsPerms, IommapCtx, IommapCtxView};
+use iommap::{Counters, FsPerms, IommapCtx, IommapCtxView, IommapView};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use tracing_subscriber::EnvFilter;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::error::Context;
 use wasmtime::{Config, Engine, Result, Store, StoreLimits, StoreLimitsBuilder, ensure};
@@ -36,6 +37,12 @@ impl WasiView for State {
     }
 }
 
+impl IommapView for State {
+    fn iommap(&mut self) -> IommapCtxView<'_> {
+        IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+    }
+}
+
 /// What all plugins share.
 struct Host {
     engine: Engine,
@@ -56,11 +63,8 @@ impl Host {
         });
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
-        let view = |state: &mut State| -> IommapCtxView<'_> {
-            IommapCtxView { ctx: &mut state.iommap, table: &mut state.table }
-        };
-        iommap::add_to_linker(&mut linker, view)?;
-        iommap::wasi::add_to_linker(&mut linker, view, |state| &mut state.table)?;
+        iommap::add_to_linker(&mut linker, State::iommap)?;
+        iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
         Ok(Host { engine, linker })
     }
 
@@ -119,7 +123,9 @@ fn run_all(folder: &Path, data: &Path) -> Result<()> {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    // RUST_LOG=iommap=debug tells which calls were refused, and why.
+    let filter = EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(folder), Some(data), None) = (args.next(), args.next(), args.next()) else {
         eprintln!("usage: plugins PLUGINS DATA");

@@ -188,6 +188,31 @@ fn given_a_file_that_is_cut_when_its_descriptor_was_mapped_then_it_is_sigbus() {
 }
 
 #[test]
+fn given_a_file_opened_with_std_when_mapped_then_it_is_that_file_or_an_error() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        scene.write("g", "other");
+        fs::create_dir(scene.path("sub")).unwrap();
+        scene.write("sub/f", "below");
+        let mut guest = scene.guest();
+        guest.play(
+            "
+            std /data/f read                        -> ok hex:68656c6c6f
+            std data/./sub//f read-write            -> ok hex:62656c6f77
+            ",
+        );
+        let replaced = guest.step("std /data/f read /data/g");
+        assert_eq!(replaced, "err other the path leads to another file than the one that is open");
+        guest.play("std /data/f read -> ok hex:6f74686572");
+        let mut guest = scene.guest_with(&mut scene.grant_as(FsPerms::ReadOnly));
+        guest.play("std /data/f read -> ok hex:6f74686572");
+        let refused = guest.step("std /data/f read-write");
+        assert!(refused.contains("not permitted"), "{refused}");
+        assert_all_returned(&guest.account());
+    });
+}
+
+#[test]
 fn given_nothing_granted_when_a_descriptor_is_asked_for_then_there_is_none() {
     let scene = Scene::new(Kind::Sync);
     let mut guest = scene.guest_with(&mut IommapCtx::builder());

@@ -1,7 +1,10 @@
 //! Descriptors of WASI's, by name.
 
+use crate::bindings::iommap::mmap::types::AccessMode;
 use crate::command::Bad;
+use iommap_guest::Mapping;
 use std::collections::HashMap;
+use std::fs::{self, File};
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{Descriptor, DescriptorFlags, OpenFlags, PathFlags};
 
@@ -60,4 +63,28 @@ pub(crate) fn stale() -> std::mem::ManuallyDrop<Descriptor> {
     // SAFETY: none, that is the point: the handle is dropped by now. Nothing in this guest's
     // memory depends on it, and it is not dropped again.
     std::mem::ManuallyDrop::new(unsafe { Descriptor::from_handle(handle) })
+}
+
+/// Opens a file with `std`, puts another in its place if one is named, maps what is open, and reads
+/// all of it.
+pub(crate) fn std(
+    path: &str,
+    mode: AccessMode,
+    other: Option<String>,
+) -> Result<Result<Vec<u8>, String>, Bad> {
+    let failed = |error: std::io::Error| Bad(error.to_string());
+    let file = File::open(path).map_err(failed)?;
+    if let Some(other) = other {
+        fs::rename(other, path).map_err(failed)?;
+    }
+    let mut options = Mapping::options();
+    options.read(true).write(mode != AccessMode::Read);
+    let mapped = options.map_file(&file, path);
+    drop(file);
+    let bytes = mapped.and_then(|mapping| {
+        let mut bytes = vec![0; mapping.len()? as usize];
+        mapping.read_exact_at(0, &mut bytes)?;
+        Ok(bytes)
+    });
+    Ok(bytes.map_err(|error| error.to_string()))
 }
