@@ -12,14 +12,20 @@ use std::fmt::Debug;
 use std::io;
 use tracing::debug;
 
-/// A call, as the log names it.
+/// A call, as the log names it. Nothing is looked up unless the call is refused.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
-    store: &'a str,
-    /// The file's path as the guest gave it.
-    path: &'a str,
+    subject: Subject<'a>,
     name: &'static str,
     arguments: &'a dyn Debug,
+}
+
+/// What a call is about.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    /// A file that is to be opened, by its path as the guest gave it.
+    File(&'a Account, &'a str),
+    Mapping(&'a Mapping),
 }
 
 impl<'a> Call<'a> {
@@ -30,7 +36,7 @@ impl<'a> Call<'a> {
         name: &'static str,
         arguments: &'a dyn Debug,
     ) -> Call<'a> {
-        Call { store: account.name(), path, name, arguments }
+        Call { subject: Subject::File(account, path), name, arguments }
     }
 
     /// A call on a mapping.
@@ -40,18 +46,21 @@ impl<'a> Call<'a> {
         name: &'static str,
         arguments: &'a dyn Debug,
     ) -> Call<'a> {
-        Call { store: mapping.account().name(), path: mapping.name(), name, arguments }
+        Call { subject: Subject::Mapping(mapping), name, arguments }
     }
 
     /// Says that the call was refused, and why.
     #[cold]
     pub(crate) fn refused(&self, error: &Error, cause: Option<Errno>) {
-        let Call { store, path, name, arguments } = *self;
+        let (account, path) = match self.subject {
+            Subject::File(account, path) => (account, path),
+            Subject::Mapping(mapping) => (&**mapping.account(), mapping.name()),
+        };
         debug!(
-            store,
+            store = account.name(),
             path,
-            call = name,
-            ?arguments,
+            call = self.name,
+            arguments = ?self.arguments,
             code = error.code(),
             errno = cause.map(Errno::raw_os_error),
             cause = cause.map(|errno| io::Error::from(errno).to_string()),

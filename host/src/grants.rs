@@ -10,7 +10,7 @@ use crate::mapping::Mapping;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a guest may do in a granted directory. With the feature `wasi` it converts to and from
@@ -80,9 +80,9 @@ pub(crate) struct Grant {
     /// The guest's name for it, in parts: `/data/in` is `["data", "in"]`, `.` is empty.
     name: Vec<String>,
     /// The guest's name for it, as it was given.
-    guest_path: String,
+    guest_path: Arc<str>,
     /// Where it was found, unless it was open already.
-    host_path: Option<PathBuf>,
+    host_path: Option<Arc<Path>>,
     pub(crate) place: Place,
     pub(crate) perms: FsPerms,
 }
@@ -118,7 +118,7 @@ impl Grants {
         })?;
         self.preopened(dir, guest_path, perms);
         if let Some(grant) = self.grants.last_mut() {
-            grant.host_path = Some(host_path.to_owned());
+            grant.host_path = Some(host_path.into());
         }
         Ok(self)
     }
@@ -201,7 +201,7 @@ impl Grants {
 
     fn grant(&mut self, guest_path: &str, place: Place, perms: FsPerms) -> &mut Grants {
         let name = parts(guest_path).map(|(part, _)| part.to_owned()).collect();
-        let guest_path = guest_path.to_owned();
+        let guest_path = guest_path.into();
         self.grants.push(Grant { name, guest_path, host_path: None, place, perms });
         self
     }
