@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 
 /// The guests that the tests run.
-const NEEDED: [&str; 5] = ["driver", "hammer", "last", "quickstart", "search"];
+const NEEDED: [&str; 7] = ["bare", "driver", "hammer", "last", "quickstart", "rustic", "search"];
 
 fn main() -> Result<()> {
     for input in xtask::guests::inputs()? {

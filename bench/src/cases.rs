@@ -8,7 +8,7 @@ use std::fmt;
 /// Where in the file the operations go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
-    /// At random within 64 KiB.
+    /// At random within 64 KiB; of more than that, the same range every time.
     Hot,
     /// At random within 256 MiB.
     Random,
@@ -27,7 +27,7 @@ pub(crate) struct Case {
 
 /// The sizes of an operation.
 pub(crate) const SIZES: [u32; 5] = [8, 64, 4 << 10, 64 << 10, 1 << 20];
-/// Those that fit the hot set; of the last it is one.
+/// Those written to the hot set; of the last it is one.
 pub(crate) const HOT_SIZES: [u32; 4] = [8, 64, 4 << 10, 64 << 10];
 /// Those of a sequence.
 pub(crate) const SEQUENCE_SIZES: [u32; 3] = [4 << 10, 64 << 10, 1 << 20];
@@ -48,7 +48,8 @@ impl Case {
     pub(crate) fn all() -> Vec<Case> {
         let mut all = Vec::new();
         for task in [Task::Read, Task::Write] {
-            all.extend(HOT_SIZES.map(|size| Case { task, place: Place::Hot, size }));
+            let hot = if task == Task::Read { &SIZES[..] } else { &HOT_SIZES };
+            all.extend(hot.iter().map(|size| Case { task, place: Place::Hot, size: *size }));
             all.extend(SIZES.map(|size| Case { task, place: Place::Random, size }));
             all.extend(SEQUENCE_SIZES.map(|size| Case { task, place: Place::Sequence, size }));
         }
@@ -70,7 +71,7 @@ impl Case {
     pub(crate) fn work(self, count: u32, seed: u64) -> Work {
         let size = u64::from(self.size);
         let (bytes, slot) = match (self.place, self.task) {
-            (Place::Hot, _) => (HOT_BYTES, size),
+            (Place::Hot, _) => (HOT_BYTES.max(size), size),
             (_, Task::Sync) => (FILE_BYTES, PAGE.into()),
             _ => (FILE_BYTES, size),
         };

@@ -20,6 +20,7 @@ pub(crate) enum Contender {
     Single,
     Batched,
     Rust,
+    RustInPlace,
     RustBatched,
     WasiBlocking,
     WasiDefault,
@@ -49,6 +50,7 @@ impl Contender {
                 Single,
                 Batched,
                 Rust,
+                RustInPlace,
                 RustBatched,
                 WasiBlocking,
                 WasiDefault,
@@ -79,6 +81,7 @@ impl Contender {
             (Contender::Batched, _) => "iommap pread-many, an item of 64",
             (Contender::Rust, Task::Write) => "iommap pwrite, Rust guest",
             (Contender::Rust, _) => "iommap pread, Rust guest",
+            (Contender::RustInPlace, _) => "iommap read_at, Rust guest",
             (Contender::RustBatched, _) => "iommap pread-many, Rust guest, an item of 64",
             (Contender::WasiBlocking, Task::Read) => "wasi:filesystem read, blocking allowed",
             (Contender::WasiBlocking, Task::Write) => "wasi:filesystem write, blocking allowed",
@@ -152,10 +155,13 @@ impl Arena {
             (Batched, Task::Write) => self.boundary.run(Loop::PwriteMany, work),
             (Rust, Task::Read) => self.rust.run(RustLoop::Pread, work),
             (Rust, Task::Write) => self.rust.run(RustLoop::Pwrite, work),
+            (RustInPlace, Task::Read) => self.rust.run(RustLoop::ReadAt, work),
             (RustBatched, Task::Read) => self.rust.run(RustLoop::PreadMany, work),
             (WasiBlocking, task) => self.boundary.run(wasi_loop(task), work),
             (WasiDefault, task) => self.boundary_default.run(wasi_loop(task), work),
-            (Batched | Rust | RustBatched, _) => bail!("{contender:?} has no {task:?}"),
+            (Batched | Rust | RustInPlace | RustBatched, _) => {
+                bail!("{contender:?} has no {task:?}")
+            }
         }
     }
 
@@ -166,7 +172,7 @@ impl Arena {
             Memcpy | Syscall => Ok(self.native.peek(bytes)),
             Empty | Borrowed | Single | Batched | WasiBlocking => self.boundary.peek(),
             WasiDefault => self.boundary_default.peek(),
-            Rust | RustBatched => self.rust.peek(),
+            Rust | RustInPlace | RustBatched => self.rust.peek(),
         }
     }
 

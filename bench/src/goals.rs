@@ -56,7 +56,7 @@ const MIB: u32 = 1 << 20;
 #[rustfmt::skip]
 fn ratios() -> Vec<Ratio> {
     use Bound::{AtLeast, AtMost};
-    use Contender::{Batched, Borrowed, Memcpy, Rust, Single, WasiBlocking, WasiDefault};
+    use Contender::{Batched, Borrowed, Memcpy, Rust, RustInPlace, Single, WasiBlocking, WasiDefault};
     use Place::{Hot, Random};
     use Task::{Read, Write};
     let goal = |what, of, to, task, place, size, bound| {
@@ -73,10 +73,13 @@ fn ratios() -> Vec<Ratio> {
         goal("pread-many, an item of 8 B, hot: times native memcpy", Batched, Memcpy, Read, Hot, 8, AtMost(4.0)),
         goal("pread-many, an item of 8 B, random: times native memcpy", Batched, Memcpy, Read, Random, 8, AtMost(1.3)),
         goal("wasi read with blocking allowed, 8 B, random: times iommap", WasiBlocking, Single, Read, Random, 8, AtLeast(3.0)),
+        goal("wasi read with blocking allowed, 64 KiB, hot: times iommap", WasiBlocking, Single, Read, Hot, 64 * KIB, AtLeast(2.8)),
         goal("wasi read with blocking allowed, 64 KiB, random: times iommap", WasiBlocking, Single, Read, Random, 64 * KIB, AtLeast(2.8)),
+        goal("wasi read with blocking allowed, 1 MiB, hot: times iommap", WasiBlocking, Single, Read, Hot, MIB, AtLeast(3.0)),
         goal("wasi read with blocking allowed, 1 MiB, random: times iommap", WasiBlocking, Single, Read, Random, MIB, AtLeast(3.0)),
         goal("wasi read by default, 8 B, random: times iommap", WasiDefault, Single, Read, Random, 8, AtLeast(40.0)),
         goal("the Rust guest's pread 8 B, hot: times the boundary guest's", Rust, Single, Read, Hot, 8, AtMost(1.5)),
+        goal("the Rust guest's pread into a new Vec, 64 KiB, random: times its read_at", Rust, RustInPlace, Read, Random, 64 * KIB, AtLeast(1.3)),
     ]
 }
 

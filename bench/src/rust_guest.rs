@@ -12,6 +12,7 @@ use wasmtime::{Result, Store};
 pub(crate) struct RustGuest {
     store: Store<State>,
     pread: TypedFunc<Params, (u64,)>,
+    read_at: TypedFunc<Params, (u64,)>,
     pread_many: TypedFunc<Params, (u64,)>,
     pwrite: TypedFunc<Params, (u64,)>,
     peek: TypedFunc<(), (Vec<u8>,)>,
@@ -22,6 +23,7 @@ pub(crate) struct RustGuest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RustLoop {
     Pread,
+    ReadAt,
     PreadMany,
     Pwrite,
 }
@@ -35,17 +37,19 @@ impl RustGuest {
         let open = instance.get_typed_func::<(String,), ()>(&mut store, "open")?;
         open.call(&mut store, (format!("{GUEST_DIR}/{FILE_NAME}"),))?;
         let pread = instance.get_typed_func(&mut store, "pread")?;
+        let read_at = instance.get_typed_func(&mut store, "read-at")?;
         let pread_many = instance.get_typed_func(&mut store, "pread-many")?;
         let pwrite = instance.get_typed_func(&mut store, "pwrite")?;
         let peek = instance.get_typed_func(&mut store, "peek")?;
         let poke = instance.get_typed_func(&mut store, "poke")?;
-        Ok(RustGuest { store, pread, pread_many, pwrite, peek, poke })
+        Ok(RustGuest { store, pread, read_at, pread_many, pwrite, peek, poke })
     }
 
     /// Runs a loop and returns the state of its generator.
     pub(crate) fn run(&mut self, which: RustLoop, work: Work) -> Result<u64> {
         let function = match which {
             RustLoop::Pread => self.pread,
+            RustLoop::ReadAt => self.read_at,
             RustLoop::PreadMany => self.pread_many,
             RustLoop::Pwrite => self.pwrite,
         };

@@ -10,6 +10,7 @@ use crate::offsets::{Work, scrambled};
 use crate::rounds::{Effort, median_and_minimum};
 use std::path::Path;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use wasmtime::{Result, ensure};
 
@@ -42,27 +43,26 @@ pub(crate) fn measure(
         (0..THREADS).map(|_| Native::new(&dir.join(FILE_NAME))).collect::<Result<_>>()?;
     let guest = |guest: &mut Boundary, work| guest.run(Loop::Pread, work);
     let map = |map: &mut Native, work| Ok(map.copy_out(work));
-    // Starting threads shall be a small part of a turn.
+    // Starting threads shall be a small part of a turn, and a piece of work likewise: the one
+    // that a turn's end interrupts does not count.
     let turn = effort.turn * 4;
-    let guest_count = share(turn, |count| together(&mut guests[..1], count, 0, guest))?;
-    let map_count = share(turn, |count| together(&mut maps[..1], count, 0, map))?;
+    let guest_count = piece(turn / 256, |work| guest(&mut guests[0], work))?;
+    let map_count = piece(turn / 256, |work| map(&mut maps[0], work))?;
 
-    let mut times = vec![[Vec::new(), Vec::new()]; THREADS];
+    let mut rates = vec![[Vec::new(), Vec::new()]; THREADS];
     for round in 0..effort.rounds {
-        for turn in 0..THREADS {
-            let threads = (round + turn) % THREADS + 1;
-            let [iommap, memcpy] = &mut times[threads - 1];
-            let reads = |count: u32, time: Duration| {
-                -(f64::from(count) * threads as f64) / time.as_secs_f64() / 1e6
-            };
-            let time = together(&mut guests[..threads], guest_count, round, guest)?;
-            iommap.push(reads(guest_count, time));
-            let time = together(&mut maps[..threads], map_count, round, map)?;
-            memcpy.push(reads(map_count, time));
+        for shift in 0..THREADS {
+            let threads = (round + shift) % THREADS + 1;
+            let [iommap, memcpy] = &mut rates[threads - 1];
+            let million = |rate: f64| -rate / 1e6;
+            let rate = together(&mut guests[..threads], guest_count, turn, round, guest)?;
+            iommap.push(million(rate));
+            let rate = together(&mut maps[..threads], map_count, turn, round, map)?;
+            memcpy.push(million(rate));
         }
     }
     Ok((1..)
-        .zip(times)
+        .zip(rates)
         .map(|(threads, [mut iommap, mut memcpy])| Throughput {
             threads,
             iommap: -median_and_minimum(&mut iommap).0,
@@ -71,49 +71,61 @@ pub(crate) fn measure(
         .collect())
 }
 
-/// How many operations take as long as a turn should.
-fn share(turn: Duration, mut run: impl FnMut(u32) -> Result<Duration>) -> Result<u32> {
-    let mut count = 1 << 12;
+/// How many operations take about `time`.
+fn piece(time: Duration, mut run: impl FnMut(Work) -> Result<u64>) -> Result<u32> {
+    let mut count = 1 << 8;
     loop {
-        let time = run(count)?;
-        if time > turn / 2 || count >= 1 << 26 {
-            return Ok((f64::from(count) * turn.as_secs_f64() / time.as_secs_f64()) as u32);
+        let start = Instant::now();
+        run(CASE.work(count, scrambled(0)))?;
+        if start.elapsed() > time / 2 || count >= 1 << 24 {
+            return Ok(count);
         }
         count *= 2;
     }
 }
 
-/// Has all workers do `count` operations at the same time, and returns how long they took from
-/// the first one's start to the last one's end.
+/// Has all workers do `count` operations again and again for as long as a turn takes, and returns
+/// how many of all together were done a second.
 fn together<W: Send>(
     workers: &mut [W],
     count: u32,
+    turn: Duration,
     round: usize,
     run: impl Fn(&mut W, Work) -> Result<u64> + Sync,
-) -> Result<Duration> {
-    let barrier = Barrier::new(workers.len());
-    let spans = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0u64..)
+) -> Result<f64> {
+    let ready = Barrier::new(workers.len() + 1);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..)
             .zip(&mut *workers)
             .map(|(index, worker)| {
-                let (barrier, run) = (&barrier, &run);
+                let (ready, over, run) = (&ready, &over, &run);
                 scope.spawn(move || {
-                    let work = CASE.work(count, scrambled(round as u64 * THREADS as u64 + index));
-                    barrier.wait();
-                    let start = Instant::now();
-                    let state = run(worker, work)?;
-                    let end = Instant::now();
-                    ensure!(state == work.last_state(1), "a thread made other offsets");
-                    Ok((start, end))
+                    let first = (round * THREADS + index) as u64;
+                    ready.wait();
+                    let mut done = 0u64;
+                    for seed in (first..).step_by(1 << 20).map(scrambled) {
+                        let work = CASE.work(count, seed);
+                        let state = run(worker, work)?;
+                        if over.load(Relaxed) {
+                            ensure!(state == work.last_state(1), "a thread made other offsets");
+                            break;
+                        }
+                        done += u64::from(count);
+                    }
+                    Ok(done)
                 })
             })
             .collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<(Instant, Instant)>>| {
+        ready.wait();
+        let start = Instant::now();
+        std::thread::sleep(turn);
+        over.store(true, Relaxed);
+        let time = start.elapsed();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<u64>>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        threads.into_iter().map(join).collect::<Result<Vec<_>>>()
-    })?;
-    let start = spans.iter().map(|span| span.0).min();
-    let end = spans.iter().map(|span| span.1).max();
-    Ok(end.zip(start).map_or(Duration::ZERO, |(end, start)| end - start))
+        let done = threads.into_iter().map(join).sum::<Result<u64>>()?;
+        Ok(done as f64 / time.as_secs_f64())
+    })
 }

@@ -119,6 +119,26 @@ impl Mapping {
         Mapping { handle }
     }
 
+    /// Takes over a handle that the program has to a `mapping` of `iommap:mmap/types`, by its
+    /// number: for a program that has one from bindings of its own, such as one that was passed to
+    /// a function that it exports. Only in components.
+    ///
+    /// # Safety
+    ///
+    /// The program owns the handle, and nothing else uses it or drops it from now on.
+    #[cfg(target_arch = "wasm32")]
+    pub unsafe fn from_raw_handle(handle: u32) -> Mapping {
+        // SAFETY: the caller's.
+        Mapping::from_handle(unsafe { sys::Handle::from_number(handle) })
+    }
+
+    /// The number of the handle, for bindings of the program's own. It is the caller's from now
+    /// on, and dropped by nobody else. Only in components.
+    #[cfg(target_arch = "wasm32")]
+    pub fn into_raw_handle(self) -> u32 {
+        self.handle.into_number()
+    }
+
     /// The size of the mapping: the file's length when it was opened or
     /// [`set_len`](Mapping::set_len) last, and not what others may have given it since. One call
     /// into the host.
@@ -157,7 +177,9 @@ impl Mapping {
             Err(error) if error.is(&ErrorCode::OutOfBounds) => {
                 let left = self.len()?.saturating_sub(offset);
                 let n = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
-                self.read_exact_at(offset.min(u64::MAX - left), &mut buf[..n])?;
+                if n > 0 {
+                    self.read_exact_at(offset, &mut buf[..n])?;
+                }
                 Ok(n)
             }
             Err(error) => Err(error),

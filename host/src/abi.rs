@@ -9,23 +9,32 @@
 //! - [`ReadManyReply`] does the same for `pread-many`, with one `realloc` for all ranges.
 //! - [`RangeList`] lifts `list<range>` without copying it.
 //!
+//! - [`write`] and [`write_many`] copy straight out of the guest's memory, for `pwrite` and
+//!   `pwrite-many`.
+//!
 //! A guest's `realloc` is the guest's own code. It may trap, run out of memory, answer nonsense,
 //! or change what the call was given; it cannot call back into the host (the canonical ABI
 //! forbids it, and wasmtime traps). So everything read from the guest's memory before a
-//! `realloc` is read and checked again after it, and no lock is held while it runs.
+//! `realloc` is read and checked again after it, and nothing is held while it runs: neither a
+//! lock nor the mapping itself, which is looked up again.
 //!
-//! The `unsafe` here is all `unsafe impl`: the traits ask an implementation to describe a type
-//! truthfully. Each of these describes itself as the type whose description it borrows, and
-//! there is no other unsafe code.
+//! The `unsafe` here is of two kinds. The traits ask an implementation to describe a type
+//! truthfully: each of these describes itself as the type whose description it borrows. And a
+//! copy has two ends in one store, the guest's memory and the mapping in the store's data, which
+//! wasmtime does not lend at the same time: so the memory is held by pointer while the mapping is
+//! looked up.
 
 use crate::bindings::batch;
 use crate::bindings::types::ErrorCode;
 use crate::diagnostics::Call;
 use crate::error::Error;
-use crate::mapping::{Mapping, Range};
+use crate::linker::{Getter, Handle};
+use crate::mapping::Range;
+use crate::mapping::transfer::Reading;
+use std::any::Any;
+use std::fmt::Debug;
 use std::mem::MaybeUninit;
 use std::result::Result as StdResult;
-use std::sync::Arc;
 use wasmtime::component::__internal::{
     CanonicalAbiInfo, ComponentVariant, InstanceType, InterfaceType, LiftContext, LowerContext,
 };
@@ -35,121 +44,230 @@ use wasmtime::{Result, StoreContextMut, ValRaw, bail};
 /// What the guest is told: the type whose description the replies below borrow.
 type Bytes = StdResult<Vec<u8>, ErrorCode>;
 
+/// A guest's mapping, and how it is found in the data of a store of this kind.
+struct Source<T: 'static> {
+    get: Getter<T>,
+    rep: u32,
+}
+
+impl<T> Source<T> {
+    /// Has `call` copy from the mapping to the guest's memory.
+    #[inline]
+    fn read<S: 'static>(
+        &self,
+        cx: &mut LowerContext<'_, S>,
+        call: impl FnOnce(&mut Reading<'_>, &mut [u8]) -> StdResult<(), Error>,
+    ) -> Result<StdResult<(), Error>> {
+        let memory: *mut [u8] = cx.as_slice_mut();
+        // The store that a reply is lowered into is the one whose call made it.
+        let data: &mut dyn Any = cx.store.data_mut();
+        let Some(data) = data.downcast_mut() else { bail!("a reply to another kind of store") };
+        let transfer = (self.get)(data).transfer(&Handle::new_borrow(self.rep))?;
+        // SAFETY: the memory was lent by `cx`, and `cx` is borrowed for as long as it is used.
+        // Since it was lent, `get` and the table were run: they have the store's data and not the
+        // store, so they can't reach the guest's memory, which is no part of that data. Nor does
+        // `call` reach it in another way: it has the mapping and this.
+        let memory = unsafe { &mut *memory };
+        Ok(transfer.read(|reading| call(reading, memory)))
+    }
+
+    /// Says in the log that a call was refused.
+    #[cold]
+    fn refused<S: 'static>(
+        &self,
+        cx: &mut LowerContext<'_, S>,
+        name: &'static str,
+        arguments: &dyn Debug,
+        error: &Error,
+    ) -> Result<()> {
+        let data: &mut dyn Any = cx.store.data_mut();
+        let Some(data) = data.downcast_mut() else { bail!("a reply to another kind of store") };
+        let view = (self.get)(data);
+        let mapping = view.mapping(&Handle::new_borrow(self.rep))?;
+        Call::on(mapping, name, arguments).refused(error, None);
+        Ok(())
+    }
+}
+
+/// Writes a guest's bytes to its mapping (`pwrite`).
+pub(crate) fn write<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Getter<T>,
+    this: &Handle,
+    offset: u64,
+    data: &WasmList<u8>,
+) -> Result<StdResult<(), Error>> {
+    let data: *const [u8] = data.as_le_slice(&*store);
+    let transfer = get(store.data_mut()).transfer(this)?;
+    // SAFETY: as in `Source::read`, with `store` in place of `cx`.
+    let data = unsafe { &*data };
+    Ok(transfer.write(|writing| writing.write_checked(offset, data)))
+}
+
+/// Writes pieces of a guest's bytes to ranges of its mapping (`pwrite-many`).
+pub(crate) fn write_many<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Getter<T>,
+    this: &Handle,
+    ranges: &RangeList,
+    data: &WasmList<u8>,
+) -> Result<StdResult<(), Error>> {
+    let ranges: *const [u64] = ranges.words(store);
+    let data: *const [u8] = data.as_le_slice(&*store);
+    let transfer = get(store.data_mut()).transfer(this)?;
+    // SAFETY: as in `Source::read`, with `store` in place of `cx`.
+    let (ranges, data) = unsafe { (&*ranges, &*data) };
+    Ok(transfer.write(|writing| writing.write_many(pairs(ranges), data)))
+}
+
 /// The reply to `pread`, copied straight into the guest when wasmtime lowers it.
-pub(crate) struct ReadReply {
-    mapping: Arc<Mapping>,
+pub(crate) struct ReadReply<T: 'static> {
+    source: Source<T>,
     offset: u64,
     wanted: u64,
     /// How many bytes there will be, if the call is allowed at all.
     length: StdResult<u64, Error>,
 }
 
-impl ReadReply {
+impl<T> ReadReply<T> {
     /// Checks the range, which also sends for its bytes: they arrive while the guest is asked
     /// for memory.
-    pub(crate) fn new(mapping: Arc<Mapping>, offset: u64, length: u64) -> ReadReply {
-        let allowed = mapping.may_read(offset, length).map(|()| length);
-        ReadReply { mapping, offset, wanted: length, length: allowed }
+    pub(crate) fn new(
+        store: &mut StoreContextMut<'_, T>,
+        get: Getter<T>,
+        this: &Handle,
+        offset: u64,
+        length: u64,
+    ) -> Result<ReadReply<T>> {
+        let allowed = get(store.data_mut()).mapping(this)?.may_read(offset, length);
+        let source = Source { get, rep: this.rep() };
+        Ok(ReadReply { source, offset, wanted: length, length: allowed.map(|()| length) })
     }
 
-    fn fill(&self, memory: &mut [u8], target: std::ops::Range<usize>) -> StdResult<(), Error> {
-        self.mapping.reading()?.read(self.offset, piece(memory, target)?)
+    #[inline]
+    fn fill<S: 'static>(
+        &self,
+        cx: &mut LowerContext<'_, S>,
+        place: Place,
+    ) -> Result<StdResult<(), Error>> {
+        self.source.read(cx, |reading, memory| {
+            reading.read(self.offset, piece(memory, place.list())?)?;
+            place.put(memory)
+        })
     }
 }
 
 /// The reply to `pread-many`, likewise.
-pub(crate) struct ReadManyReply {
-    mapping: Arc<Mapping>,
+pub(crate) struct ReadManyReply<T: 'static> {
+    source: Source<T>,
     ranges: RangeList,
     length: StdResult<u64, Error>,
 }
 
-impl ReadManyReply {
+impl<T> ReadManyReply<T> {
     /// Checks every range, and sends for its bytes.
-    pub(crate) fn new<T: 'static>(
-        mapping: Arc<Mapping>,
+    pub(crate) fn new(
+        store: &mut StoreContextMut<'_, T>,
+        get: Getter<T>,
+        this: &Handle,
         ranges: RangeList,
-        store: &StoreContextMut<'_, T>,
-    ) -> ReadManyReply {
-        let length = mapping.reading().and_then(|reading| reading.check_many(ranges.iter(store)));
-        ReadManyReply { mapping, ranges, length }
+    ) -> Result<ReadManyReply<T>> {
+        let words: *const [u64] = ranges.words(store);
+        let view = get(store.data_mut());
+        // SAFETY: as in `Source::read`, with `store` in place of `cx`.
+        let words = unsafe { &*words };
+        let length = view.mapping(this)?.may_read_many(pairs(words));
+        Ok(ReadManyReply { source: Source { get, rep: this.rep() }, ranges, length })
     }
 
-    /// Copies every range. The list stands in the guest's memory at `list`, which `realloc` and
-    /// the copies themselves may write to: each range is read out and checked when it is used.
-    fn fill(
+    /// Copies every range. The list stands in the guest's memory, which `realloc` and the copies
+    /// themselves may write to: each range is read out and checked when it is used.
+    fn fill<S: 'static>(
         &self,
-        memory: &mut [u8],
-        target: std::ops::Range<usize>,
-        list: usize,
-    ) -> StdResult<(), Error> {
-        let mut reading = self.mapping.reading()?;
-        let mut next = target.start;
-        let mut at = list;
-        for _ in 0..self.ranges.len() {
-            let range = range_at(memory, at).ok_or(Error::BadArg)?;
-            at += RANGE_BYTES;
-            if range.length > (target.end - next) as u64 {
-                return Err(Error::BadArg);
+        cx: &mut LowerContext<'_, S>,
+        place: Place,
+    ) -> Result<StdResult<(), Error>> {
+        self.source.read(cx, |reading, memory| {
+            let std::ops::Range { start: mut next, end } = place.list();
+            let list = self.ranges.start..self.ranges.start + self.ranges.len() * RANGE_BYTES;
+            for at in list.step_by(RANGE_BYTES) {
+                let range = range_at(memory, at).ok_or(Error::BadArg)?;
+                if range.length > (end - next) as u64 {
+                    return Err(Error::BadArg);
+                }
+                let target = next..next + range.length as usize;
+                next = target.end;
+                reading.read(range.offset, piece(memory, target)?)?;
             }
-            let end = next + range.length as usize;
-            reading.read(range.offset, piece(memory, next..end)?)?;
-            next = end;
-        }
-        if next == target.end { Ok(()) } else { Err(Error::BadArg) }
+            if next == end { place.put(memory) } else { Err(Error::BadArg) }
+        })
     }
 }
 
 /// Lowers a reply: memory from the guest, the copy, and at last the discriminant.
 ///
-/// `length` is how many bytes there will be, if the call is allowed at all. `fill` copies them
-/// to the range of the guest's memory that it is given.
+/// `length` is how many bytes there will be, if the call is allowed at all. `refused` says in the
+/// log that it was not. `fill` copies them to the range of the guest's memory that it is given,
+/// and calls [`Place::put`] there.
 fn reply<T>(
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
     offset: usize,
     length: &StdResult<u64, Error>,
-    call: Call<'_>,
-    fill: impl FnOnce(&mut [u8], std::ops::Range<usize>) -> StdResult<(), Error>,
+    refused: impl FnOnce(&mut LowerContext<'_, T>, &Error) -> Result<()>,
+    fill: impl FnOnce(&mut LowerContext<'_, T>, Place) -> Result<StdResult<(), Error>>,
 ) -> Result<()> {
     // A list's length is 32 bits wide. The limit on a call is far below, unless it was raised.
-    let length = length.clone().and_then(|n| u32::try_from(n).map_err(|_| Error::LimitExceeded));
+    let length = match length {
+        Ok(length) => u32::try_from(*length).map_err(|_| Error::LimitExceeded),
+        Err(error) => Err(error.clone()),
+    };
     let length = match length {
         Ok(length) => length,
         Err(error) => {
-            call.refused(&error, None);
+            refused(cx, &error)?;
             return Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset);
         }
     };
-    let bytes = length as usize;
     // wasmtime has checked that what comes back lies in the guest's memory.
-    let start = cx.realloc(0, 0, 1, bytes)?;
-    let memory = cx.as_slice_mut();
-    match fill(memory, start..start + bytes) {
-        Ok(()) => {
-            let payload = offset + <Bytes as ComponentVariant>::PAYLOAD_OFFSET32;
-            put(memory, payload, &(start as u32).to_le_bytes())?;
-            put(memory, payload + 4, &length.to_le_bytes())?;
-            put(memory, offset, &[0])
-        }
+    let start = cx.realloc(0, 0, 1, length as usize)?;
+    match fill(cx, Place { offset, start, length })? {
+        Ok(()) => Ok(()),
         Err(error) => {
-            call.refused(&error, None);
+            refused(cx, &error)?;
             // The guest never learns where this memory is, so it can't free it. The canonical
             // ABI has no way to, but to make it small.
-            if bytes > 1 {
-                cx.realloc(start, bytes, 1, 1)?;
+            if length > 1 {
+                cx.realloc(start, length as usize, 1, 1)?;
             }
             Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset)
         }
     }
 }
 
-fn put(memory: &mut [u8], at: usize, bytes: &[u8]) -> Result<()> {
-    match memory.get_mut(at..at + bytes.len()) {
-        Some(target) => target.copy_from_slice(bytes),
-        None => bail!("the result lies outside the guest's memory"),
+/// Where in the guest's memory a reply goes: the result itself, and its list.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: usize,
+    start: usize,
+    length: u32,
+}
+
+impl Place {
+    fn list(self) -> std::ops::Range<usize> {
+        self.start..self.start + self.length as usize
     }
-    Ok(())
+
+    /// Writes the result, now that the list is whole.
+    fn put(self, memory: &mut [u8]) -> StdResult<(), Error> {
+        // Never out of range either, as `piece` says.
+        let result = piece(memory, self.offset..self.offset + RESULT_BYTES)?;
+        let payload = <Bytes as ComponentVariant>::PAYLOAD_OFFSET32;
+        result[payload..payload + 4].copy_from_slice(&(self.start as u32).to_le_bytes());
+        result[payload + 4..payload + 8].copy_from_slice(&self.length.to_le_bytes());
+        result[0] = 0;
+        Ok(())
+    }
 }
 
 fn piece(memory: &mut [u8], range: std::ops::Range<usize>) -> StdResult<&mut [u8], Error> {
@@ -159,9 +277,9 @@ fn piece(memory: &mut [u8], range: std::ops::Range<usize>) -> StdResult<&mut [u8
 
 /// Says that a reply is to wasmtime what [`Bytes`] is, and lowers it by a function of its own.
 macro_rules! lower_as_bytes {
-    ($reply:ty, |$self:ident, $cx:ident, $ty:ident, $offset:ident| $lower:expr) => {
+    ($reply:ident, |$self:ident, $cx:ident, $ty:ident, $offset:ident| $lower:expr) => {
         // SAFETY: everything that describes the type is that of `Bytes`.
-        unsafe impl ComponentType for $reply {
+        unsafe impl<S: 'static> ComponentType for $reply<S> {
             type Lower = <Bytes as ComponentType>::Lower;
             const ABI: CanonicalAbiInfo = <Bytes as ComponentType>::ABI;
 
@@ -173,7 +291,7 @@ macro_rules! lower_as_bytes {
         // SAFETY: `lower` writes what `Bytes` would: a discriminant, and a list that lies in
         // memory from the guest's `realloc` or an error that `Bytes` itself writes. The flat
         // form is never claimed to be written.
-        unsafe impl Lower for $reply {
+        unsafe impl<S: 'static> Lower for $reply<S> {
             fn linear_lower_to_flat<T>(
                 &self,
                 _: &mut LowerContext<'_, T>,
@@ -198,46 +316,47 @@ macro_rules! lower_as_bytes {
 
 lower_as_bytes!(ReadReply, |self, cx, ty, offset| {
     let range = Range { offset: self.offset, length: self.wanted };
-    let call = Call::on(&self.mapping, "pread", &range);
-    reply(cx, ty, offset, &self.length, call, |memory, target| self.fill(memory, target))
+    reply(
+        cx,
+        ty,
+        offset,
+        &self.length,
+        |cx, error| self.source.refused(cx, "pread", &range, error),
+        |cx, place| self.fill(cx, place),
+    )
 });
 
 lower_as_bytes!(ReadManyReply, |self, cx, ty, offset| {
-    let list = self.ranges.address(cx);
     let ranges = ("ranges", self.ranges.len());
-    let call = Call::on(&self.mapping, "pread-many", &ranges);
-    reply(cx, ty, offset, &self.length, call, |memory, target| self.fill(memory, target, list))
+    reply(
+        cx,
+        ty,
+        offset,
+        &self.length,
+        |cx, error| self.source.refused(cx, "pread-many", &ranges, error),
+        |cx, place| self.fill(cx, place),
+    )
 });
 
 /// One `range` record in a guest's memory: two little-endian 64-bit words.
 const RANGE_BYTES: usize = 16;
 
 /// A guest's `list<range>`, left where it is: its words, two a range.
-pub(crate) struct RangeList(WasmList<u64>);
+pub(crate) struct RangeList {
+    words: WasmList<u64>,
+    /// Where in the guest's memory it lies. The guest may say anything of an empty one, which is
+    /// never looked at.
+    start: usize,
+}
 
 impl RangeList {
     /// How many ranges there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.len() / 2
-    }
-
-    /// The ranges as they stand in the guest's memory now.
-    pub(crate) fn iter<'a, T: 'static>(
-        &self,
-        store: &'a StoreContextMut<'_, T>,
-    ) -> impl ExactSizeIterator<Item = Range> + Clone + use<'a, T> {
-        pairs(self.words(store))
-    }
-
-    /// Where in the guest's memory the list lies. The guest may say anything of an empty one,
-    /// which is never looked at.
-    fn address<T: 'static>(&self, cx: &mut LowerContext<'_, T>) -> usize {
-        let start = self.words(&cx.store).as_ptr().addr();
-        if self.len() == 0 { 0 } else { start - cx.as_slice_mut().as_ptr().addr() }
+        self.words.len() / 2
     }
 
     fn words<'a, T: 'static>(&self, store: &'a StoreContextMut<'_, T>) -> &'a [u64] {
-        self.0.as_le_slice(store)
+        self.words.as_le_slice(store)
     }
 }
 
@@ -276,7 +395,8 @@ unsafe impl Lift for RangeList {
             bail!("list pointer/length out of bounds of memory")
         };
         let list = [src[0], ValRaw::u32(words)];
-        Ok(RangeList(WasmList::linear_lift_from_flat(cx, ty, &list)?))
+        let start = src[0].get_u32() as usize;
+        Ok(RangeList { words: WasmList::linear_lift_from_flat(cx, ty, &list)?, start })
     }
 
     fn linear_lift_from_memory(
@@ -293,8 +413,12 @@ unsafe impl Lift for RangeList {
     }
 }
 
-// The two layouts that this file takes for granted.
+/// A `result<list<u8>, error-code>` in a guest's memory.
+const RESULT_BYTES: usize = <Bytes as ComponentType>::SIZE32;
+
+// The layouts that this file takes for granted.
 const _: () = {
+    assert!(<Bytes as ComponentVariant>::PAYLOAD_OFFSET32 + 8 <= RESULT_BYTES);
     assert!(<batch::Range as ComponentType>::SIZE32 == RANGE_BYTES);
     assert!(<batch::Range as ComponentType>::ALIGN32 == <u64 as ComponentType>::ALIGN32);
 };

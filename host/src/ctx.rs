@@ -1,13 +1,16 @@
 //! What an embedder puts into a store: [`IommapCtx`], its builder, and the view that host calls
 //! get of it.
 
+use crate::error::Error;
 use crate::grants::{FsPerms, Grants};
-use crate::limits::{Account, Counters, Limits};
+use crate::held::Held;
+use crate::limits::{Account, Counters, Limits, Teller};
 use crate::mapping::Mapping;
+use crate::mapping::transfer::{Reading, Writing};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use wasmtime::component::{HasData, ResourceTable};
+use wasmtime::component::{HasData, Resource, ResourceTable};
 
 /// The state of one store: what its guest may map, and what it uses.
 ///
@@ -28,6 +31,8 @@ use wasmtime::component::{HasData, ResourceTable};
 pub struct IommapCtx {
     pub(crate) grants: Arc<Grants>,
     pub(crate) account: Arc<Account>,
+    /// Who counts for the account what this store moves.
+    teller: Option<Teller>,
     #[cfg(feature = "async")]
     pub(crate) allow_blocking_current_thread: bool,
 }
@@ -257,12 +262,14 @@ impl IommapCtxBuilder {
     /// The context. The builder is left with what it has, so that contexts for more stores, each
     /// with an account of its own, can be built from it.
     pub fn build(&mut self) -> IommapCtx {
+        let account = match &self.name {
+            Some(name) => Account::named(self.limits.clone(), name),
+            None => Account::new(self.limits.clone()),
+        };
         IommapCtx {
             grants: Arc::new(self.grants.clone()),
-            account: match &self.name {
-                Some(name) => Account::named(self.limits.clone(), name),
-                None => Account::new(self.limits.clone()),
-            },
+            teller: Teller::new(&account),
+            account,
             #[cfg(feature = "async")]
             allow_blocking_current_thread: self.allow_blocking_current_thread,
         }
@@ -286,6 +293,50 @@ pub struct IommapCtxView<'a> {
     pub ctx: &'a mut IommapCtx,
     /// Where the guest's mappings are kept.
     pub table: &'a mut ResourceTable,
+}
+
+impl<'a> IommapCtxView<'a> {
+    /// The mapping behind a handle, to move bytes through. A handle that names none is a bug of
+    /// the guest's runtime or of the host, and traps.
+    pub(crate) fn transfer(
+        self,
+        handle: &Resource<MappingHandle>,
+    ) -> wasmtime::Result<Transfer<'a>> {
+        let held = &mut self.table.get_mut(handle)?.held;
+        Ok(Transfer { held, teller: self.ctx.teller.as_mut() })
+    }
+}
+
+/// A guest's mapping, with the store's leave to count what is moved through it.
+pub(crate) struct Transfer<'a> {
+    held: &'a mut Held,
+    teller: Option<&'a mut Teller>,
+}
+
+// Whoever has the store has its table; and where the table has the only reference to a mapping,
+// nobody else can read, write, close or truncate it meanwhile, so there is nothing to lock.
+impl Transfer<'_> {
+    #[inline]
+    pub(crate) fn read<R>(
+        self,
+        call: impl FnOnce(&mut Reading<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        match self.held.get_mut() {
+            Some(mapping) => mapping.read_alone(self.teller, call),
+            None => self.held.get().read_with(call),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn write<R>(
+        self,
+        call: impl FnOnce(&mut Writing<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        match self.held.get_mut() {
+            Some(mapping) => mapping.write_alone(self.teller, call),
+            None => self.held.get().write_with(call),
+        }
+    }
 }
 
 /// A store's data that holds an [`IommapCtx`]. See [`add_to_linker`](crate::add_to_linker).
@@ -354,11 +405,11 @@ impl HasData for Iommap {
 /// ```
 #[derive(Debug, Clone)]
 pub struct MappingHandle {
-    pub(crate) mapping: Arc<Mapping>,
+    pub(crate) held: Held,
 }
 
 impl From<Arc<Mapping>> for MappingHandle {
     fn from(mapping: Arc<Mapping>) -> MappingHandle {
-        MappingHandle { mapping }
+        MappingHandle { held: Held::new(mapping) }
     }
 }

@@ -11,11 +11,17 @@ use wasmtime::component::Resource;
 impl IommapCtxView<'_> {
     /// The mapping behind a handle. A handle that names none is a bug of the guest's runtime or
     /// of the host, and traps.
-    pub(crate) fn mapping(
+    pub(crate) fn mapping(&self, handle: &Resource<MappingHandle>) -> wasmtime::Result<&Mapping> {
+        Ok(self.table.get(handle)?.held.get())
+    }
+
+    /// The same mapping, for a call that goes on without the store.
+    #[cfg(feature = "async")]
+    pub(crate) fn shared(
         &self,
         handle: &Resource<MappingHandle>,
     ) -> wasmtime::Result<Arc<Mapping>> {
-        Ok(self.table.get(handle)?.mapping.clone())
+        Ok(self.table.get(handle)?.held.share())
     }
 
     /// Gives the guest a handle to a mapping.

@@ -100,6 +100,8 @@ pub mod error;
 mod grants;
 pub mod guard;
 #[cfg(feature = "component")]
+mod held;
+#[cfg(feature = "component")]
 mod host;
 mod limits;
 #[cfg(feature = "component")]

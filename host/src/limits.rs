@@ -5,7 +5,8 @@
 
 use crate::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// The number in the name of the next account that is not given one.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -105,6 +106,10 @@ pub struct Account {
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
     faults_recovered: AtomicU64,
+    /// What the [`Teller`] counts beside `bytes_read` and `bytes_written`: its own alone.
+    told_read: AtomicU64,
+    told_written: AtomicU64,
+    has_teller: AtomicBool,
 }
 
 /// What is charged: an index into `Account::used`.
@@ -145,8 +150,8 @@ impl Account {
             mapped_bytes: used(Resource::MappedBytes),
             locked_bytes: used(Resource::LockedBytes),
             opened: self.opened.load(Relaxed),
-            bytes_read: self.bytes_read.load(Relaxed),
-            bytes_written: self.bytes_written.load(Relaxed),
+            bytes_read: self.bytes_read.load(Relaxed) + self.told_read.load(Relaxed),
+            bytes_written: self.bytes_written.load(Relaxed) + self.told_written.load(Relaxed),
             faults_recovered: self.faults_recovered.load(Relaxed),
         }
     }
@@ -166,11 +171,15 @@ impl Account {
     }
 
     pub(crate) fn count_read(&self, bytes: u64) {
-        self.bytes_read.fetch_add(bytes, Relaxed);
+        if bytes > 0 {
+            self.bytes_read.fetch_add(bytes, Relaxed);
+        }
     }
 
     pub(crate) fn count_written(&self, bytes: u64) {
-        self.bytes_written.fetch_add(bytes, Relaxed);
+        if bytes > 0 {
+            self.bytes_written.fetch_add(bytes, Relaxed);
+        }
     }
 
     pub(crate) fn count_fault(&self) {
@@ -198,6 +207,51 @@ impl Account {
     fn give_back(&self, resource: Resource, amount: u64) {
         self.used[resource as usize].fetch_sub(amount, Relaxed);
     }
+}
+
+/// Counts bytes for an account without locking the processor's bus to do so: whoever has it
+/// counts alone. An account has one at most; without it, bytes are counted by
+/// [`Account::count_read`] and [`Account::count_written`], from any thread.
+#[derive(Debug)]
+pub(crate) struct Teller(Arc<Account>);
+
+impl Teller {
+    /// The account's teller, unless somebody else has it.
+    pub(crate) fn new(account: &Arc<Account>) -> Option<Teller> {
+        // What a teller before this one counted has to be seen by this one.
+        (!account.has_teller.swap(true, Acquire)).then(|| Teller(account.clone()))
+    }
+
+    /// The teller, if it is one of this account.
+    #[inline]
+    pub(crate) fn of<'a>(
+        teller: Option<&'a mut Teller>,
+        account: &Arc<Account>,
+    ) -> Option<&'a mut Teller> {
+        teller.filter(|teller| Arc::ptr_eq(&teller.0, account))
+    }
+
+    #[inline]
+    pub(crate) fn count_read(&mut self, bytes: u64) {
+        add_alone(&self.0.told_read, bytes);
+    }
+
+    #[inline]
+    pub(crate) fn count_written(&mut self, bytes: u64) {
+        add_alone(&self.0.told_written, bytes);
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.0.has_teller.store(false, Release);
+    }
+}
+
+/// Adds to a number that nobody else changes.
+#[inline]
+fn add_alone(number: &AtomicU64, more: u64) {
+    number.store(number.load(Relaxed).wrapping_add(more), Relaxed);
 }
 
 /// Some of a store's allowance, returned when dropped.
@@ -274,6 +328,31 @@ mod tests {
         assert_eq!(account.counters().mapped_bytes, 10);
         drop(charge);
         assert_eq!(account.counters().mapped_bytes, 0);
+    }
+
+    #[test]
+    fn given_a_teller_when_both_it_and_others_count_then_the_account_has_the_sum() {
+        let account = account(100);
+        let mut teller = Teller::new(&account).unwrap();
+        assert!(Teller::new(&account).is_none(), "there is one at a time");
+        teller.count_read(1);
+        account.count_read(10);
+        teller.count_written(2);
+        account.count_written(20);
+        drop(teller);
+        let mut next = Teller::new(&account).unwrap();
+        next.count_read(100);
+        let counters = account.counters();
+        assert_eq!((counters.bytes_read, counters.bytes_written), (111, 22));
+    }
+
+    #[test]
+    fn given_a_teller_when_it_is_asked_for_another_account_then_it_is_none() {
+        let (ours, theirs) = (account(100), account(100));
+        let mut teller = Teller::new(&ours).unwrap();
+        assert!(Teller::of(Some(&mut teller), &ours).is_some());
+        assert!(Teller::of(Some(&mut teller), &theirs).is_none());
+        assert!(Teller::of(None, &ours).is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! here, where they wait on the guest's thread, and in `offload.rs`, where an async store lets
 //! them wait on another.
 
-use crate::abi::{RangeList, ReadManyReply, ReadReply};
+use crate::abi::{RangeList, ReadManyReply, ReadReply, write, write_many};
 use crate::bindings::types::{self, ErrorCode, OpenFlags};
 use crate::ctx::{IommapCtxView, MappingHandle};
 use crate::diagnostics::Call;
@@ -210,8 +210,7 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
         "pread-many",
         move |mut store: StoreContextMut<'_, T>, (this, ranges): (Handle, RangeList)| {
             let _span = trace_span!("pread-many", mapping = this.rep(), n = ranges.len()).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            Ok((ReadManyReply::new(mapping, ranges, &store),))
+            Ok((ReadManyReply::new(&mut store, get, &this, ranges)?,))
         },
     )?;
     batch.func_wrap(
@@ -220,11 +219,9 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
               (this, ranges, data): (Handle, RangeList, WasmList<u8>)| {
             let _span =
                 trace_span!("pwrite-many", mapping = this.rep(), n = ranges.len()).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            let data = data.as_le_slice(&store);
-            let result =
-                mapping.writing().and_then(|mut w| w.write_many(ranges.iter(&store), data));
-            answer(Call::on(&mapping, "pwrite-many", &("ranges", ranges.len())), result, None)
+            let result = write_many(&mut store, get, &this, &ranges, &data)?;
+            let arguments = ("ranges", ranges.len());
+            moved(&mut store, get, &this, "pwrite-many", &arguments, result)
         },
     )?;
 
@@ -237,16 +234,18 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
         "[method]mapping.close",
         move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
             let _span = trace_span!("close", mapping = this.rep()).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            answer(Call::on(&mapping, "close", &()), mapping.close(), None)
+            let view = get(store.data_mut());
+            let mapping = view.mapping(&this)?;
+            answer(Call::on(mapping, "close", &()), mapping.close(), None)
         },
     )?;
     types.func_wrap(
         "[method]mapping.position",
         move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
             let _span = trace_span!("position", mapping = this.rep()).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            answer(Call::on(&mapping, "position", &()), mapping.position(), None)
+            let view = get(store.data_mut());
+            let mapping = view.mapping(&this)?;
+            answer(Call::on(mapping, "position", &()), mapping.position(), None)
         },
     )?;
     Ok(types)
@@ -258,8 +257,7 @@ fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T
         "[method]mapping.pread",
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
             let _span = trace_span!("pread", mapping = this.rep(), offset, length).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            Ok((ReadReply::new(mapping, offset, length),))
+            Ok((ReadReply::new(&mut store, get, &this, offset, length)?,))
         },
     )?;
     types.func_wrap(
@@ -268,8 +266,9 @@ fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T
               (this, offset, data): (Handle, u64, WasmList<u8>)| {
             let _span =
                 trace_span!("pwrite", mapping = this.rep(), offset, length = data.len()).entered();
-            let mapping = get(store.data_mut()).mapping(&this)?;
-            pwrite(&mapping, offset, data.as_le_slice(&store))
+            let range = Range { offset, length: data.len() as u64 };
+            let result = write(&mut store, get, &this, offset, &data)?;
+            moved(&mut store, get, &this, "pwrite", &range, result)
         },
     )
 }
@@ -290,16 +289,11 @@ where
     types.func_wrap(name, move |mut store: StoreContextMut<'_, T>, params: P| {
         let (this, arguments) = split(params);
         let _span = trace_span!("call", name, mapping = this.rep()).entered();
-        let mapping = get(store.data_mut()).mapping(&this)?;
-        let (result, cause) = with_cause(|| call(&mapping, arguments));
-        answer(Call::on(&mapping, name, &arguments), result, cause)
+        let view = get(store.data_mut());
+        let mapping = view.mapping(&this)?;
+        let (result, cause) = with_cause(|| call(mapping, arguments));
+        answer(Call::on(mapping, name, &arguments), result, cause)
     })
-}
-
-/// Writes, and says so in the log if that was refused.
-pub(crate) fn pwrite(mapping: &Mapping, offset: u64, data: &[u8]) -> Result<Answer<()>> {
-    let range = Range { offset, length: data.len() as u64 };
-    answer(Call::on(mapping, "pwrite", &range), mapping.pwrite(offset, data), None)
 }
 
 /// A guest's path, copied, and its options; or how long the path is, in bytes, if it is too long
@@ -348,6 +342,22 @@ pub(crate) fn answer<R>(
 ) -> Result<Answer<R>> {
     if let Err(error) = &result {
         call.refused(error, cause);
+    }
+    Ok((result.map_err(ErrorCode::from),))
+}
+
+/// What the guest gets of a call that moved bytes; the log gets the reason too.
+#[inline]
+pub(crate) fn moved<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Getter<T>,
+    this: &Handle,
+    name: &'static str,
+    arguments: &dyn Debug,
+    result: StdResult<(), Error>,
+) -> Result<Answer<()>> {
+    if let Err(error) = &result {
+        Call::on(get(store.data_mut()).mapping(this)?, name, arguments).refused(error, None);
     }
     Ok((result.map_err(ErrorCode::from),))
 }

@@ -4,16 +4,15 @@
 //! A large read or write has its pages made ready there, and is then copied where it is: the
 //! executor's thread never waits for a device, and there is still one copy only.
 
-use crate::abi::ReadReply;
+use crate::abi::{ReadReply, write};
 use crate::diagnostics::Call;
 use crate::error::{Error, with_cause};
 use crate::linker::{
-    Getter, Handle, OpenParams, answer, open_params, opened_mapping, pwrite, refuse,
+    Getter, Handle, OpenParams, answer, moved, open_params, opened_mapping, refuse,
 };
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, Range};
 use std::fmt::Debug;
 use std::result::Result as StdResult;
-use std::sync::Arc;
 use tracing::{Instrument, trace_span};
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, WasmList};
 use wasmtime::{Result, StoreContextMut};
@@ -79,7 +78,7 @@ where
         let call = async move {
             let view = get(store.data_mut());
             let here = view.ctx.allow_blocking_current_thread;
-            let mapping = view.mapping(&this)?;
+            let mapping = view.shared(&this)?;
             let work = mapping.clone();
             let (result, cause) =
                 elsewhere(here, move || with_cause(|| call(&work, arguments))).await?;
@@ -101,12 +100,12 @@ pub(crate) fn define_transfers<T: Send + 'static>(
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
             let span = trace_span!("pread", mapping = this.rep(), offset, length);
             let call = async move {
-                let mapping = ready(&mut store, get, &this, above, length, move |mapping| {
+                ready(&mut store, get, &this, above, length, move |mapping| {
                     mapping.prepare_read(offset, length)
                 })
                 .await?;
                 // Whatever stood in the way, the reply meets it again and says so.
-                Ok((ReadReply::new(mapping, offset, length),))
+                Ok((ReadReply::new(&mut store, get, &this, offset, length)?,))
             };
             Box::new(call.instrument(span))
         },
@@ -118,18 +117,19 @@ pub(crate) fn define_transfers<T: Send + 'static>(
             let length = data.len() as u64;
             let span = trace_span!("pwrite", mapping = this.rep(), offset, length);
             let call = async move {
-                let mapping = ready(&mut store, get, &this, above, length, move |mapping| {
+                ready(&mut store, get, &this, above, length, move |mapping| {
                     mapping.prepare_write(offset, length)
                 })
                 .await?;
-                pwrite(&mapping, offset, data.as_le_slice(&store))
+                let result = write(&mut store, get, &this, offset, &data)?;
+                moved(&mut store, get, &this, "pwrite", &Range { offset, length }, result)
             };
             Box::new(call.instrument(span))
         },
     )
 }
 
-/// A guest's mapping, with the pages of a call made ready elsewhere if the call is a large one.
+/// Makes the pages of a call ready elsewhere if the call is a large one.
 async fn ready<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     get: Getter<T>,
@@ -137,13 +137,11 @@ async fn ready<T: 'static>(
     above: u64,
     length: u64,
     prepare: impl FnOnce(&Mapping) + Send + 'static,
-) -> Result<Arc<Mapping>> {
+) -> Result<()> {
     let view = get(store.data_mut());
-    let here = view.ctx.allow_blocking_current_thread;
-    let mapping = view.mapping(this)?;
-    if length > above && !here {
-        let mapping = mapping.clone();
+    if length > above && !view.ctx.allow_blocking_current_thread {
+        let mapping = view.shared(this)?;
         elsewhere(false, move || prepare(&mapping)).await?;
     }
-    Ok(mapping)
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! - [`scene`]: a directory, a kind of store, and guests in it. [`scene::on_each_store`] tells one
 //!   story on every kind.
 //! - [`wat`]: guests written by hand, whose `realloc` does what no compiler would make it do.
+//! - [`odd`]: a host that asks a guest for memory in its own way.
 //! - [`child`]: whatever may crash, in a process of its own.
 //! - [`command_line`]: the program `iommap`, with the sample guests.
 //!
@@ -10,6 +11,7 @@
 
 pub mod child;
 pub mod command_line;
+pub mod odd;
 pub mod scene;
 pub mod wat;
 

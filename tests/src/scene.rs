@@ -82,6 +82,15 @@ impl Kind {
         linker
     }
 
+    /// The guest on the Rust guest crate, for this kind's engine.
+    pub fn rustic(self) -> &'static Component {
+        static RUSTIC: LazyLock<[Component; 4]> = LazyLock::new(|| {
+            let component = |kind: Kind| Component::from_file(kind.engine(), env!("GUEST_RUSTIC"));
+            Kind::ALL.map(|kind| component(kind).expect("the guest on the Rust guest crate"))
+        });
+        &RUSTIC[self as usize]
+    }
+
     /// The driver, linked.
     fn driver(self) -> &'static InstancePre<State> {
         static DRIVERS: LazyLock<[InstancePre<State>; 4]> = LazyLock::new(|| {
@@ -230,6 +239,34 @@ impl Scene {
         let instance = match self.kind {
             Kind::Sync => driver.instantiate(&mut host.store),
             _ => runtime().block_on(driver.instantiate_async(&mut host.store)),
+        };
+        let step = instance
+            .and_then(|instance| instance.get_typed_func(&mut host.store, "step"))
+            .expect("an instance");
+        Guest { host, step }
+    }
+}
+
+impl Scene {
+    /// A guest on the Rust guest crate, with the directory. What it understands is in
+    /// `tests/script/src/lib.rs`.
+    pub fn rustic(&self) -> Guest {
+        self.rustic_with(&mut self.grant(), |_| {})
+    }
+
+    /// The same with this context, and a linker in which something was changed.
+    pub fn rustic_with(
+        &self,
+        context: &mut IommapCtxBuilder,
+        change: impl FnOnce(&mut Linker<State>),
+    ) -> Guest {
+        let mut host = Host::new(self.kind, context);
+        let mut linker = self.kind.linker();
+        change(&mut linker);
+        let component = self.kind.rustic();
+        let instance = match self.kind {
+            Kind::Sync => linker.instantiate(&mut host.store, component),
+            _ => runtime().block_on(linker.instantiate_async(&mut host.store, component)),
         };
         let step = instance
             .and_then(|instance| instance.get_typed_func(&mut host.store, "step"))

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The guest workspaces, relative to the root of the clone.
-pub const WORKSPACES: [&str; 3] = ["guest-example", "tests/guests", crate::bench::GUEST];
+pub const WORKSPACES: [&str; 4] =
+    ["guest-example", "tests/guests", "tests/bare", crate::bench::GUEST];
 
 /// A guest that was built.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +41,8 @@ pub fn for_tests() -> Result<Vec<Guest>> {
 /// The toolchain is one of them, as far as it lies in a file.
 pub fn inputs() -> Result<Vec<PathBuf>> {
     let mut inputs: Vec<_> = WORKSPACES.iter().map(|dir| root().join(dir)).collect();
-    inputs.push(root().join("wit"));
+    // And what of the host's workspace they depend on.
+    inputs.extend(["wit", "guest", "tests/script"].map(|dir| root().join(dir)));
     inputs.extend(toolchain::find()?.and_then(|toolchain| toolchain.rustc().map(Path::to_owned)));
     Ok(inputs)
 }

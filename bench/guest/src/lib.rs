@@ -1,4 +1,5 @@
-//! The benchmark's guest as users write one: plain bindings, a `Vec` for each read.
+//! The benchmark's guest as users write one: plain bindings with a `Vec` for each read, and the
+//! crate `iommap-guest` with one buffer for all of them.
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
@@ -22,6 +23,8 @@ const BATCH: usize = 64;
 
 thread_local! {
     static MAPPING: OnceCell<Mapping> = const { OnceCell::new() };
+    /// The same file once more, by the crate.
+    static BY_CRATE: OnceCell<iommap_guest::Mapping> = const { OnceCell::new() };
     static LAST: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static DATA: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -67,6 +70,9 @@ impl Guest for Loops {
         let options = OpenFlags::SHARED | OpenFlags::POPULATE;
         let mapping = Mapping::open(&path, AccessMode::ReadWrite, options, None).expect("opens");
         MAPPING.with(|cell| cell.set(mapping).expect("opened once"));
+        let mut options = iommap_guest::Mapping::options();
+        let mapping = options.read(true).populate(true).open(path).expect("opens");
+        BY_CRATE.with(|cell| cell.set(mapping).expect("opened once"));
     }
 
     fn pread(count: u32, size: u32, mask: u64, step: u64, x: u64) -> u64 {
@@ -74,6 +80,20 @@ impl Guest for Loops {
         with_mapping(|mapping| {
             repeat(count, || mapping.pread(offsets.next(), size.into()).expect("reads"));
         });
+        offsets.x
+    }
+
+    fn read_at(count: u32, size: u32, mask: u64, step: u64, x: u64) -> u64 {
+        let mut offsets = Offsets { x, step, mask };
+        let mut buffer = vec![0; size as usize];
+        BY_CRATE.with(|mapping| {
+            let mapping = mapping.get().expect("opened first");
+            for _ in 0..count {
+                let read = mapping.read_at(offsets.next(), black_box(&mut buffer)).expect("reads");
+                assert_eq!(black_box(read), buffer.len());
+            }
+        });
+        LAST.set(buffer);
         offsets.x
     }
 

@@ -1,11 +1,5 @@
 //! What is generated from WIT, and nothing else.
 
-/// `iommap:mmap`, as the host provides it.
-pub(crate) mod iommap {
-    #![allow(missing_docs, unreachable_pub)] // generated
-    wit_bindgen::generate!({ path: "../../wit", world: "imports" });
-}
-
 /// The part of WASI that the standard library does not reach yet: its `exit` knows only success
 /// and failure, and a search that found nothing is neither.
 pub(crate) mod wasi {

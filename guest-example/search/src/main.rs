@@ -10,8 +10,8 @@ mod scan;
 
 use std::io;
 
-use bindings::iommap::iommap::mmap::types::{AccessMode, Advice, ErrorCode, Mapping, OpenFlags};
 use bindings::wasi::wasi::cli::exit::exit_with_code;
+use iommap_guest::{Advice, Error, ErrorCode, Mapping};
 use options::{HELP, Options};
 use output::Printer;
 use scan::{End, ReadError, Source, Tally, scan};
@@ -76,12 +76,11 @@ fn search(
     printer: &mut Printer<'_>,
     total: &mut Tally,
 ) -> Result<(), Failure> {
-    let failure = |error: ErrorCode| Failure::Input(explain(&error));
-    let mapping =
-        Mapping::open(path, AccessMode::Read, OpenFlags::SHARED, None).map_err(failure)?;
+    let failure = |error: Error| Failure::Input(explain(&error));
+    let mapping = Mapping::open(path).map_err(failure)?;
     // The mapping covers what the file held when it was opened: what is appended to it later
     // isn't searched.
-    let size = mapping.position().map_err(failure)?;
+    let size = mapping.len().map_err(failure)?;
     // Only a hint: without it the search is slower at worst.
     _ = mapping.advise(0, 0, Advice::Sequential);
 
@@ -115,19 +114,19 @@ fn search(
 struct Mapped(Mapping);
 
 impl Source for Mapped {
-    type Error = ErrorCode;
+    type Error = Error;
 
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, ReadError<ErrorCode>> {
-        self.0.pread(offset, length as u64).map_err(|error| match error {
+    fn read(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), ReadError<Error>> {
+        self.0.read_exact_at(offset, bytes).map_err(|error| match error.code() {
             ErrorCode::Sigbus => ReadError::Gone,
-            other => ReadError::Other(other),
+            _ => ReadError::Other(error),
         })
     }
 }
 
 /// What happened, and what can be done about it.
-fn explain(error: &ErrorCode) -> String {
-    match error {
+fn explain(error: &Error) -> String {
+    match error.code() {
         ErrorCode::Enoent => {
             "there is no such file. Names are those that the component sees: \
              --dir HOST::GUEST shows the host's directory HOST as GUEST"
@@ -139,8 +138,8 @@ fn explain(error: &ErrorCode) -> String {
         ErrorCode::Enotreg => "not a regular file",
         ErrorCode::Badarg => "this path cannot be the name of a file",
         ErrorCode::LimitExceeded => {
-            "a limit of the host is reached: a smaller --window may do, \
-             or a higher limit, with `iommap run --limit NAME=VALUE ...`"
+            "a limit of the host is reached: a higher one is set with \
+             `iommap run --limit NAME=VALUE ...`"
         }
         ErrorCode::Enomem => "the host has no memory or address space left to map it",
         ErrorCode::Emfile => "the host has too many files open",
@@ -148,7 +147,7 @@ fn explain(error: &ErrorCode) -> String {
         ErrorCode::Eio => "the device failed to read it",
         ErrorCode::Other(Some(text)) => return format!("the host says: {text}"),
         ErrorCode::Other(None) => "the host failed and did not say why",
-        other => return format!("unexpectedly, {other}"),
+        _ => return format!("unexpectedly: {error}"),
     }
     .into()
 }

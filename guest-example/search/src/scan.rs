@@ -27,9 +27,9 @@ pub(crate) trait Source {
     /// What can go wrong, apart from the file being cut.
     type Error;
 
-    /// Reads exactly `length` bytes from `offset` on. Is only asked for bytes below the size that
-    /// [`scan`] was given.
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, ReadError<Self::Error>>;
+    /// Fills `bytes` from `offset` on. Is only asked for bytes below the size that [`scan`] was
+    /// given.
+    fn read(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), ReadError<Self::Error>>;
 }
 
 /// Where the findings go. An error ends the search.
@@ -180,7 +180,8 @@ fn scan_into<S: Source, K: Sink>(
     let mut last_line = None;
     // New bytes to the next window: fewer while feeling for the end of a file that was cut.
     let mut span = query.window as u64;
-    let mut folded = Vec::new();
+    // Every window is read into the same memory.
+    let (mut window, mut folded) = (Vec::new(), Vec::new());
 
     if query.max_lines == 0 {
         return End::Enough;
@@ -188,8 +189,9 @@ fn scan_into<S: Source, K: Sink>(
     while tally.scanned < size {
         let base = tally.scanned.saturating_sub(length - 1).max(free);
         let end = size.min(tally.scanned.saturating_add(span));
-        let window = match source.read(base, (end - base) as usize) {
-            Ok(window) => window,
+        window.resize((end - base) as usize, 0);
+        match source.read(base, &mut window) {
+            Ok(()) => {}
             Err(ReadError::Other(error)) => return End::Read(error),
             Err(ReadError::Gone) => match shorter(tally.scanned, end) {
                 Some(shorter) => {
@@ -198,7 +200,7 @@ fn scan_into<S: Source, K: Sink>(
                 }
                 None => return End::Cut,
             },
-        };
+        }
         span = span.saturating_mul(2).min(query.window as u64);
         let searched = if query.ignore_case {
             folded.clear();
@@ -233,8 +235,6 @@ fn scan_into<S: Source, K: Sink>(
         }
         position.advance(&window, base, end, query.numbers);
         tally.scanned = end;
-        // Before the next read, so that its bytes can take the place of these.
-        drop(window);
         if let Err(error) = sink.window(end) {
             return End::Write(error);
         }
@@ -330,7 +330,9 @@ impl Shown<'_> {
             let at_hand = (from - self.base) as usize..(to - self.base) as usize;
             return Some(self.window[at_hand].to_vec());
         }
-        source.read(from, (to - from) as usize).ok()
+        let mut text = vec![0; (to - from) as usize];
+        source.read(from, &mut text).ok()?;
+        Some(text)
     }
 }
 

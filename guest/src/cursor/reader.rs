@@ -99,6 +99,9 @@ impl<M: Borrow<Mapping>> Read for Reader<M> {
 
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let left = self.mapping().len()?.saturating_sub(self.position);
+        if left == 0 {
+            return Ok(0);
+        }
         read_onto(bytes, left, |buf| self.mapping().fill(self.position, buf))?;
         self.forget_buffer();
         self.position += left;

@@ -4,6 +4,9 @@
 mod component;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
+#[cfg(any(target_arch = "wasm32", test))]
+#[cfg_attr(not(feature = "in-place"), allow(dead_code, reason = "nothing is lent without it"))]
+mod loan;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use component::Handle;

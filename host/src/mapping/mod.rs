@@ -16,7 +16,7 @@ mod platform;
 mod region;
 mod registry;
 mod resize;
-mod transfer;
+pub(crate) mod transfer;
 mod writeback;
 
 pub use transfer::Range;

@@ -230,7 +230,7 @@ fn given_stats_when_a_guest_ends_then_its_counters_are_printed() {
 fn given_a_limit_when_a_guest_reaches_it_then_it_is_told() {
     let scene = scene();
     scene.write("log", log(&[3], 10).0);
-    let options = ["--limit", "call-bytes=10"];
+    let options = ["--limit", "mapped-bytes=10"];
     let (code, _, err) = said(&run(&scene, &options, SEARCH, &["needle", "/data/log"]));
     assert_eq!(code, 2, "{err}");
     assert!(err.contains("a limit of the host is reached"), "{err}");

@@ -2,6 +2,7 @@
 //!
 //! One program, since linking wasmtime takes longer than running all of it.
 
+mod alone;
 mod batch;
 mod command_line;
 mod descriptors;
@@ -13,6 +14,7 @@ mod log;
 mod open;
 mod plugins;
 mod race;
+mod rust_guest;
 mod share;
 mod transfer;
 mod traps;

@@ -20,10 +20,10 @@ impl Text {
 impl Source for Text {
     type Error = &'static str;
 
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, ReadError<&'static str>> {
+    fn read(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), ReadError<&'static str>> {
         self.reads += 1;
-        self.largest = self.largest.max(length);
-        let end = offset + length as u64;
+        self.largest = self.largest.max(bytes.len());
+        let end = offset + bytes.len() as u64;
         if end > self.bytes.len() as u64 {
             return Err(ReadError::Other("out of bounds"));
         }
@@ -33,7 +33,8 @@ impl Source for Text {
         {
             return Err(ReadError::Gone);
         }
-        Ok(self.bytes[offset as usize..end as usize].to_vec())
+        bytes.copy_from_slice(&self.bytes[offset as usize..end as usize]);
+        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Between this crate's types and the generated ones.
 
-use super::bindings::iommap::mmap::{batch, types};
-use crate::{Advice, Error, ErrorCode, OpenOptions, Range, SyncMode};
-use alloc::vec::Vec;
+use super::bindings::iommap::mmap::types;
+use crate::{Advice, Error, ErrorCode, OpenOptions, SyncMode};
+use alloc::string::String;
 
 pub(super) fn mode(options: &OpenOptions) -> Result<types::AccessMode, Error> {
     match (options.read, options.write) {
@@ -46,8 +46,29 @@ pub(super) fn advice(advice: Advice) -> types::Advice {
     }
 }
 
-pub(super) fn ranges(ranges: &[Range]) -> Vec<batch::Range> {
-    ranges.iter().map(|&Range { offset, length }| batch::Range { offset, length }).collect()
+/// The number of `other`, the last one.
+pub(super) const OTHER: u8 = 15;
+
+/// An error code by its number, as the cases are counted in `iommap.wit`.
+pub(super) fn code(number: u8, words: Option<String>) -> ErrorCode {
+    match number {
+        0 => ErrorCode::Badarg,
+        1 => ErrorCode::Enomem,
+        2 => ErrorCode::Enoent,
+        3 => ErrorCode::Eacces,
+        4 => ErrorCode::Closed,
+        5 => ErrorCode::OutOfBounds,
+        6 => ErrorCode::Sigbus,
+        7 => ErrorCode::Eexist,
+        8 => ErrorCode::Enotreg,
+        9 => ErrorCode::Enospc,
+        10 => ErrorCode::Efbig,
+        11 => ErrorCode::Emfile,
+        12 => ErrorCode::LimitExceeded,
+        13 => ErrorCode::Enotsup,
+        14 => ErrorCode::Eio,
+        _ => ErrorCode::Other(words),
+    }
 }
 
 impl From<types::ErrorCode> for Error {

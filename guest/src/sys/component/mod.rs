@@ -2,11 +2,13 @@
 
 mod bindings;
 mod convert;
+mod imports;
+mod reply;
 #[cfg(feature = "wasi")]
 mod wasi;
 
-use crate::{Advice, Error, ErrorCode, OpenOptions, Range, SyncMode};
-use bindings::iommap::mmap::{batch, types};
+use crate::{Advice, Error, OpenOptions, Range, SyncMode};
+use bindings::iommap::mmap::types;
 use core::mem::MaybeUninit;
 
 /// A handle to a mapping of the host's.
@@ -19,13 +21,33 @@ impl Handle {
         Ok(Handle(mapping))
     }
 
+    /// # Safety
+    ///
+    /// The number is that of a handle to a mapping, which the caller has owned until now.
+    pub(crate) unsafe fn from_number(number: u32) -> Handle {
+        // SAFETY: the caller's.
+        Handle(unsafe { types::Mapping::from_handle(number) })
+    }
+
+    /// The handle's number, which it stays for as long as `self` lives.
+    pub(crate) fn number(&self) -> u32 {
+        self.0.handle()
+    }
+
+    /// The handle's number, for the caller to own.
+    pub(crate) fn into_number(self) -> u32 {
+        self.0.take_handle()
+    }
+
     pub(crate) fn close(&self) -> Result<(), Error> {
         Ok(self.0.close()?)
     }
 
     /// Fills all of `buf`, or fails.
     pub(crate) fn read(&self, offset: u64, buf: &mut [MaybeUninit<u8>]) -> Result<(), Error> {
-        copied(self.0.pread(offset, buf.len() as u64)?, buf)
+        let length = buf.len() as u64;
+        // SAFETY: it is such a function, and the handle is that of an open resource.
+        unsafe { reply::fill(buf, |reply| imports::pread(self.number(), offset, length, reply)) }
     }
 
     /// Fills all of `buf`, or fails.
@@ -34,7 +56,10 @@ impl Handle {
         ranges: &[Range],
         buf: &mut [MaybeUninit<u8>],
     ) -> Result<(), Error> {
-        copied(batch::pread_many(&self.0, &convert::ranges(ranges))?, buf)
+        let (list, length) = (ranges.as_ptr(), ranges.len());
+        // SAFETY: it is such a function, the handle is that of an open resource, and a list of
+        // `range` is laid out as a slice of `Range`.
+        unsafe { reply::fill(buf, |reply| imports::pread_many(self.number(), list, length, reply)) }
     }
 
     pub(crate) fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
@@ -42,7 +67,15 @@ impl Handle {
     }
 
     pub(crate) fn write_many(&self, ranges: &[Range], data: &[u8]) -> Result<(), Error> {
-        Ok(batch::pwrite_many(&self.0, &convert::ranges(ranges), data)?)
+        // SAFETY: it is such a function, the handle is that of an open resource, and a list of
+        // `range` is laid out as a slice of `Range`.
+        unsafe {
+            reply::succeed(|reply| {
+                let (list, bytes) = (ranges.as_ptr(), data.as_ptr());
+                let (n, length) = (ranges.len(), data.len());
+                imports::pwrite_many(self.number(), list, n, bytes, length, reply);
+            })
+        }
     }
 
     pub(crate) fn sync(&self, mode: SyncMode) -> Result<(), Error> {
@@ -64,12 +97,4 @@ impl Handle {
     pub(crate) fn position(&self) -> Result<u64, Error> {
         Ok(self.0.position()?)
     }
-}
-
-fn copied(bytes: alloc::vec::Vec<u8>, buf: &mut [MaybeUninit<u8>]) -> Result<(), Error> {
-    if bytes.len() != buf.len() {
-        return Err(ErrorCode::Other(None).into());
-    }
-    buf.write_copy_of_slice(&bytes);
-    Ok(())
 }
