@@ -57,6 +57,8 @@ mod mapping;
 mod options;
 mod path;
 mod sys;
+#[cfg(all(feature = "wasi", any(target_arch = "wasm32", unix)))]
+mod wasi;
 
 #[cfg(feature = "std")]
 pub use cursor::{Reader, Writer};

@@ -46,17 +46,15 @@ fn main() -> Result<()> {
     let mut linker = Linker::<State>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
     iommap::add_to_linker(&mut linker, State::iommap)?;
+    // Lets the guest map what it has open through WASI.
+    iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
 
-    let iommap = IommapCtx::builder()
-        .preopened_dir(&dir, "/data", FsPerms::ReadWrite)?
-        .max_mappings(16)
-        .build();
-    let wasi = WasiCtx::builder()
-        .inherit_stdio()
-        .arg("guest")
-        .args(&args.collect::<Vec<_>>())
-        .preopened_dir(&dir, "/data", wasmtime_wasi::FsPerms::ReadWrite)?
-        .build();
+    let mut iommap = IommapCtx::builder();
+    iommap.name("guest").preopened_dir(&dir, "/data", FsPerms::ReadWrite)?.max_mappings(16);
+    let mut wasi = WasiCtx::builder();
+    iommap.preopen_into(&mut wasi)?;
+    let iommap = iommap.build();
+    let wasi = wasi.inherit_stdio().arg("guest").args(&args.collect::<Vec<_>>()).build();
     // The account outlives the store: what the guest did can be read at any time.
     let account = iommap.account().clone();
     let mut store = Store::new(&engine, State { wasi, iommap, table: ResourceTable::new() });

@@ -26,11 +26,13 @@
 
 use crate::bindings::batch;
 use crate::bindings::types::ErrorCode;
+use crate::diagnostics::Call;
 use crate::error::Error;
 use crate::linker::{Getter, Handle};
 use crate::mapping::Range;
 use crate::mapping::transfer::Reading;
 use std::any::Any;
+use std::fmt::Debug;
 use std::mem::MaybeUninit;
 use std::result::Result as StdResult;
 use wasmtime::component::__internal::{
@@ -67,6 +69,23 @@ impl<T> Source<T> {
         // `call` reach it in another way: it has the mapping and this.
         let memory = unsafe { &mut *memory };
         Ok(transfer.read(|reading| call(reading, memory)))
+    }
+
+    /// Says in the log that a call was refused.
+    #[cold]
+    fn refused<S: 'static>(
+        &self,
+        cx: &mut LowerContext<'_, S>,
+        name: &'static str,
+        arguments: &dyn Debug,
+        error: &Error,
+    ) -> Result<()> {
+        let data: &mut dyn Any = cx.store.data_mut();
+        let Some(data) = data.downcast_mut() else { bail!("a reply to another kind of store") };
+        let view = (self.get)(data);
+        let mapping = view.mapping(&Handle::new_borrow(self.rep))?;
+        Call::on(mapping, name, arguments).refused(error, None);
+        Ok(())
     }
 }
 
@@ -105,6 +124,7 @@ pub(crate) fn write_many<T: 'static>(
 pub(crate) struct ReadReply<T: 'static> {
     source: Source<T>,
     offset: u64,
+    wanted: u64,
     /// How many bytes there will be, if the call is allowed at all.
     length: StdResult<u64, Error>,
 }
@@ -121,7 +141,7 @@ impl<T> ReadReply<T> {
     ) -> Result<ReadReply<T>> {
         let allowed = get(store.data_mut()).mapping(this)?.may_read(offset, length);
         let source = Source { get, rep: this.rep() };
-        Ok(ReadReply { source, offset, length: allowed.map(|()| length) })
+        Ok(ReadReply { source, offset, wanted: length, length: allowed.map(|()| length) })
     }
 
     #[inline]
@@ -186,13 +206,15 @@ impl<T> ReadManyReply<T> {
 
 /// Lowers a reply: memory from the guest, the copy, and at last the discriminant.
 ///
-/// `length` is how many bytes there will be, if the call is allowed at all. `fill` copies them
-/// to the range of the guest's memory that it is given, and calls [`Place::put`] there.
+/// `length` is how many bytes there will be, if the call is allowed at all. `refused` says in the
+/// log that it was not. `fill` copies them to the range of the guest's memory that it is given,
+/// and calls [`Place::put`] there.
 fn reply<T>(
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
     offset: usize,
     length: &StdResult<u64, Error>,
+    refused: impl FnOnce(&mut LowerContext<'_, T>, &Error) -> Result<()>,
     fill: impl FnOnce(&mut LowerContext<'_, T>, Place) -> Result<StdResult<(), Error>>,
 ) -> Result<()> {
     // A list's length is 32 bits wide. The limit on a call is far below, unless it was raised.
@@ -202,13 +224,17 @@ fn reply<T>(
     };
     let length = match length {
         Ok(length) => length,
-        Err(error) => return Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset),
+        Err(error) => {
+            refused(cx, &error)?;
+            return Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset);
+        }
     };
     // wasmtime has checked that what comes back lies in the guest's memory.
     let start = cx.realloc(0, 0, 1, length as usize)?;
     match fill(cx, Place { offset, start, length })? {
         Ok(()) => Ok(()),
         Err(error) => {
+            refused(cx, &error)?;
             // The guest never learns where this memory is, and can't free it. The canonical ABI
             // could only make it small, by a second `realloc`; that of componentize-py traps on
             // anything but a first one, and a trap is worse than a buffer lost.
@@ -287,11 +313,27 @@ macro_rules! lower_as_bytes {
 }
 
 lower_as_bytes!(ReadReply, |self, cx, ty, offset| {
-    reply(cx, ty, offset, &self.length, |cx, place| self.fill(cx, place))
+    let range = Range { offset: self.offset, length: self.wanted };
+    reply(
+        cx,
+        ty,
+        offset,
+        &self.length,
+        |cx, error| self.source.refused(cx, "pread", &range, error),
+        |cx, place| self.fill(cx, place),
+    )
 });
 
 lower_as_bytes!(ReadManyReply, |self, cx, ty, offset| {
-    reply(cx, ty, offset, &self.length, |cx, place| self.fill(cx, place))
+    let ranges = ("ranges", self.ranges.len());
+    reply(
+        cx,
+        ty,
+        offset,
+        &self.length,
+        |cx, error| self.source.refused(cx, "pread-many", &ranges, error),
+        |cx, place| self.fill(cx, place),
+    )
 });
 
 /// One `range` record in a guest's memory: two little-endian 64-bit words.

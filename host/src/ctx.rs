@@ -48,6 +48,11 @@ impl IommapCtx {
         self.account.counters()
     }
 
+    /// The directories that the guest may map files in.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
     /// The account that the store's mappings are charged to. Kept by an embedder, it can be
     /// read while the guest runs, and after the store is gone.
     pub fn account(&self) -> &Arc<Account> {
@@ -99,6 +104,7 @@ impl IommapCtx {
 /// ```
 #[derive(Debug)]
 pub struct IommapCtxBuilder {
+    name: Option<String>,
     grants: Grants,
     limits: Limits,
     #[cfg(feature = "async")]
@@ -110,6 +116,7 @@ impl Default for IommapCtxBuilder {
         let mut grants = Grants::default();
         grants.share_regions(true);
         IommapCtxBuilder {
+            name: None,
             grants,
             limits: Limits::default(),
             #[cfg(feature = "async")]
@@ -138,6 +145,53 @@ impl IommapCtxBuilder {
     ) -> io::Result<&mut IommapCtxBuilder> {
         self.grants.preopened_dir(host_path, guest_path, perms)?;
         Ok(self)
+    }
+
+    /// Names the store, for the log: a tenant, a plugin, a request. `store-` and a number unless
+    /// set.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut IommapCtxBuilder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Grants wasmtime-wasi's context every directory that was granted here, under the same
+    /// name, for reading only where it is read-only here: nobody lists directories twice. Mappings
+    /// that were shared are none of WASI's.
+    ///
+    /// ```
+    /// # fn main() -> wasmtime::Result<()> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let (host_dir, cache_dir) = (dir.path(), dir.path());
+    /// use iommap::{FsPerms, IommapCtx};
+    /// use wasmtime_wasi::WasiCtx;
+    /// let mut iommap = IommapCtx::builder();
+    /// iommap
+    ///     .preopened_dir(host_dir, "/data", FsPerms::ReadOnly)?
+    ///     .preopened_dir(cache_dir, "/cache", FsPerms::ReadWrite)?;
+    /// let mut wasi = WasiCtx::builder();
+    /// iommap.preopen_into(&mut wasi)?;
+    /// let (iommap, wasi) = (iommap.build(), wasi.build());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A directory cannot be opened again, or was granted open already, by
+    /// [`Grants::preopened`], so that there is no path to open it by.
+    #[cfg(feature = "wasi")]
+    pub fn preopen_into(&self, wasi: &mut wasmtime_wasi::WasiCtxBuilder) -> wasmtime::Result<()> {
+        for (host_path, guest_path, perms) in self.grants.directories() {
+            let Some(host_path) = host_path else {
+                wasmtime::bail!(
+                    "the grant {guest_path} was open already: WASI opens directories by path"
+                );
+            };
+            wasi.preopened_dir(host_path, guest_path, perms.into()).map_err(|error| {
+                error.context(format!("cannot grant {} to WASI", host_path.display()))
+            })?;
+        }
+        Ok(())
     }
 
     /// Shares a mapping with the guest under the path `guest_path`: see [`Grants::share`].
@@ -208,7 +262,10 @@ impl IommapCtxBuilder {
     /// The context. The builder is left with what it has, so that contexts for more stores, each
     /// with an account of its own, can be built from it.
     pub fn build(&mut self) -> IommapCtx {
-        let account = Account::new(self.limits.clone());
+        let account = match &self.name {
+            Some(name) => Account::named(self.limits.clone(), name),
+            None => Account::new(self.limits.clone()),
+        };
         IommapCtx {
             grants: Arc::new(self.grants.clone()),
             teller: Teller::new(&account),
@@ -220,7 +277,16 @@ impl IommapCtxBuilder {
 }
 
 /// What a host call sees of a store: its context, and the table that holds its mappings. The
-/// table may be the one that wasmtime-wasi uses.
+/// table may be the one that wasmtime-wasi uses, or one of its own.
+///
+/// ```
+/// use iommap::{IommapCtx, IommapCtxView};
+/// use wasmtime::component::ResourceTable;
+///
+/// let (mut ctx, mut table) = (IommapCtx::builder().build(), ResourceTable::new());
+/// let view = IommapCtxView { ctx: &mut ctx, table: &mut table };
+/// assert_eq!(view.ctx.counters().mappings, 0);
+/// ```
 #[derive(Debug)]
 pub struct IommapCtxView<'a> {
     /// What the guest may map, and what it uses.
@@ -296,6 +362,18 @@ pub trait IommapView: Send {
 }
 
 /// Names [`IommapCtxView`] as what host calls work on, in wasmtime's convention.
+///
+/// ```
+/// use iommap::{Iommap, IommapCtx, IommapCtxView};
+/// use wasmtime::component::{HasData, ResourceTable};
+///
+/// // What a runtime's own traits ask of whatever adds host calls.
+/// fn mappings<D: for<'a> HasData<Data<'a> = IommapCtxView<'a>>>(view: D::Data<'_>) -> u64 {
+///     view.ctx.counters().mappings
+/// }
+/// let (mut ctx, mut table) = (IommapCtx::builder().build(), ResourceTable::new());
+/// assert_eq!(mappings::<Iommap>(IommapCtxView { ctx: &mut ctx, table: &mut table }), 0);
+/// ```
 #[derive(Debug)]
 pub struct Iommap;
 
@@ -303,7 +381,28 @@ impl HasData for Iommap {
     type Data<'a> = IommapCtxView<'a>;
 }
 
-/// What a store's table holds for a guest's `mapping`.
+/// What a store's table holds for a guest's `mapping`. An embedder that opens a mapping itself
+/// gives it to a guest by one:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # std::fs::write(dir.path().join("index"), "hello")?;
+/// use iommap::{AccessMode, FsPerms, IommapCtx, Mapping, MappingHandle, OpenOptions};
+/// use std::sync::Arc;
+/// use wasmtime::component::{Resource, ResourceTable};
+///
+/// let ctx = IommapCtx::builder().preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?.build();
+/// let options = OpenOptions::new(AccessMode::Read);
+/// let mapping = Mapping::open(ctx.grants(), ctx.account(), "/index", &options)?;
+///
+/// // For a function that takes an `own<mapping>`.
+/// let mut table = ResourceTable::new();
+/// let handle: Resource<MappingHandle> = table.push(Arc::new(mapping).into())?;
+/// assert!(handle.owned());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MappingHandle {
     pub(crate) held: Held,

@@ -5,10 +5,19 @@
 //! handle or a bug of the host is a trap and never comes through here.
 
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 
 /// Why an operation on a mapping failed: the cases of the interface's `error-code`.
+///
+/// ```
+/// use iommap::{AccessMode, Account, Error, Grants, Mapping, OpenOptions};
+/// let (grants, account) = (Grants::default(), Account::new(Default::default()));
+/// let options = OpenOptions::new(AccessMode::Read);
+/// let error = Mapping::open(&grants, &account, "/etc/passwd", &options).unwrap_err();
+/// assert_eq!(error, Error::Acces, "nothing is granted: {error}");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -101,34 +110,58 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+thread_local! {
+    /// The last `errno` that became an [`Error`] on this thread: what the host's log tells an
+    /// operator, and no guest learns.
+    static CAUSE: Cell<Option<Errno>> = const { Cell::new(None) };
+}
+
+/// Does one operation, and returns with what came of it the `errno` that an error came from, if
+/// it came from one.
+#[cfg(feature = "component")]
+pub(crate) fn with_cause<R>(
+    operation: impl FnOnce() -> Result<R, Error>,
+) -> (Result<R, Error>, Option<Errno>) {
+    CAUSE.take();
+    let result = operation();
+    let cause = CAUSE.take();
+    // What was met on the way, and got over, is no cause; what was met while a failure was undone
+    // is another's.
+    let cause = cause.filter(|errno| result.as_ref().is_err_and(|error| *error == reason(*errno)));
+    (result, cause)
+}
+
 impl From<Errno> for Error {
     fn from(errno: Errno) -> Error {
-        match errno {
-            // A name too long is invalid whatever the file system holds.
-            Errno::NAMETOOLONG => Error::BadArg,
-            Errno::NOMEM | Errno::AGAIN => Error::NoMem,
-            Errno::NOENT | Errno::NOTDIR => Error::NoEnt,
-            // openat2 answers XDEV for a path that leaves the grant and LOOP for a /proc magic
-            // link (as for a loop of links); cap-std turns the first into PermissionDenied.
-            Errno::ACCESS
-            | Errno::PERM
-            | Errno::ROFS
-            | Errno::TXTBSY
-            | Errno::XDEV
-            | Errno::LOOP => Error::Acces,
-            Errno::FAULT => Error::SigBus,
-            Errno::EXIST => Error::Exist,
-            // Opening a directory for writing, a socket, or a device that is not there.
-            Errno::ISDIR | Errno::NXIO => Error::NotReg,
-            Errno::NOSPC | Errno::DQUOT => Error::NoSpc,
-            Errno::FBIG | Errno::OVERFLOW => Error::FBig,
-            Errno::MFILE | Errno::NFILE => Error::MFile,
-            Errno::NODEV | Errno::NOTSUP | Errno::NOSYS => Error::NotSup,
-            // The same number as ENOTSUP on some systems, so that it can't be a pattern.
-            errno if errno == Errno::OPNOTSUPP => Error::NotSup,
-            Errno::IO => Error::Io,
-            other => Error::Other(Some(io::Error::from(other).to_string())),
+        CAUSE.set(Some(errno));
+        reason(errno)
+    }
+}
+
+/// Which reason an `errno` is.
+fn reason(errno: Errno) -> Error {
+    match errno {
+        // A name too long is invalid whatever the file system holds.
+        Errno::NAMETOOLONG => Error::BadArg,
+        Errno::NOMEM | Errno::AGAIN => Error::NoMem,
+        Errno::NOENT | Errno::NOTDIR => Error::NoEnt,
+        // openat2 answers XDEV for a path that leaves the grant and LOOP for a /proc magic
+        // link (as for a loop of links); cap-std turns the first into PermissionDenied.
+        Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::TXTBSY | Errno::XDEV | Errno::LOOP => {
+            Error::Acces
         }
+        Errno::FAULT => Error::SigBus,
+        Errno::EXIST => Error::Exist,
+        // Opening a directory for writing, a socket, or a device that is not there.
+        Errno::ISDIR | Errno::NXIO => Error::NotReg,
+        Errno::NOSPC | Errno::DQUOT => Error::NoSpc,
+        Errno::FBIG | Errno::OVERFLOW => Error::FBig,
+        Errno::MFILE | Errno::NFILE => Error::MFile,
+        Errno::NODEV | Errno::NOTSUP | Errno::NOSYS => Error::NotSup,
+        // The same number as ENOTSUP on some systems, so that it can't be a pattern.
+        errno if errno == Errno::OPNOTSUPP => Error::NotSup,
+        Errno::IO => Error::Io,
+        other => Error::Other(Some(io::Error::from(other).to_string())),
     }
 }
 
@@ -167,6 +200,25 @@ mod tests {
             assert_eq!(Error::from(errno).code(), code, "{errno:?}");
             assert_eq!(Error::from(io::Error::from(errno)).code(), code, "io: {errno:?}");
         }
+    }
+
+    #[cfg(feature = "component")]
+    #[test]
+    fn given_an_operation_that_fails_when_done_then_only_its_own_errno_is_its_cause() {
+        let fail = |errno: Errno| with_cause(|| Err::<(), _>(Error::from(errno)));
+        assert_eq!(fail(Errno::DQUOT), (Err(Error::NoSpc), Some(Errno::DQUOT)));
+        let got_over = with_cause(|| {
+            drop(Error::from(Errno::NOENT));
+            Ok(1)
+        });
+        assert_eq!(got_over, (Ok(1), None));
+        let another = with_cause(|| {
+            drop(Error::from(Errno::NOENT));
+            Err::<(), _>(Error::LimitExceeded)
+        });
+        assert_eq!(another, (Err(Error::LimitExceeded), None));
+        drop(Error::from(Errno::IO));
+        assert_eq!(with_cause(|| Err::<(), _>(Error::Io)), (Err(Error::Io), None), "an older one");
     }
 
     #[test]

@@ -13,13 +13,37 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a guest may do in a granted directory.
+/// What a guest may do in a granted directory. With the feature `wasi` it converts to and from
+/// wasmtime-wasi's.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let dir = tempfile::tempdir()?;
+/// use iommap::{AccessMode, Account, Error, FsPerms, Grants, Mapping, OpenOptions};
+/// let mut grants = Grants::default();
+/// grants.preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?;
+/// let make = OpenOptions { create: true, ..OpenOptions::new(AccessMode::ReadWrite) };
+/// let made = Mapping::open(&grants, &Account::new(Default::default()), "/new", &make);
+/// assert_eq!(made.err(), Some(Error::Acces));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FsPerms {
     /// Map files for reading, and `private` in any mode.
     ReadOnly,
     /// Also create, empty, grow, cut and write files.
     ReadWrite,
+}
+
+#[cfg(feature = "wasi")]
+impl From<FsPerms> for wasmtime_wasi::FsPerms {
+    fn from(perms: FsPerms) -> wasmtime_wasi::FsPerms {
+        match perms {
+            FsPerms::ReadOnly => wasmtime_wasi::FsPerms::ReadOnly,
+            FsPerms::ReadWrite => wasmtime_wasi::FsPerms::ReadWrite,
+        }
+    }
 }
 
 #[cfg(feature = "wasi")]
@@ -55,6 +79,10 @@ pub struct Grants {
 pub(crate) struct Grant {
     /// The guest's name for it, in parts: `/data/in` is `["data", "in"]`, `.` is empty.
     name: Vec<String>,
+    /// The guest's name for it, as it was given.
+    guest_path: Arc<str>,
+    /// Where it was found, unless it was open already.
+    host_path: Option<Arc<Path>>,
     pub(crate) place: Place,
     pub(crate) perms: FsPerms,
 }
@@ -88,7 +116,11 @@ impl Grants {
         let dir = Dir::open_ambient_dir(host_path, ambient_authority()).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot grant {}: {error}", host_path.display()))
         })?;
-        Ok(self.preopened(dir, guest_path, perms))
+        self.preopened(dir, guest_path, perms);
+        if let Some(grant) = self.grants.last_mut() {
+            grant.host_path = Some(host_path.into());
+        }
+        Ok(self)
     }
 
     /// Grants a directory that is open already. See [`preopened_dir`](Grants::preopened_dir).
@@ -169,8 +201,31 @@ impl Grants {
 
     fn grant(&mut self, guest_path: &str, place: Place, perms: FsPerms) -> &mut Grants {
         let name = parts(guest_path).map(|(part, _)| part.to_owned()).collect();
-        self.grants.push(Grant { name, place, perms });
+        let guest_path = guest_path.into();
+        self.grants.push(Grant { name, guest_path, host_path: None, place, perms });
         self
+    }
+
+    /// Every granted directory in the order in which they were granted: where it was found (`None`
+    /// if it was open already), the guest's name for it, and what may be done there.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let host_dir = dir.path();
+    /// use iommap::{FsPerms, Grants};
+    /// let mut grants = Grants::default();
+    /// grants.preopened_dir(host_dir, "/data", FsPerms::ReadOnly)?;
+    /// let listed: Vec<_> = grants.directories().collect();
+    /// assert_eq!(listed, [(Some(host_dir), "/data", FsPerms::ReadOnly)]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn directories(&self) -> impl Iterator<Item = (Option<&Path>, &str, FsPerms)> {
+        self.grants
+            .iter()
+            .filter(|grant| matches!(grant.place, Place::Dir(_)))
+            .map(|grant| (grant.host_path.as_deref(), &*grant.guest_path, grant.perms))
     }
 
     /// The grant that a guest's path falls in, and the path inside it.

@@ -55,7 +55,9 @@
 //! ```
 //!
 //! With the feature `async`, `add_to_linker_async` lets calls that wait for a device wait on
-//! another thread than the executor's. `host/examples/embed.rs` runs a guest that also uses WASI.
+//! another thread than the executor's. With the feature `wasi`, `wasi::add_to_linker` lets guests
+//! map what they have open through WASI. `host/examples/embed.rs` runs a guest that also uses WASI,
+//! `host/examples/plugins.rs` a folder of plugins, and `docs/embedding.md` has the rest.
 //!
 //! # Many stores on one file
 //!
@@ -73,9 +75,9 @@
 //! # Reading order
 //!
 //! From the guest to the page: `bindings` (the generated types), `ctx` (what an embedder sets
-//! up), `linker` and `offload` (every call, on each kind of store), `host` (conversions), `abi`
-//! (the copy paths), [`mapping`] (the domain), [`guard`] (the copy that can't kill). Beside them
-//! [`error`], `grants` and `limits`. `mapping` and `guard` know nothing of wasm.
+//! up), `linker`, `offload` and `wasi` (every call, on each kind of store), `host` (conversions),
+//! `abi` (the copy paths), [`mapping`] (the domain), [`guard`] (the copy that can't kill). Beside
+//! them [`error`], `diagnostics` (what the log says), `grants` and `limits`. `mapping` and `guard` know nothing of wasm.
 //!
 //! # Features
 //!
@@ -83,7 +85,7 @@
 //! |---|---|
 //! | `component` (default) | the wasmtime host |
 //! | `async` | `add_to_linker_async`, on tokio |
-//! | `wasi` | wasmtime-wasi's `FsPerms` taken as ours |
+//! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories |
 //! | `cli` | the command line `iommap`; off for embedders |
 
 #[cfg(feature = "component")]
@@ -92,6 +94,8 @@ mod abi;
 mod bindings;
 #[cfg(feature = "component")]
 mod ctx;
+#[cfg(feature = "component")]
+mod diagnostics;
 pub mod error;
 mod grants;
 pub mod guard;
@@ -105,6 +109,8 @@ mod linker;
 pub mod mapping;
 #[cfg(feature = "async")]
 mod offload;
+#[cfg(feature = "wasi")]
+pub mod wasi;
 
 #[cfg(feature = "component")]
 pub use ctx::{Iommap, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle};

@@ -12,6 +12,9 @@ use crate::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// The number in the name of the next account that is not given one.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 /// What one store may use. The defaults suit a plugin that maps a few large files.
 ///
 /// ```
@@ -66,6 +69,11 @@ impl Limits {
 }
 
 /// What a store uses and has done so far, read at one moment. See [`Account::counters`].
+///
+/// ```
+/// let account = iommap::Account::new(Default::default());
+/// assert_eq!(account.counters(), iommap::Counters::default());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -86,8 +94,16 @@ pub struct Counters {
 }
 
 /// Holds one store to its [`Limits`] and counts what it does. Shared by its mappings.
+///
+/// ```
+/// use iommap::{Account, Limits};
+/// let account = Account::named(Limits { mappings: 4, ..Limits::default() }, "plugin");
+/// assert_eq!((account.name(), account.limits().mappings), ("plugin", 4));
+/// assert_eq!(account.counters().opened, 0);
+/// ```
 #[derive(Debug, Default)]
 pub struct Account {
+    name: String,
     limits: Limits,
     used: [AtomicU64; 3],
     opened: AtomicU64,
@@ -110,9 +126,19 @@ pub(crate) enum Resource {
 }
 
 impl Account {
-    /// An account with nothing used.
+    /// An account with nothing used, for a store that is called `store-` and a number of its own.
     pub fn new(limits: Limits) -> Arc<Account> {
-        Arc::new(Account { limits, ..Account::default() })
+        Account::named(limits, format!("store-{}", NEXT.fetch_add(1, Relaxed)))
+    }
+
+    /// An account with nothing used, for a store of this name.
+    pub fn named(limits: Limits, name: impl Into<String>) -> Arc<Account> {
+        Arc::new(Account { name: name.into(), limits, ..Account::default() })
+    }
+
+    /// What the log calls the store.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The limits that this account holds its store to.

@@ -7,14 +7,17 @@
 use crate::abi::{RangeList, ReadManyReply, ReadReply, write, write_many};
 use crate::bindings::types::{self, ErrorCode, OpenFlags};
 use crate::ctx::{IommapCtxView, MappingHandle};
-use crate::error::Error;
+use crate::diagnostics::Call;
+use crate::error::{Error, with_cause};
 use crate::host::open_options;
-use crate::mapping::Mapping;
 use crate::mapping::options::OpenOptions;
+use crate::mapping::{Mapping, Range};
 #[cfg(feature = "async")]
 use crate::offload;
+use rustix::io::Errno;
+use std::fmt::Debug;
 use std::result::Result as StdResult;
-use tracing::{debug, trace_span};
+use tracing::trace_span;
 use wasmtime::component::{
     ComponentNamedList, Lift, Linker, LinkerInstance, Resource, ResourceType, WasmList, WasmStr,
 };
@@ -104,14 +107,16 @@ macro_rules! waiting_calls {
 pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<()> {
     let mut types = define(linker, get)?;
     types.func_wrap("[static]mapping.open", move |mut store: StoreContextMut<'_, T>, params| {
-        let (path, options) = match open_params(&store, params)? {
+        let params = open_params(&store, params)?;
+        let mut view = get(store.data_mut());
+        let (path, options) = match params {
             Ok(params) => params,
-            Err(error) => return answer("open", Err(error)),
+            Err(length) => return refuse(&view, length),
         };
         let _span = trace_span!("open", path, ?options).entered();
-        let mut view = get(store.data_mut());
-        let opened = Mapping::open(&view.ctx.grants, &view.ctx.account, &path, &options);
-        opened_mapping(&mut view, &path, opened)
+        let (grants, account) = (&view.ctx.grants, &view.ctx.account);
+        let opened = with_cause(|| Mapping::open(grants, account, &path, &options));
+        opened_mapping(&mut view, "open", &path, &options, opened)
     })?;
     waiting_calls!(wait_here(&mut types, get));
     define_transfers(&mut types, get)
@@ -125,6 +130,21 @@ pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Resu
 ///
 /// A guest's call must run within a tokio runtime.
 ///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { iommap: IommapCtx, table: ResourceTable }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// let mut linker = Linker::<State>::new(&engine);
+/// iommap::add_to_linker_async(&mut linker, |state| IommapCtxView {
+///     ctx: &mut state.iommap,
+///     table: &mut state.table,
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.
@@ -137,6 +157,22 @@ pub fn add_to_linker_async<T: Send + 'static>(
 }
 
 /// How calls behave on an async store.
+///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView, AsyncOptions};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { iommap: IommapCtx, table: ResourceTable }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// let mut linker = Linker::<State>::new(&engine);
+/// let options = AsyncOptions { offload_above: Some(64 << 10) };
+/// iommap::add_to_linker_async_with(&mut linker, options, |state| IommapCtxView {
+///     ctx: &mut state.iommap,
+///     table: &mut state.table,
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(feature = "async")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AsyncOptions {
@@ -183,7 +219,9 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
               (this, ranges, data): (Handle, RangeList, WasmList<u8>)| {
             let _span =
                 trace_span!("pwrite-many", mapping = this.rep(), n = ranges.len()).entered();
-            answer("pwrite-many", write_many(&mut store, get, &this, &ranges, &data)?)
+            let result = write_many(&mut store, get, &this, &ranges, &data)?;
+            let arguments = ("ranges", ranges.len());
+            moved(&mut store, get, &this, "pwrite-many", &arguments, result)
         },
     )?;
 
@@ -196,14 +234,18 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
         "[method]mapping.close",
         move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
             let _span = trace_span!("close", mapping = this.rep()).entered();
-            answer("close", get(store.data_mut()).mapping(&this)?.close())
+            let view = get(store.data_mut());
+            let mapping = view.mapping(&this)?;
+            answer(Call::on(mapping, "close", &()), mapping.close(), None)
         },
     )?;
     types.func_wrap(
         "[method]mapping.position",
         move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
             let _span = trace_span!("position", mapping = this.rep()).entered();
-            answer("position", get(store.data_mut()).mapping(&this)?.position())
+            let view = get(store.data_mut());
+            let mapping = view.mapping(&this)?;
+            answer(Call::on(mapping, "position", &()), mapping.position(), None)
         },
     )?;
     Ok(types)
@@ -224,7 +266,9 @@ fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T
               (this, offset, data): (Handle, u64, WasmList<u8>)| {
             let _span =
                 trace_span!("pwrite", mapping = this.rep(), offset, length = data.len()).entered();
-            answer("pwrite", write(&mut store, get, &this, offset, &data)?)
+            let range = Range { offset, length: data.len() as u64 };
+            let result = write(&mut store, get, &this, offset, &data)?;
+            moved(&mut store, get, &this, "pwrite", &range, result)
         },
     )
 }
@@ -240,47 +284,80 @@ fn wait_here<T, P, A>(
 where
     T: 'static,
     P: ComponentNamedList + Lift + 'static,
-    A: 'static,
+    A: Copy + Debug + 'static,
 {
     types.func_wrap(name, move |mut store: StoreContextMut<'_, T>, params: P| {
         let (this, arguments) = split(params);
         let _span = trace_span!("call", name, mapping = this.rep()).entered();
         let view = get(store.data_mut());
-        answer(name, call(view.mapping(&this)?, arguments))
+        let mapping = view.mapping(&this)?;
+        let (result, cause) = with_cause(|| call(mapping, arguments));
+        answer(Call::on(mapping, name, &arguments), result, cause)
     })
 }
 
-/// A guest's path, copied, and its options; or `badarg` for a path too long to be one.
+/// A guest's path, copied, and its options; or how long the path is, in bytes, if it is too long
+/// to be one.
 pub(crate) fn open_params<T: 'static>(
     store: &StoreContextMut<'_, T>,
     (path, mode, flags, size): OpenParams,
-) -> Result<StdResult<(String, OpenOptions), Error>> {
+) -> Result<StdResult<(String, OpenOptions), usize>> {
     let path = path.to_str(store)?;
     if path.len() >= LONGEST_PATH {
-        return Ok(Err(Error::BadArg));
+        return Ok(Err(path.len()));
     }
     Ok(Ok((path.into_owned(), open_options(mode, flags, size))))
+}
+
+/// Refuses to open a path that is too long.
+pub(crate) fn refuse(view: &IommapCtxView<'_>, length: usize) -> Result<Answer<Handle>> {
+    let arguments = ("bytes in the path", length);
+    let call = Call::opening(&view.ctx.account, "", "open", &arguments);
+    answer(call, Err(Error::BadArg), None)
 }
 
 /// Gives the guest the handle to a mapping that was opened, or says why there is none.
 pub(crate) fn opened_mapping(
     view: &mut IommapCtxView<'_>,
+    call: &'static str,
     path: &str,
-    opened: StdResult<Mapping, Error>,
+    options: &OpenOptions,
+    (opened, cause): (StdResult<Mapping, Error>, Option<Errno>),
 ) -> Result<Answer<Handle>> {
     match opened {
         Ok(mapping) => Ok((Ok(view.push(mapping)?),)),
         Err(error) => {
-            debug!(path, code = error.code(), %error, "open refused");
-            Ok((Err(error.into()),))
+            let call = Call::opening(&view.ctx.account, path, call, options);
+            answer(call, Err(error), cause)
         }
     }
 }
 
-/// What the guest gets; an operator's log gets the reason too.
-pub(crate) fn answer<R>(call: &str, result: StdResult<R, Error>) -> Result<Answer<R>> {
+/// What the guest gets; the log gets the reason too.
+#[inline]
+pub(crate) fn answer<R>(
+    call: Call<'_>,
+    result: StdResult<R, Error>,
+    cause: Option<Errno>,
+) -> Result<Answer<R>> {
     if let Err(error) = &result {
-        debug!(call, code = error.code(), %error, "call refused");
+        call.refused(error, cause);
+    }
+    Ok((result.map_err(ErrorCode::from),))
+}
+
+/// What the guest gets of a call that moved bytes; the log gets the reason too.
+#[inline]
+pub(crate) fn moved<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Getter<T>,
+    this: &Handle,
+    name: &'static str,
+    arguments: &dyn Debug,
+    result: StdResult<(), Error>,
+) -> Result<Answer<()>> {
+    if let Err(error) = &result {
+        Call::on(get(store.data_mut()).mapping(this)?, name, arguments).refused(error, None);
     }
     Ok((result.map_err(ErrorCode::from),))
 }

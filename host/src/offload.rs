@@ -5,16 +5,20 @@
 //! executor's thread never waits for a device, and there is still one copy only.
 
 use crate::abi::{ReadReply, write};
-use crate::error::Error;
-use crate::linker::{Answer, Getter, Handle, OpenParams, answer, open_params, opened_mapping};
-use crate::mapping::Mapping;
+use crate::diagnostics::Call;
+use crate::error::{Error, with_cause};
+use crate::linker::{
+    Getter, Handle, OpenParams, answer, moved, open_params, opened_mapping, refuse,
+};
+use crate::mapping::{Mapping, Range};
+use std::fmt::Debug;
 use std::result::Result as StdResult;
 use tracing::{Instrument, trace_span};
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, WasmList};
 use wasmtime::{Result, StoreContextMut};
 
 /// Runs `work` on a thread for blocking work, or here where that is allowed.
-async fn elsewhere<R: Send + 'static>(
+pub(crate) async fn elsewhere<R: Send + 'static>(
     here: bool,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> Result<R> {
@@ -35,19 +39,20 @@ pub(crate) fn define_open<T: Send + 'static>(
         "[static]mapping.open",
         move |mut store: StoreContextMut<'_, T>, params: OpenParams| {
             let call = async move {
-                let (path, options) = match open_params(&store, params)? {
+                let params = open_params(&store, params)?;
+                let view = get(store.data_mut());
+                let (path, options) = match params {
                     Ok(params) => params,
-                    Err(error) => return answer("open", Err(error)),
+                    Err(length) => return refuse(&view, length),
                 };
-                let ctx = get(store.data_mut()).ctx;
-                let (grants, account) = (ctx.grants.clone(), ctx.account.clone());
-                let here = ctx.allow_blocking_current_thread;
-                let (path, opened) = elsewhere(here, move || {
-                    let opened = Mapping::open(&grants, &account, &path, &options);
-                    (path, opened)
+                let (grants, account) = (view.ctx.grants.clone(), view.ctx.account.clone());
+                let here = view.ctx.allow_blocking_current_thread;
+                let (path, options, opened) = elsewhere(here, move || {
+                    let opened = with_cause(|| Mapping::open(&grants, &account, &path, &options));
+                    (path, options, opened)
                 })
                 .await?;
-                opened_mapping(&mut get(store.data_mut()), &path, opened)
+                opened_mapping(&mut get(store.data_mut()), "open", &path, &options, opened)
             };
             Box::new(call.instrument(trace_span!("open")))
         },
@@ -65,7 +70,7 @@ pub(crate) fn wait_elsewhere<T, P, A>(
 where
     T: Send + 'static,
     P: ComponentNamedList + Lift + 'static,
-    A: Send + 'static,
+    A: Copy + Debug + Send + 'static,
 {
     types.func_wrap_async(name, move |mut store: StoreContextMut<'_, T>, params: P| {
         let (this, arguments) = split(params);
@@ -74,7 +79,10 @@ where
             let view = get(store.data_mut());
             let here = view.ctx.allow_blocking_current_thread;
             let mapping = view.shared(&this)?;
-            answer(name, elsewhere(here, move || call(&mapping, arguments)).await?)
+            let work = mapping.clone();
+            let (result, cause) =
+                elsewhere(here, move || with_cause(|| call(&work, arguments))).await?;
+            answer(Call::on(&mapping, name, &arguments), result, cause)
         };
         Box::new(call.instrument(span))
     })
@@ -113,9 +121,8 @@ pub(crate) fn define_transfers<T: Send + 'static>(
                     mapping.prepare_write(offset, length)
                 })
                 .await?;
-                let done: Answer<()> =
-                    answer("pwrite", write(&mut store, get, &this, offset, &data)?)?;
-                Ok(done)
+                let result = write(&mut store, get, &this, offset, &data)?;
+                moved(&mut store, get, &this, "pwrite", &Range { offset, length }, result)
             };
             Box::new(call.instrument(span))
         },

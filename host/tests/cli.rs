@@ -277,7 +277,7 @@ fn given_imports_that_nobody_provides_when_run_then_all_are_named() {
         "acme:db/query@1.0.0\n",
         "wasi:http/types@0.2.3  (this host has no HTTP",
         "\n  f\n",
-        "iommap:mmap 0.1.0 and WASI 0.2.",
+        "iommap:mmap 0.1.0, iommap:wasi 0.1.0 and WASI 0.2.",
     ] {
         assert!(message.contains(line), "{line:?}: {message}");
     }
@@ -286,7 +286,7 @@ fn given_imports_that_nobody_provides_when_run_then_all_are_named() {
     let Ended { code, out, .. } = place.iommap(&["inspect", "needy.wasm"]);
     assert_eq!(code, Some(1));
     for line in [
-        "    provided  wasi:cli/exit@0.2.99\n",
+        "    provided  wasi:cli/exit@0.2.99  (gets version 0.2.",
         "    MISSING   acme:db/query@1.0.0\n",
         "    wasi:cli/run@0.2.0\n",
     ] {
@@ -301,6 +301,10 @@ fn given_an_interface_with_another_function_when_run_then_it_is_named() {
     place.program("odd.wasm", "(i32.const 0)", imports);
     let message = place.refusal(&["run", "odd.wasm"]);
     assert!(message.contains("wasi:cli/exit@0.2.0") && message.contains("leave"), "{message}");
+    let Ended { code, out, .. } = place.iommap(&["inspect", "odd.wasm"]);
+    assert_eq!(code, Some(1));
+    let verdict = out.lines().last().unwrap();
+    assert!(verdict.contains("this host cannot run it: ") && verdict.contains("leave"), "{out}");
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The program `iommap`, with the sample guests.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
+
+/// The sample guest `last`.
+pub const LAST: &str = env!("GUEST_LAST");
 
 /// The sample guest `quickstart`.
 pub const QUICKSTART: &str = env!("GUEST_QUICKSTART");
@@ -36,36 +39,19 @@ pub fn iommap_run<S: AsRef<OsStr>>(
 
 /// The program, built if need be.
 pub fn iommap() -> Command {
-    static PROGRAM: LazyLock<std::path::PathBuf> = LazyLock::new(|| {
-        let this = std::env::current_exe().expect("this program's path");
-        // target/PROFILE/deps/this
-        let profile = this.ancestors().nth(2).expect("a profile's directory");
-        let target = profile.parent().expect("a target directory");
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // What `cargo test` says about this package is no business of that cargo.
-        for (name, _) in std::env::vars_os() {
-            let about = |prefix| name.to_str().is_some_and(|name| name.starts_with(prefix));
-            if about("CARGO_PKG_") || about("CARGO_MANIFEST_") {
-                cargo.env_remove(name);
-            }
-        }
-        // In the directory that cargo starts tests in, which is this package's.
-        //
-        // With fewer packages or features than `cargo xtask test` has, cargo would choose fewer
-        // features of wasmtime, and compile it once more.
-        cargo
-            .args(["build", "--quiet", "--workspace", "--all-features", "--bin", "iommap"])
-            .arg("--target-dir")
-            .arg(target)
-            .stdin(Stdio::null());
-        if profile.file_name() == Some(OsStr::new("release")) {
-            cargo.arg("--release");
-        }
-        let status = cargo.status().expect("cargo");
-        assert!(status.success(), "the command line was not built: {status}");
-        profile.join("iommap")
-    });
-    let mut command = Command::new(&*PROGRAM);
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| built(&["--bin", "iommap"], "iommap"));
+    program(&PROGRAM)
+}
+
+/// The host's example `plugins`, built if need be.
+pub fn plugins() -> Command {
+    static PROGRAM: LazyLock<PathBuf> =
+        LazyLock::new(|| built(&["--example", "plugins"], "examples/plugins"));
+    program(&PROGRAM)
+}
+
+fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
     // What a developer has set shall not be in what is compared.
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
@@ -78,4 +64,35 @@ pub fn said(output: &Output) -> (i32, String, String) {
     let code = output.status.code();
     let code = code.unwrap_or_else(|| panic!("{}: {}", output.status, text(&output.stderr)));
     (code, text(&output.stdout), text(&output.stderr))
+}
+
+/// Builds one target of the workspace, and tells where it is: `place` in the profile's directory.
+fn built(target: &[&str], place: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("this program's path");
+    // target/PROFILE/deps/this
+    let profile = this.ancestors().nth(2).expect("a profile's directory");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What `cargo test` says about this package is no business of that cargo.
+    for (name, _) in std::env::vars_os() {
+        let about = |prefix| name.to_str().is_some_and(|name| name.starts_with(prefix));
+        if about("CARGO_PKG_") || about("CARGO_MANIFEST_") {
+            cargo.env_remove(name);
+        }
+    }
+    // In the directory that cargo starts tests in, which is this package's.
+    //
+    // With fewer packages or features than `cargo xtask test` has, cargo would choose fewer
+    // features of wasmtime, and compile it once more.
+    cargo
+        .args(["build", "--quiet", "--workspace", "--all-features"])
+        .args(target)
+        .arg("--target-dir")
+        .arg(profile.parent().expect("a target directory"))
+        .stdin(Stdio::null());
+    if profile.file_name() == Some(OsStr::new("release")) {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().expect("cargo");
+    assert!(status.success(), "{place} was not built: {status}");
+    profile.join(place)
 }

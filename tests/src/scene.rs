@@ -54,13 +54,24 @@ impl Kind {
     /// A linker with iommap and WASI.
     pub fn linker(self) -> Linker<State> {
         let mut linker = Linker::new(self.engine());
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::wasi::add_to_linker(&mut linker, State::iommap, State::table)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::wasi::add_to_linker_async(&mut linker, State::iommap, State::table)
+            }
+        }
+        .expect("a linker");
         let done = match self {
             Kind::Sync => iommap::add_to_linker(&mut linker, State::iommap)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
             Kind::Blocking => iommap::add_to_linker(&mut linker, State::iommap)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker)),
+            // The one kind of engine that can also serve WASI 0.3.
             Kind::Async => iommap::add_to_linker_async(&mut linker, State::iommap)
-                .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker)),
+                .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
+                .and_then(|()| wasmtime_wasi::p3::add_to_linker(&mut linker)),
             Kind::Offloading => {
                 let options = AsyncOptions { offload_above: Some(OFFLOAD_ABOVE) };
                 iommap::add_to_linker_async_with(&mut linker, options, State::iommap)
@@ -296,7 +307,9 @@ impl Host {
     pub fn new(kind: Kind, context: &mut IommapCtxBuilder) -> Host {
         let iommap = context.build();
         let account = iommap.account().clone();
-        let wasi = WasiCtx::builder().inherit_stderr().build();
+        let mut wasi = WasiCtx::builder();
+        context.preopen_into(&mut wasi).expect("the same directories");
+        let wasi = wasi.inherit_stderr().build();
         let state = State { iommap, wasi, table: ResourceTable::new() };
         Host { kind, store: Store::new(kind.engine(), state), account }
     }

@@ -2,7 +2,7 @@
 
 use crate::languages::{self, SetUp};
 use crate::workspace::{cargo, root, run as run_command, say, since, spoken, target_dir};
-use crate::{guests, test, toolchain};
+use crate::{embedder, guests, test, toolchain};
 use anyhow::{Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -33,6 +33,7 @@ pub fn run(with_tests: bool) -> Result<bool> {
         let args = ["doc", "--workspace", "--no-deps", "--all-features", "--locked"];
         run_command(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
     });
+    steps.take("what an embedder gains", embedder::run);
     if with_tests {
         steps.take("tests", || if test::run(&[])? { Ok(()) } else { bail!("see above") });
     }

@@ -28,6 +28,7 @@ pub mod data;
 #[cfg(unix)]
 mod debian;
 pub mod demo;
+pub mod embedder;
 pub mod geoip;
 pub mod guests;
 mod host;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use xtask::languages::{self, SetUp};
 #[cfg(unix)]
 use xtask::platforms::{self, Extent};
-use xtask::{bench, ci, data, demo, geoip, guests, stress, test, toolchain};
+use xtask::{bench, ci, data, demo, embedder, geoip, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.
 #[derive(Parser)]
@@ -90,6 +90,8 @@ enum Command {
         #[arg(long, conflicts_with_all = ["quick", "native", "write"])]
         check_readme: bool,
     },
+    /// Count the packages that iommap adds to a program that has wasmtime and wasmtime-wasi
+    Embedder,
     /// Check formatting, lints and documentation, and run every test
     Ci {
         /// Only check
@@ -142,6 +144,10 @@ fn run(command: Command) -> Result<ExitCode> {
                 (false, false) => Extent::Whole,
             };
             good(platforms::run(extent, write)?)
+        }
+        Command::Embedder => {
+            embedder::run()?;
+            ExitCode::SUCCESS
         }
         Command::Ci { no_test } => good(ci::run(!no_test)?),
     })

@@ -8,11 +8,13 @@ use crate::limits::{Account, Charge, Resource};
 use std::sync::{Arc, Mutex, RwLock};
 
 impl Mapping {
-    /// A mapping for a guest on the region that serves this one now. The guest's is charged to the
+    /// A mapping for a guest on the region that serves this one now. The guest's is called
+    /// `name` in the log, is charged to the
     /// guest, and ends without this one. `named` says whether the guest's path is the name that
     /// this mapping is shared under, and not one below it. The grant's permissions were checked.
     pub(super) fn lend(
         &self,
+        name: &str,
         named: bool,
         options: &OpenOptions,
         account: &Arc<Account>,
@@ -53,6 +55,7 @@ impl Mapping {
         account.count_open();
         let file = file.filter(|_| access.writes());
         Ok(Mapping {
+            name: name.into(),
             access,
             account: account.clone(),
             nocache: false,

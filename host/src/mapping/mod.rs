@@ -55,6 +55,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 /// ```
 #[derive(Debug)]
 pub struct Mapping {
+    /// What the log calls it.
+    name: Box<str>,
     access: AccessMode,
     account: Arc<Account>,
     /// Whether the pages are to stay out of the cache, where the platform can.
@@ -144,6 +146,16 @@ impl Mapping {
         let (region, borrowed) =
             self.with_state(|state| (state.region.region(), state.region.is_borrowed()))?;
         region.advise(borrowed, offset, length, advice)
+    }
+
+    /// What the log calls the mapping: the path that it was opened by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The account that the mapping is charged to.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// What may be done through the mapping.

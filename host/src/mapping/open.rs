@@ -62,24 +62,86 @@ impl Mapping {
         let dir = match &grant.place {
             Place::Dir(dir) => dir,
             Place::Mapping(mapping) => {
-                return mapping.lend(grant.is_named_by(path), options, account, slot);
+                return mapping.lend(path, grant.is_named_by(path), options, account, slot);
             }
         };
         let Opened { file, writable, made } = open_file(dir, grant.perms, rest, options)?;
         // From here on nothing needs a descriptor: what has changed the file must not fail.
         let file = Arc::new(file);
         let sharing = grants.shares_regions();
-        let mapping = map(&file, writable, options, account, slot, sharing);
+        let mapping = map(&file, path, writable, options, account, slot, sharing);
         if let (Err(_), Some((dir, path))) = (&mapping, made) {
             unmake(file, dir, path);
         }
         mapping
+    }
+
+    /// Maps a file that is open already (`mmap`). The mapping keeps the file: the descriptor may
+    /// be closed at once.
+    ///
+    /// `name` is what the log calls it; `perms` says what may be done to the file, as for a grant.
+    /// A descriptor that does not allow as much is [`Error::Acces`] where it matters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadArg`] for `create`, `truncate` and `exclusive`, which say how a file is to be
+    /// opened; [`Error::Acces`] for more than `perms` or the descriptor allow; and what
+    /// [`open`](Mapping::open) says of a file once it is open.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("index");
+    /// # std::fs::write(&path, "hello")?;
+    /// use iommap::{AccessMode, Account, FsPerms, Limits, Mapping, OpenOptions};
+    /// let account = Account::new(Limits::default());
+    /// let file = std::fs::File::open(path)?.into();
+    /// let options = OpenOptions::new(AccessMode::Read);
+    /// let mapping = Mapping::from_file(&file, "index", FsPerms::ReadOnly, &account, &options)?;
+    /// drop(file);
+    /// assert_eq!(mapping.position()?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_file(
+        file: &Arc<File>,
+        name: &str,
+        perms: FsPerms,
+        account: &Arc<Account>,
+        options: &OpenOptions,
+    ) -> Result<Mapping, Error> {
+        Mapping::from_file_sharing(file, name, perms, account, options, false)
+    }
+
+    /// [`from_file`](Mapping::from_file), on a region that others use too if `sharing` says so.
+    pub(crate) fn from_file_sharing(
+        file: &Arc<File>,
+        name: &str,
+        perms: FsPerms,
+        account: &Arc<Account>,
+        options: &OpenOptions,
+        sharing: bool,
+    ) -> Result<Mapping, Error> {
+        options.validate()?;
+        if options.changes_names_or_contents() {
+            return Err(Error::BadArg);
+        }
+        let writable = perms == FsPerms::ReadWrite;
+        if options.access.writes() && !options.private && !writable {
+            return Err(Error::Acces);
+        }
+        if options.lock && account.limits().locked_bytes == 0 {
+            return Err(Error::Acces);
+        }
+        let slot = Charge::new(account, Resource::Mappings, 1)?;
+        map(file, name, writable, options, account, slot, sharing)
     }
 }
 
 /// Maps an open file. `writable` says whether its length and contents may be changed through it.
 fn map(
     file: &Arc<File>,
+    name: &str,
     writable: bool,
     options: &OpenOptions,
     account: &Arc<Account>,
@@ -136,6 +198,7 @@ fn map(
     let file = resizable.then(|| file.clone());
     account.count_open();
     Ok(Mapping {
+        name: name.into(),
         access: options.access,
         account: account.clone(),
         nocache: options.nocache,

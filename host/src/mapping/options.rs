@@ -3,6 +3,12 @@
 use crate::error::Error;
 
 /// What may be done through a mapping.
+///
+/// ```
+/// use iommap::AccessMode;
+/// assert!(AccessMode::ReadWrite.reads() && AccessMode::ReadWrite.writes());
+/// assert!(!AccessMode::Write.reads() && !AccessMode::Read.writes());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessMode {
     /// `pread` only.
@@ -100,6 +106,20 @@ impl OpenOptions {
 }
 
 /// Whether [`Mapping::sync`](crate::Mapping::sync) waits for the device.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let path = tempfile::NamedTempFile::new()?;
+/// use iommap::{AccessMode, Account, FsPerms, Mapping, OpenOptions, SyncMode};
+/// let file = std::fs::File::options().read(true).write(true).open(path)?.into();
+/// let options = OpenOptions { size: Some(8), ..OpenOptions::new(AccessMode::ReadWrite) };
+/// let account = Account::new(Default::default());
+/// let log = Mapping::from_file(&file, "log", FsPerms::ReadWrite, &account, &options)?;
+/// log.pwrite(0, b"entry")?;
+/// log.sync(SyncMode::Sync)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncMode {
     /// Returns when the device has the bytes (`MS_SYNC`; with it F_FULLFSYNC on macOS, `fdatasync`
@@ -110,6 +130,20 @@ pub enum SyncMode {
 }
 
 /// The access pattern to expect.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let path = tempfile::NamedTempFile::new()?;
+/// # std::fs::write(&path, "a table of contents")?;
+/// use iommap::{AccessMode, Account, Advice, FsPerms, Mapping, OpenOptions};
+/// let file = std::fs::File::open(path)?.into();
+/// let (options, account) = (OpenOptions::new(AccessMode::Read), Account::new(Default::default()));
+/// let index = Mapping::from_file(&file, "index", FsPerms::ReadOnly, &account, &options)?;
+/// index.advise(0, 0, Advice::Random)?;
+/// index.advise(0, 8, Advice::WillNeed)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advice {
     /// No particular pattern (`MADV_NORMAL`).

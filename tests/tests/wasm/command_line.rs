@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
-use iommap_tests::command_line::{DRIVER, QUICKSTART, SEARCH, iommap, iommap_run, said};
+use iommap_tests::command_line::{DRIVER, LAST, QUICKSTART, SEARCH, iommap, iommap_run, said};
 use iommap_tests::{Kind, Scene};
 
 /// Runs a guest with the scene's directory as its `/data`.
@@ -248,4 +248,39 @@ fn given_what_is_no_command_when_run_then_it_says_so() {
     let output = iommap().args(["run", "--dir", &none, SEARCH, "--help"]).output().unwrap();
     let (code, _, err) = said(&output);
     assert!(code != 0 && err.contains("none"), "{err}");
+}
+
+#[test]
+fn given_a_file_opened_with_std_when_mapped_then_its_last_lines_are_printed() {
+    let scene = scene();
+    let (text, _) = log(&[5_000, 19_999], 20_000);
+    scene.write("log", &text);
+    for (n, lines) in [("1", 1), ("3", 3), ("19000", 19_000), ("99999", 20_000), ("0", 0)] {
+        let (code, out, err) = said(&run(&scene, &[], LAST, &["-n", n, "/data/log"]));
+        assert_eq!((code, err.as_str()), (0, ""));
+        let expected: Vec<_> = text.split_inclusive('\n').skip(20_000 - lines).collect();
+        assert_eq!(out, expected.concat(), "{n}");
+    }
+    scene.write("unfinished", "one\ntwo\nthree");
+    scene.write("empty", "");
+    let args = ["-n", "2", "/data/unfinished", "/data/empty"];
+    let (code, out, _) = said(&run(&scene, &["--stats"], LAST, &args));
+    assert_eq!((code, out.as_str()), (0, "two\nthree"));
+    let (code, out, err) = said(&run(&scene, &[], LAST, &["/data/none", "data/unfinished"]));
+    assert_eq!((code, out.as_str()), (1, "one\ntwo\nthree"), "{err}");
+    assert!(err.starts_with("last: /data/none: "), "{err}");
+}
+
+#[test]
+fn given_a_component_when_inspected_then_it_says_what_each_import_gets() {
+    let output = iommap().args(["inspect", LAST]).output().unwrap();
+    let (code, out, err) = said(&output);
+    assert_eq!(code, 0, "{out}{err}");
+    for import in
+        ["iommap:mmap/types@0.1.0", "iommap:wasi/files@0.1.0", "wasi:filesystem/types@0.2"]
+    {
+        let line = out.lines().find(|line| line.contains(import));
+        assert!(line.is_some_and(|line| line.trim().starts_with("provided ")), "{import}: {out}");
+    }
+    assert!(out.trim_end().ends_with("this host can run it"), "{out}");
 }

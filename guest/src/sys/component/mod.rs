@@ -4,6 +4,8 @@ mod bindings;
 mod convert;
 mod imports;
 mod reply;
+#[cfg(feature = "wasi")]
+mod wasi;
 
 use crate::{Advice, Error, OpenOptions, Range, SyncMode};
 use bindings::iommap::mmap::types;

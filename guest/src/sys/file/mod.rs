@@ -45,6 +45,21 @@ impl Handle {
         Ok(Handle { reads: options.read, writes: options.write, state })
     }
 
+    /// Maps the file at `path`, if it is the one that is open as `file`.
+    #[cfg(all(feature = "wasi", unix))]
+    pub(crate) fn map_again(
+        file: &File,
+        path: &str,
+        options: &OpenOptions,
+    ) -> Result<Option<Handle>, Error> {
+        use std::os::unix::fs::MetadataExt;
+        let number =
+            |file: &File| file.metadata().map(|file| (file.dev(), file.ino())).map_err(codes::of);
+        let handle = Handle::open(path, options)?;
+        let again = open_state(&mut handle.lock()).and_then(|state| number(&state.file))?;
+        Ok((again == number(file)?).then_some(handle))
+    }
+
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.lock().take().map(drop).ok_or_else(|| ErrorCode::Closed.into())
     }

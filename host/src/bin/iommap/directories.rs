@@ -2,8 +2,8 @@
 
 use crate::args::Grant;
 use crate::terminal;
-use anyhow::{Context, Result, anyhow, bail};
-use iommap::IommapCtxBuilder;
+use anyhow::{Context, Result, anyhow};
+use iommap::{FsPerms, IommapCtxBuilder};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -31,18 +31,12 @@ pub(crate) fn grant(
     iommap: &mut IommapCtxBuilder,
 ) -> Result<()> {
     for Grant { text, host, guest, read_only } in grants {
-        let failed = || format!("--dir {text}: the directory cannot be opened");
-        let (wasi_perms, perms) = if *read_only {
-            (wasmtime_wasi::FsPerms::ReadOnly, iommap::FsPerms::ReadOnly)
-        } else {
-            (wasmtime_wasi::FsPerms::ReadWrite, iommap::FsPerms::ReadWrite)
-        };
-        if let Err(error) = wasi.preopened_dir(host, guest, wasi_perms) {
-            bail!("{}: {error:#}", failed());
-        }
-        iommap.preopened_dir(host, guest, perms).with_context(failed)?;
+        let perms = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        iommap
+            .preopened_dir(host, guest, perms)
+            .with_context(|| format!("--dir {text}: the directory cannot be opened"))?;
     }
-    Ok(())
+    iommap.preopen_into(wasi).map_err(|error| anyhow!("{error:#}"))
 }
 
 fn refusal(grant: &Grant, error: &std::io::Error) -> anyhow::Error {

@@ -2,7 +2,7 @@
 
 use crate::args::Inspect;
 use crate::engine::{self, Needs};
-use crate::{provided, terminal};
+use crate::{provided, run, terminal};
 use anyhow::Result;
 use std::fmt::Write as _;
 
@@ -17,24 +17,31 @@ pub(crate) fn inspect(args: &Inspect) -> Result<u8> {
 
     let mut text = format!("{}\n  imports\n", args.component.display());
     for import in &imports {
-        let mark = if import.provided { "provided" } else { "MISSING " };
+        let mark = if import.is_provided() { "provided" } else { "MISSING " };
         _ = write!(text, "    {mark}  {}", import.name);
-        if let (false, Some(hint)) = (import.provided, import.hint()) {
-            _ = write!(text, "  ({hint})");
+        if let Some(note) = import.note() {
+            _ = write!(text, "  ({note})");
         }
         text.push('\n');
+    }
+    if imports.is_empty() {
+        text.push_str("    none\n");
     }
     text.push_str("  exports\n");
     for name in &exports {
         _ = writeln!(text, "    {name}");
     }
-    let missing = imports.iter().filter(|import| !import.provided).count();
-    let (verdict, code) = match (missing, provided::can_start(&exports)) {
-        (0, true) => ("this host can run it".to_owned(), 0),
-        (0, false) => {
-            ("all it needs is provided, but it exports nothing to run".to_owned(), CANNOT_RUN)
-        }
-        (missing, _) => {
+    let missing = imports.iter().filter(|import| !import.is_provided()).count();
+    let (verdict, code) = match missing {
+        0 => match run::linker(component.engine()).and_then(|l| l.instantiate_pre(&component)) {
+            // The names agree, and what is behind them does not.
+            Err(error) => (format!("this host cannot run it: {error:#}"), CANNOT_RUN),
+            Ok(_) if provided::can_start(&exports) => ("this host can run it".to_owned(), 0),
+            Ok(_) => {
+                ("all it needs is provided, but it exports nothing to run".to_owned(), CANNOT_RUN)
+            }
+        },
+        missing => {
             (format!("this host cannot run it: it lacks {missing} of these imports"), CANNOT_RUN)
         }
     };

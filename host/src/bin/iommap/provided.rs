@@ -7,9 +7,10 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 /// Every interface that `run.rs` puts into the linker.
-const INTERFACES: [&str; 29] = [
+const INTERFACES: [&str; 30] = [
     "iommap:mmap/batch@0.1.0",
     "iommap:mmap/types@0.1.0",
+    "iommap:wasi/files@0.1.0",
     "wasi:cli/environment@0.2.12",
     "wasi:cli/exit@0.2.12",
     "wasi:cli/stderr@0.2.12",
@@ -46,17 +47,30 @@ const RUN: &str = "wasi:cli/run@0.2.12";
 #[derive(Debug)]
 pub(crate) struct Import {
     pub(crate) name: String,
-    pub(crate) provided: bool,
+    /// The interface that it gets, by this host's name for it.
+    ours: Option<&'static str>,
 }
 
 impl Import {
     fn new(name: &str) -> Import {
-        let provided = INTERFACES.iter().any(|ours| fits(ours, name));
-        Import { name: name.to_owned(), provided }
+        let ours = INTERFACES.into_iter().find(|ours| fits(ours, name));
+        Import { name: name.to_owned(), ours }
+    }
+
+    pub(crate) fn is_provided(&self) -> bool {
+        self.ours.is_some()
+    }
+
+    /// What else there is to say of it: the version that it gets, if it is not the one it names,
+    /// or why there is none.
+    pub(crate) fn note(&self) -> Option<String> {
+        let Some(ours) = self.ours else { return self.hint() };
+        let (_, version) = ours.split_once('@').filter(|_| ours != self.name)?;
+        Some(format!("gets version {version}"))
     }
 
     /// Why it is not provided, as far as that can be told.
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         let (path, version) = self.name.split_once('@')?;
         let ours = || INTERFACES.iter().filter_map(|name| name.split_once('@'));
         if let Some((_, version)) = ours().find(|(other, _)| *other == path) {
@@ -101,7 +115,7 @@ pub(crate) fn can_start(exports: &[String]) -> bool {
 /// Refuses a component whose imports this host does not provide, and names all of them.
 pub(crate) fn check_imports(path: &Path, component: &Component) -> Result<()> {
     let mut missing = imports(component);
-    missing.retain(|import| !import.provided);
+    missing.retain(|import| !import.is_provided());
     if missing.is_empty() {
         return Ok(());
     }
@@ -112,11 +126,11 @@ pub(crate) fn check_imports(path: &Path, component: &Component) -> Result<()> {
             _ = write!(list, "  ({hint})");
         }
     }
-    let (ours, wasi) = (version_of("iommap:mmap/"), version_of("wasi:cli/"));
+    let [ours, descriptors, wasi] = ["iommap:mmap/", "iommap:wasi/", "wasi:cli/"].map(version_of);
     bail!(
         "{} needs what this host does not provide:{list}\n\
-         It provides iommap:mmap {ours} and WASI {wasi} (the world wasi:cli/command). Build the \
-         component against these, or compose it with one that exports what is missing, as \
+         It provides iommap:mmap {ours}, iommap:wasi {descriptors} and WASI {wasi} (the world \
+         wasi:cli/command). Build the component against these, or compose it with one that exports what is missing, as \
          `wac plug` does",
         path.display()
     )
@@ -232,5 +246,13 @@ mod tests {
         assert!(hint("wasi:cli/run@0.3.0").contains("wasm32-wasip2"));
         assert_eq!(hint("acme:db/query@1.0.0"), "");
         assert_eq!(hint("f"), "");
+    }
+
+    #[test]
+    fn an_import_that_gets_another_version_says_so() {
+        let note = |name: &str| Import::new(name).note();
+        assert_eq!(note("wasi:cli/exit@0.2.0").as_deref(), Some("gets version 0.2.12"));
+        assert_eq!(note("wasi:cli/exit@0.2.12"), None);
+        assert!(note("wasi:cli/exit@0.3.0").is_some_and(|note| note.contains("version 0.2.12")));
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     iommap::add_to_linker_async(&mut linker, State::iommap)?;
+    iommap::wasi::add_to_linker_async(&mut linker, State::iommap, |state| &mut state.table)?;
     Ok(linker)
 }
 
@@ -126,7 +127,7 @@ impl State {
         for limit in &args.limits {
             limits.set(&limit.name, limit.value);
         }
-        iommap.limits(limits);
+        iommap.limits(limits).name(component_name(args));
         directories::grant(&args.dirs, &mut wasi, &mut iommap)?;
 
         let mut memory = StoreLimitsBuilder::new();
@@ -156,12 +157,15 @@ impl IommapView for State {
 
 /// What the component gets as its arguments: its own name first.
 fn arguments(args: &Run) -> Result<Vec<String>> {
-    let path = args.component();
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let rest = args.arguments().iter().map(|argument| {
         argument.to_str().map(str::to_owned).with_context(|| {
             format!("the argument {argument:?} is not UTF-8, which a component's must be")
         })
     });
-    std::iter::once(Ok(name)).chain(rest).collect()
+    std::iter::once(Ok(component_name(args))).chain(rest).collect()
+}
+
+/// The component's name: that of its file.
+fn component_name(args: &Run) -> String {
+    args.component().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -7,6 +7,13 @@
 //! ```text
 //! open NAME PATH MODE [OPTIONS] [size=N]    MODE read, write or read-write; OPTIONS such as
 //!                                           shared,create or - for none
+//! wasi-open FD PATH FLAGS                   opens a descriptor of WASI's. FLAGS read, write,
+//!                                           create, truncate or directory, with commas
+//! wasi-drop FD                              forgets the name too
+//! map NAME FD MODE [OPTIONS] [size=N]       as open does, but of a descriptor
+//! std PATH MODE [OTHER]                     opens a file with std, puts the file OTHER in its place,
+//!                                           maps what it opened, and answers as pread does
+//! map-stale NAME MODE                       of a handle that names no descriptor
 //! close NAME                                `closed` can be provoked afterwards
 //! drop NAME                                 forgets the name too
 //! pread NAME OFFSET LENGTH                  ok hex:.. up to 64 bytes, else ok len=N fnv=HASH
@@ -32,23 +39,27 @@
 //! `\n`, `\"`, `\\` and `\xNN` for single bytes. The hash is FNV-1a of 64 bits.
 
 mod command;
+mod descriptors;
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
     wit_bindgen::generate!({
-        path: "wit",
-        world: "iommap:test/driver",
+        path: ["wit", "../../../wit/wasi", "wasi"],
+        world: "iommap:test-wasi/driver",
+        with: { "wasi:filesystem/types@0.2.0": wasip2::filesystem::types },
         generate_all,
     });
 }
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, VacantEntry};
 
 use bindings::iommap::mmap::batch::{Range, pread_many, pwrite_many};
 use bindings::iommap::mmap::types::{AccessMode, Advice, ErrorCode, Mapping, OpenFlags, SyncMode};
+use bindings::iommap::wasi::files::map_descriptor;
 use command::{Bad, Words};
+use descriptors::Descriptors;
 
 struct Driver;
 
@@ -57,6 +68,7 @@ bindings::export!(Driver with_types_in bindings);
 #[derive(Default)]
 struct State {
     mappings: HashMap<String, Mapping>,
+    descriptors: Descriptors,
     allocated: Vec<u8>,
 }
 
@@ -98,6 +110,38 @@ impl State {
         let nothing = |result: Result<(), ErrorCode>| result.map(|()| Answer::Nothing);
         Ok(match &*verb {
             "open" => nothing(self.open(words)?),
+            "map" => nothing(self.map(words)?),
+            "std" => {
+                let path = words.text("a path")?;
+                let mode = words.one_of("a mode", &ACCESS_MODES)?;
+                return Ok(match descriptors::std(&path, mode, words.optional_text()?)? {
+                    Ok(bytes) => Ok(Answer::Bytes(bytes)),
+                    Err(error) => Err(ErrorCode::Other(Some(error))),
+                });
+            }
+            "map-stale" => {
+                let name = words.text("a name")?;
+                let mode = words.one_of("a mode", &ACCESS_MODES)?;
+                words.end()?;
+                let none = OpenFlags::empty();
+                let mapped = map_descriptor(&descriptors::stale(), mode, none, None);
+                nothing(mapped.map(|mapping| drop(self.mappings.insert(name, mapping))))
+            }
+            "wasi-open" => {
+                let (fd, path) = (words.text("a name")?, words.text("a path")?);
+                let flags = words.text("flags")?;
+                words.end()?;
+                return match self.descriptors.open(fd, &path, &flags)? {
+                    Ok(()) => Ok(Ok(Answer::Nothing)),
+                    Err(error) => Ok(Err(ErrorCode::Other(Some(error)))),
+                };
+            }
+            "wasi-drop" => {
+                let fd = words.text("a name")?;
+                words.end()?;
+                self.descriptors.drop(&fd)?;
+                Ok(Answer::Nothing)
+            }
             "drop" => {
                 let name = words.text("a name")?;
                 words.end()?;
@@ -181,25 +225,28 @@ impl State {
 
     fn open(&mut self, mut words: Words) -> Result<Result<(), ErrorCode>, Bad> {
         let (name, path) = (words.text("a name")?, words.text("a path")?);
-        let mode = words.one_of("a mode", &ACCESS_MODES)?;
-        let (mut options, mut size) = (OpenFlags::empty(), None);
-        while let Some(word) = words.optional_text()? {
-            match word.strip_prefix("size=") {
-                Some(number) => size = Some(command::number(number)?),
-                None if word == "-" => {}
-                None => {
-                    for option in word.split(',') {
-                        options |= command::one_of(option, &OPTIONS)?;
-                    }
-                }
-            }
-        }
-        let Entry::Vacant(place) = self.mappings.entry(name) else {
-            return Err(Bad("this name is in use".into()));
-        };
+        let (mode, options, size) = how(words)?;
+        let place = self.place(name)?;
         Ok(Mapping::open(&path, mode, options, size).map(|mapping| {
             place.insert(mapping);
         }))
+    }
+
+    fn map(&mut self, mut words: Words) -> Result<Result<(), ErrorCode>, Bad> {
+        let (name, fd) = (words.text("a name")?, words.text("a descriptor")?);
+        let (mode, options, size) = how(words)?;
+        let mapped = map_descriptor(self.descriptors.get(&fd)?, mode, options, size);
+        let place = self.place(name)?;
+        Ok(mapped.map(|mapping| {
+            place.insert(mapping);
+        }))
+    }
+
+    fn place(&mut self, name: String) -> Result<VacantEntry<'_, String, Mapping>, Bad> {
+        match self.mappings.entry(name) {
+            Entry::Vacant(place) => Ok(place),
+            Entry::Occupied(_) => Err(Bad("this name is in use".into())),
+        }
     }
 
     fn mapping(&self, words: &mut Words) -> Result<&Mapping, Bad> {
@@ -215,6 +262,24 @@ impl State {
         self.allocated.resize(size, 1);
         Ok(())
     }
+}
+
+/// `MODE [OPTIONS] [size=N]`, to the end.
+fn how(mut words: Words) -> Result<(AccessMode, OpenFlags, Option<u64>), Bad> {
+    let mode = words.one_of("a mode", &ACCESS_MODES)?;
+    let (mut options, mut size) = (OpenFlags::empty(), None);
+    while let Some(word) = words.optional_text()? {
+        match word.strip_prefix("size=") {
+            Some(number) => size = Some(command::number(number)?),
+            None if word == "-" => {}
+            None => {
+                for option in word.split(',') {
+                    options |= command::one_of(option, &OPTIONS)?;
+                }
+            }
+        }
+    }
+    Ok((mode, options, size))
 }
 
 const ACCESS_MODES: [(&str, AccessMode); 3] = [

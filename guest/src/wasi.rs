@@ -1,0 +1,73 @@
+//! Mapping what is open through WASI.
+
+use crate::path::GuestPath;
+use crate::{Error, ErrorCode, Mapping, OpenOptions, sys};
+use alloc::borrow::ToOwned;
+use std::fs::File;
+
+impl OpenOptions {
+    /// Maps all of the file that a descriptor of WASI's stands for. The mapping keeps the file:
+    /// the descriptor may be dropped afterwards.
+    ///
+    /// What may be done is what the descriptor allows; the directories that the host granted for
+    /// [`open`](OpenOptions::open) don't matter. The host has to provide the interface
+    /// `iommap:wasi`.
+    ///
+    /// # Errors
+    ///
+    /// - [`Badarg`](ErrorCode::Badarg): neither `read` nor `write`; `create`, `create_new` or
+    ///   `truncate`, which say how a file is to be opened; a `size` beyond the end without `write`.
+    /// - [`Eacces`](ErrorCode::Eacces): the descriptor is not open for reading, which every mapping
+    ///   needs, or not for the writing that is asked for.
+    /// - [`Enotreg`](ErrorCode::Enotreg): a directory, or another thing that is no regular file.
+    /// - And what [`open`](OpenOptions::open) says of a file once it is open.
+    #[cfg(target_arch = "wasm32")]
+    pub fn map_descriptor(
+        &self,
+        file: &wasip2::filesystem::types::Descriptor,
+    ) -> Result<Mapping, Error> {
+        sys::Handle::map(file, self).map(Mapping::from_handle)
+    }
+
+    /// Maps all of a file that `std` has open, and that was opened by `path`. The mapping keeps the
+    /// file: `file` may be closed afterwards.
+    ///
+    /// The path is needed because `std` does not tell by which descriptor WASI knows a file. So it
+    /// is opened once more, through WASI, and it is made sure that it is the very file that `file`
+    /// is: it is an error if the path leads to another one by now.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("index");
+    /// # std::fs::write(&path, b"head, body and tail")?;
+    /// use iommap_guest::Mapping;
+    /// use std::fs::File;
+    ///
+    /// let file = File::open(&path)?;
+    /// let mapping = Mapping::options().read(true).map_file(&file, &path)?;
+    /// drop(file);
+    /// assert_eq!(mapping.len()?, 19);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Other`](ErrorCode::Other): the path leads to another file than `file`.
+    /// - [`Enoent`](ErrorCode::Enoent): the path leads nowhere any more.
+    /// - [`Eacces`](ErrorCode::Eacces): WASI's grants don't allow what is asked for.
+    /// - And those of a descriptor that is mapped.
+    pub fn map_file(&self, file: &File, path: impl GuestPath) -> Result<Mapping, Error> {
+        if self.create || self.create_new || self.truncate {
+            return Err(ErrorCode::Badarg.into());
+        }
+        let handle = sys::Handle::map_again(file, path.to_guest()?, self)?;
+        handle.map(Mapping::from_handle).ok_or_else(another)
+    }
+}
+
+fn another() -> Error {
+    ErrorCode::Other(Some("the path leads to another file than the one that is open".to_owned()))
+        .into()
+}

@@ -1,0 +1,171 @@
+//! `iommap:wasi`: maps what the guest has open through wasmtime-wasi.
+//!
+//! wasmtime-wasi keeps a guest's descriptors in a [`ResourceTable`]; the file in one of them is
+//! shared with the mapping, so that it lives on when the guest drops the descriptor. All that
+//! WASI holds the guest to holds here too: the permissions of the directory that the file was
+//! opened in, and the mode it was opened with.
+//!
+//! A descriptor is one Rust type for every version of WASI that wasmtime-wasi serves, and that is
+//! how wasmtime tells resources apart: guests of any 0.2 and of 0.3 are served by the one function
+//! defined here.
+
+use crate::bindings::types::{AccessMode, OpenFlags};
+use crate::ctx::IommapCtxView;
+use crate::error::{Error, with_cause};
+use crate::grants::FsPerms;
+use crate::host::open_options;
+use crate::limits::Account;
+use crate::linker::{Answer, Getter, Handle, opened_mapping};
+use crate::mapping::Mapping;
+use crate::mapping::options::OpenOptions;
+use crate::offload::elsewhere;
+use std::fs::File;
+use std::result::Result as StdResult;
+use std::sync::Arc;
+use tracing::{Instrument, trace_span};
+use wasmtime::component::{Linker, Resource, ResourceTable};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::OpenMode;
+use wasmtime_wasi::filesystem::Descriptor;
+
+/// The interface, as components import it.
+const INTERFACE: &str = "iommap:wasi/files@0.1.0";
+
+/// How wasmtime-wasi's table is found in a store's data. It may be the one in which mappings are.
+pub type Descriptors<T> = fn(&mut T) -> &mut ResourceTable;
+
+/// `map-descriptor`'s parameters as a guest passes them.
+type Params = (Resource<Descriptor>, AccessMode, OpenFlags, Option<u64>);
+
+/// Adds `iommap:wasi` to a linker, beside what [`add_to_linker`](crate::add_to_linker) and
+/// wasmtime-wasi's `add_to_linker_sync` add: a guest can map a descriptor of `wasi:filesystem`.
+///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView, IommapView};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+/// # struct State { wasi: WasiCtx, iommap: IommapCtx, table: ResourceTable }
+/// # impl WasiView for State {
+/// #     fn ctx(&mut self) -> WasiCtxView<'_> {
+/// #         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+/// #     }
+/// # }
+/// # impl IommapView for State {
+/// #     fn iommap(&mut self) -> IommapCtxView<'_> {
+/// #         IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+/// #     }
+/// # }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// let mut linker = Linker::<State>::new(&engine);
+/// wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+/// iommap::add_to_linker(&mut linker, State::iommap)?;
+/// iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+pub fn add_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    get: Getter<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    linker.instance(INTERFACE)?.func_wrap(
+        "map-descriptor",
+        move |mut store: StoreContextMut<'_, T>, params: Params| {
+            let request = Request::new(descriptors(store.data_mut()), params)?;
+            let _span = trace_span!("map-descriptor", request.name, ?request.options).entered();
+            let mut view = get(store.data_mut());
+            let (account, sharing) = (&view.ctx.account, view.ctx.grants.shares_regions());
+            let mapped = with_cause(|| request.map(account, sharing));
+            request.answer(&mut view, mapped)
+        },
+    )
+}
+
+/// Adds `iommap:wasi` to a linker for async stores, as
+/// [`add_to_linker_async`](crate::add_to_linker_async) does the rest: a call waits for the device
+/// on a thread for blocking work.
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+pub fn add_to_linker_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    get: Getter<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    linker.instance(INTERFACE)?.func_wrap_async(
+        "map-descriptor",
+        move |mut store: StoreContextMut<'_, T>, params: Params| {
+            let call = async move {
+                let request = Request::new(descriptors(store.data_mut()), params)?;
+                let ctx = get(store.data_mut()).ctx;
+                let (account, here) = (ctx.account.clone(), ctx.allow_blocking_current_thread);
+                let sharing = ctx.grants.shares_regions();
+                let (request, mapped) = elsewhere(here, move || {
+                    let mapped = with_cause(|| request.map(&account, sharing));
+                    (request, mapped)
+                })
+                .await?;
+                request.answer(&mut get(store.data_mut()), mapped)
+            };
+            Box::new(call.instrument(trace_span!("map-descriptor")))
+        },
+    )
+}
+
+/// What a guest wants mapped, and how.
+struct Request {
+    /// What the log calls it: WASI keeps no path with a descriptor.
+    name: String,
+    /// `None` for a directory.
+    file: Option<Arc<File>>,
+    readable: bool,
+    perms: FsPerms,
+    options: OpenOptions,
+}
+
+impl Request {
+    /// Looks the descriptor up. A handle that names none traps.
+    fn new(table: &ResourceTable, (handle, mode, flags, size): Params) -> Result<Request> {
+        let (file, perms, open_mode) = match table.get(&handle)? {
+            Descriptor::File(file) => (Some(file.file.clone()), file.perms, file.open_mode),
+            Descriptor::Dir(dir) => (None, dir.perms, dir.open_mode),
+        };
+        // Both have to allow it: where the file lies, and how it was opened.
+        let perms = match open_mode.contains(OpenMode::WRITE) {
+            true => perms.into(),
+            false => FsPerms::ReadOnly,
+        };
+        Ok(Request {
+            name: format!("descriptor {}", handle.rep()),
+            file,
+            readable: open_mode.contains(OpenMode::READ),
+            perms,
+            options: open_options(mode, flags, size),
+        })
+    }
+
+    fn map(&self, account: &Arc<Account>, sharing: bool) -> StdResult<Mapping, Error> {
+        let Request { name, file, readable, perms, options } = self;
+        options.validate()?;
+        let Some(file) = file else { return Err(Error::NotReg) };
+        // `mmap` reads the pages, whatever the guest may do with them.
+        if !readable {
+            return Err(Error::Acces);
+        }
+        Mapping::from_file_sharing(file, name, *perms, account, options, sharing)
+    }
+
+    fn answer(
+        &self,
+        view: &mut IommapCtxView<'_>,
+        mapped: (StdResult<Mapping, Error>, Option<rustix::io::Errno>),
+    ) -> Result<Answer<Handle>> {
+        opened_mapping(view, "map-descriptor", &self.name, &self.options, mapped)
+    }
+}

@@ -1,0 +1,220 @@
+//! `iommap:wasi`: mapping what the guest has open through WASI.
+
+use iommap::{FsPerms, IommapCtx, Limits};
+use iommap_tests::scene::{Kind, Scene, assert_all_returned, on_each_store};
+use std::fs;
+
+#[test]
+fn given_a_descriptor_when_mapped_then_the_mapping_outlives_it() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.guest();
+        guest.play(
+            "
+            wasi-open fd /data/f read,write         -> ok
+            map m fd read-write - size=8            -> ok
+            wasi-drop fd                            -> ok
+            pread m 0 8                             -> ok hex:68656c6c6f000000
+            pwrite m 5 text:!!!                     -> ok
+            truncate m 6                            -> ok
+            position m                              -> ok 6
+            close m                                 -> ok
+            pread m 0 1                             -> err closed
+            ",
+        );
+        assert_eq!(scene.read("f"), b"hello!");
+        assert_all_returned(&guest.account());
+    });
+}
+
+#[test]
+fn given_a_read_only_grant_when_wasi_opened_a_file_then_it_is_mapped_for_reading() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.guest_with(&mut scene.grant_as(FsPerms::ReadOnly));
+        guest.play(
+            "
+            wasi-open fd /data/f read               -> ok
+            open x /data/f read-write               -> err eacces
+            map m fd read                           -> ok
+            pread m 0 5                             -> ok hex:68656c6c6f
+            ",
+        );
+    });
+}
+
+#[test]
+fn given_a_descriptor_for_reading_when_mapped_then_the_file_stays_as_it_is() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let story = "
+            wasi-open fd /data/f read               -> ok
+            map x fd write                          -> err eacces
+            map x fd read-write                     -> err eacces
+            map x fd read-write shared              -> err eacces
+            map x fd read-write private size=6      -> err eacces
+            map x fd read - size=6                  -> err badarg
+            map r fd read - size=5                  -> ok
+            pwrite r 0 text:J                       -> err eacces
+            truncate r 1                            -> err eacces
+            map p fd read-write private             -> ok
+            pwrite p 0 text:J                       -> ok
+            pread p 0 5                             -> ok hex:4a656c6c6f
+            pread r 0 5                             -> ok hex:68656c6c6f
+            ";
+        scene.guest().play(story);
+        // However it was opened, a read-only directory holds too.
+        scene.guest_with(&mut scene.grant_as(FsPerms::ReadOnly)).play(story);
+        assert_eq!(scene.read("f"), b"hello");
+    });
+}
+
+#[test]
+fn given_a_descriptor_that_is_for_writing_only_when_mapped_then_it_is_refused() {
+    // `mmap` reads pages in whatever is then done with them.
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        scene.guest().play(
+            "
+            wasi-open fd /data/f write              -> ok
+            map x fd write                          -> err eacces
+            map x fd read                           -> err eacces
+            map x fd read private                   -> err eacces
+            ",
+        );
+    });
+}
+
+#[test]
+fn given_options_of_opening_when_a_descriptor_is_mapped_then_they_are_a_bad_argument() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        scene.guest().play(
+            "
+            wasi-open fd /data/f read,write                 -> ok
+            map x fd read-write create                      -> err badarg
+            map x fd read-write truncate                    -> err badarg
+            map x fd read-write create,exclusive            -> err badarg
+            map x fd read-write exclusive                   -> err badarg
+            map x fd read-write private,truncate            -> err badarg
+            map x fd read-write shared,private              -> err badarg
+            map x fd read create                            -> err badarg
+            ",
+        );
+        assert_eq!(scene.read("f"), b"hello");
+    });
+}
+
+#[test]
+fn given_what_is_no_regular_file_when_mapped_then_enotreg() {
+    on_each_store(|scene| {
+        fs::create_dir(scene.path("directory")).unwrap();
+        let mut builder = scene.grant();
+        builder.preopened_dir("/dev", "/dev", FsPerms::ReadWrite).unwrap();
+        scene.guest_with(&mut builder).play(
+            "
+            wasi-open d /data/directory read,directory      -> ok
+            map x d read                                    -> err enotreg
+            map x d read-write                              -> err enotreg
+            map x d read truncate                           -> err badarg
+            wasi-open d /data read,directory                -> ok
+            map x d read                                    -> err enotreg
+            wasi-open d /dev/null read,write                -> ok
+            map x d read-write                              -> err enotreg
+            ",
+        );
+    });
+}
+
+#[test]
+fn given_limits_when_descriptors_are_mapped_then_they_hold() {
+    on_each_store(|scene| {
+        scene.write("f", vec![7; 3000]);
+        let limits =
+            Limits { mappings: 2, mapped_bytes: 7000, file_bytes: 3500, ..Limits::default() };
+        let mut guest = scene.guest_with(scene.grant().limits(limits));
+        guest.play(
+            "
+            wasi-open fd /data/f read,write         -> ok
+            map x fd read lock                      -> err eacces
+            map x fd read-write - size=3501         -> err limit-exceeded
+            map a fd read                           -> ok
+            map b fd read                           -> ok
+            map c fd read                           -> err limit-exceeded
+            close b                                 -> ok
+            map d fd read-write - size=3500         -> ok
+            close a                                 -> ok
+            map e fd read                           -> ok
+            ",
+        );
+        assert_eq!((guest.counters().mappings, guest.counters().mapped_bytes), (2, 7000));
+        guest.play("close d -> ok");
+        scene.cut("f", 7001);
+        guest.play("map g fd read -> err limit-exceeded");
+        guest.play("close e -> ok");
+        assert_all_returned(&guest.account());
+    });
+}
+
+#[test]
+fn given_a_dropped_descriptor_when_mapped_then_the_guest_traps_and_others_go_on() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.guest();
+        guest.play("open m /data/f read -> ok");
+        assert!(guest.try_step("map-stale x read").is_err());
+        let account = guest.account();
+        drop(guest);
+        assert_all_returned(&account);
+        scene.guest().play("open m /data/f read -> ok");
+    });
+}
+
+#[test]
+fn given_a_file_that_is_cut_when_its_descriptor_was_mapped_then_it_is_sigbus() {
+    on_each_store(|scene| {
+        scene.write("f", vec![7; 10_000]);
+        let mut guest = scene.guest();
+        guest.play(
+            "
+            wasi-open fd /data/f read               -> ok
+            map m fd read                           -> ok
+            ",
+        );
+        scene.cut("f", 0);
+        guest.play("pread m 0 1 -> err sigbus");
+        assert_eq!(guest.counters().faults_recovered, 1);
+    });
+}
+
+#[test]
+fn given_a_file_opened_with_std_when_mapped_then_it_is_that_file_or_an_error() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        scene.write("g", "other");
+        fs::create_dir(scene.path("sub")).unwrap();
+        scene.write("sub/f", "below");
+        let mut guest = scene.guest();
+        guest.play(
+            "
+            std /data/f read                        -> ok hex:68656c6c6f
+            std data/./sub//f read-write            -> ok hex:62656c6f77
+            ",
+        );
+        let replaced = guest.step("std /data/f read /data/g");
+        assert_eq!(replaced, "err other the path leads to another file than the one that is open");
+        guest.play("std /data/f read -> ok hex:6f74686572");
+        let mut guest = scene.guest_with(&mut scene.grant_as(FsPerms::ReadOnly));
+        guest.play("std /data/f read -> ok hex:6f74686572");
+        let refused = guest.step("std /data/f read-write");
+        assert!(refused.contains("not permitted"), "{refused}");
+        assert_all_returned(&guest.account());
+    });
+}
+
+#[test]
+fn given_nothing_granted_when_a_descriptor_is_asked_for_then_there_is_none() {
+    let scene = Scene::new(Kind::Sync);
+    let mut guest = scene.guest_with(&mut IommapCtx::builder());
+    guest.play("wasi-open fd /data/f read -> bad no directory has this name");
+}
