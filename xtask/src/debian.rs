@@ -349,7 +349,7 @@ mod tests {
     fn a_second_run_waits_for_the_lock() {
         let path = std::env::temp_dir().join(format!("iommap-xtask-lock-{}", std::process::id()));
         let first = lock(&path).unwrap();
-        assert!(File::open(&path).unwrap().try_lock().is_err());
+        assert!(fs::File::open(&path).unwrap().try_lock().is_err());
         drop(first);
         drop(lock(&path).unwrap());
         fs::remove_file(&path).unwrap();
