@@ -21,6 +21,7 @@ pub(crate) enum Contender {
     Batched,
     Rust,
     RustInPlace,
+    RustCopied,
     RustBatched,
     WasiBlocking,
     WasiDefault,
@@ -51,6 +52,7 @@ impl Contender {
                 Batched,
                 Rust,
                 RustInPlace,
+                RustCopied,
                 RustBatched,
                 WasiBlocking,
                 WasiDefault,
@@ -82,6 +84,7 @@ impl Contender {
             (Contender::Rust, Task::Write) => "iommap pwrite, Rust guest",
             (Contender::Rust, _) => "iommap pread, Rust guest",
             (Contender::RustInPlace, _) => "iommap read_at, Rust guest",
+            (Contender::RustCopied, _) => "iommap pread and a copy, Rust guest",
             (Contender::RustBatched, _) => "iommap pread-many, Rust guest, an item of 64",
             (Contender::WasiBlocking, Task::Read) => "wasi:filesystem read, blocking allowed",
             (Contender::WasiBlocking, Task::Write) => "wasi:filesystem write, blocking allowed",
@@ -156,10 +159,11 @@ impl Arena {
             (Rust, Task::Read) => self.rust.run(RustLoop::Pread, work),
             (Rust, Task::Write) => self.rust.run(RustLoop::Pwrite, work),
             (RustInPlace, Task::Read) => self.rust.run(RustLoop::ReadAt, work),
+            (RustCopied, Task::Read) => self.rust.run(RustLoop::PreadAndCopy, work),
             (RustBatched, Task::Read) => self.rust.run(RustLoop::PreadMany, work),
             (WasiBlocking, task) => self.boundary.run(wasi_loop(task), work),
             (WasiDefault, task) => self.boundary_default.run(wasi_loop(task), work),
-            (Batched | Rust | RustInPlace | RustBatched, _) => {
+            (Batched | Rust | RustInPlace | RustCopied | RustBatched, _) => {
                 bail!("{contender:?} has no {task:?}")
             }
         }
@@ -172,7 +176,7 @@ impl Arena {
             Memcpy | Syscall => Ok(self.native.peek(bytes)),
             Empty | Borrowed | Single | Batched | WasiBlocking => self.boundary.peek(),
             WasiDefault => self.boundary_default.peek(),
-            Rust | RustInPlace | RustBatched => self.rust.peek(),
+            Rust | RustInPlace | RustCopied | RustBatched => self.rust.peek(),
         }
     }
 

@@ -35,6 +35,7 @@ fn colour(contender: Contender) -> RGBColor {
         Contender::RustBatched => RGBColor(120, 190, 60),
         Contender::WasiBlocking => RGBColor(230, 120, 0),
         Contender::WasiDefault => RGBColor(200, 20, 40),
+        Contender::RustCopied => RGBColor(170, 60, 160),
         Contender::Empty | Contender::Borrowed => BLACK,
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct RustGuest {
     store: Store<State>,
     pread: TypedFunc<Params, (u64,)>,
     read_at: TypedFunc<Params, (u64,)>,
+    pread_and_copy: TypedFunc<Params, (u64,)>,
     pread_many: TypedFunc<Params, (u64,)>,
     pwrite: TypedFunc<Params, (u64,)>,
     peek: TypedFunc<(), (Vec<u8>,)>,
@@ -24,6 +25,7 @@ pub(crate) struct RustGuest {
 pub(crate) enum RustLoop {
     Pread,
     ReadAt,
+    PreadAndCopy,
     PreadMany,
     Pwrite,
 }
@@ -38,11 +40,12 @@ impl RustGuest {
         open.call(&mut store, (format!("{GUEST_DIR}/{FILE_NAME}"),))?;
         let pread = instance.get_typed_func(&mut store, "pread")?;
         let read_at = instance.get_typed_func(&mut store, "read-at")?;
+        let pread_and_copy = instance.get_typed_func(&mut store, "pread-and-copy")?;
         let pread_many = instance.get_typed_func(&mut store, "pread-many")?;
         let pwrite = instance.get_typed_func(&mut store, "pwrite")?;
         let peek = instance.get_typed_func(&mut store, "peek")?;
         let poke = instance.get_typed_func(&mut store, "poke")?;
-        Ok(RustGuest { store, pread, read_at, pread_many, pwrite, peek, poke })
+        Ok(RustGuest { store, pread, read_at, pread_and_copy, pread_many, pwrite, peek, poke })
     }
 
     /// Runs a loop and returns the state of its generator.
@@ -50,6 +53,7 @@ impl RustGuest {
         let function = match which {
             RustLoop::Pread => self.pread,
             RustLoop::ReadAt => self.read_at,
+            RustLoop::PreadAndCopy => self.pread_and_copy,
             RustLoop::PreadMany => self.pread_many,
             RustLoop::Pwrite => self.pwrite,
         };

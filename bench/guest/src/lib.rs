@@ -97,6 +97,19 @@ impl Guest for Loops {
         offsets.x
     }
 
+    fn pread_and_copy(count: u32, size: u32, mask: u64, step: u64, x: u64) -> u64 {
+        let mut offsets = Offsets { x, step, mask };
+        let mut buffer = vec![0; size as usize];
+        with_mapping(|mapping| {
+            for _ in 0..count {
+                let bytes = mapping.pread(offsets.next(), size.into()).expect("reads");
+                black_box(&mut buffer).copy_from_slice(&bytes);
+            }
+        });
+        LAST.set(buffer);
+        offsets.x
+    }
+
     fn pread_many(count: u32, size: u32, mask: u64, step: u64, x: u64) -> u64 {
         let mut offsets = Offsets { x, step, mask };
         let length = size.into();
