@@ -1,0 +1,80 @@
+//! Where the bytes come from.
+
+use std::fmt;
+
+/// A file, or what stands for one, that can be read at any offset.
+///
+/// Calls into a host cost more than the bytes they bring, so a database asks for little, seldom,
+/// and for many pieces at once where it can.
+pub trait Source {
+    /// Why it could not be read.
+    type Error;
+
+    /// Its length in bytes.
+    fn len(&self) -> Result<u64, Self::Error>;
+
+    /// Fills `buffer` with the bytes from `offset` on; fewer than that is an error.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Self::Error>;
+
+    /// Fills `buffer` with pieces of the same length, one from each of `offsets`, back to back.
+    /// `buffer` is as long as that many pieces.
+    fn read_many(&self, offsets: &[u64], buffer: &mut [u8]) -> Result<(), Self::Error> {
+        let Some(length) = buffer.len().checked_div(offsets.len()) else { return Ok(()) };
+        for (&offset, piece) in offsets.iter().zip(buffer.chunks_exact_mut(length.max(1))) {
+            self.read_at(offset, piece)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is nothing in it.
+    fn is_empty(&self) -> Result<bool, Self::Error> {
+        Ok(self.len()? == 0)
+    }
+}
+
+impl<S: Source + ?Sized> Source for &S {
+    type Error = S::Error;
+
+    fn len(&self) -> Result<u64, S::Error> {
+        (**self).len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), S::Error> {
+        (**self).read_at(offset, buffer)
+    }
+
+    fn read_many(&self, offsets: &[u64], buffer: &mut [u8]) -> Result<(), S::Error> {
+        (**self).read_many(offsets, buffer)
+    }
+}
+
+/// Bytes in memory: a `Vec<u8>`, a `&[u8]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes<T>(pub T);
+
+/// A range that does not lie in the [`Bytes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastTheEnd;
+
+impl fmt::Display for PastTheEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("past the end of the bytes")
+    }
+}
+
+impl std::error::Error for PastTheEnd {}
+
+impl<T: AsRef<[u8]>> Source for Bytes<T> {
+    type Error = PastTheEnd;
+
+    fn len(&self) -> Result<u64, PastTheEnd> {
+        Ok(self.0.as_ref().len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), PastTheEnd> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.0.as_ref().get(offset..));
+        let bytes = rest.and_then(|rest| rest.get(..buffer.len())).ok_or(PastTheEnd)?;
+        buffer.copy_from_slice(bytes);
+        Ok(())
+    }
+}
