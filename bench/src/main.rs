@@ -55,7 +55,8 @@ struct Cli {
     /// Only cases whose name holds this, as in "read hot 8 b": goals not measured count as missed
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Where to write performance.md and performance.svg [default: nowhere]
+    /// A directory with a performance.md whose sections of this program are to be written, and
+    /// performance.svg with it [default: none]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Where to put the file of 256 MiB [default: the system's directory for such]

@@ -1,10 +1,11 @@
 //! The project's own commands, and what they share with `tests/build.rs`.
 //!
 //! `cargo xtask` (an alias in `.cargo/config.toml`) runs the binary; each of its commands is a
-//! module here. Two parts are of use to others:
+//! module here. Three parts are of use to others:
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
-//! - [`guests`] builds them. A build script wants [`guests::for_tests`].
+//! - [`guests`] builds them. A build script wants [`guests::for_tests`];
+//! - [`sections`] replaces what a command writes in a document.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -27,6 +28,7 @@ pub mod guests;
 mod host;
 #[cfg(unix)]
 pub mod platforms;
+pub mod sections;
 pub mod stress;
 pub mod test;
 pub mod toolchain;

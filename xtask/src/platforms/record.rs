@@ -1,6 +1,7 @@
 //! What a run found, kept in `docs/platforms.json`, and README's table, made from it.
 
 use super::targets::{Native, named};
+use crate::sections;
 use crate::workspace::root;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -8,8 +9,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
-const START: &str = "<!-- Made by `cargo xtask platforms --write` from docs/platforms.json. -->\n";
-const END: &str = "<!-- The end of what is made. -->\n";
+/// README's section that is made, and what it says of that.
+const SECTION: &str = "platforms";
+const MADE: &str = "<!-- Made by `cargo xtask platforms --write` from docs/platforms.json. -->\n\n";
 
 /// What a run found of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +80,12 @@ impl Record {
         }
     }
 
-    /// README's table.
+    /// README's section.
+    fn section(&self) -> String {
+        format!("{MADE}{}", self.table())
+    }
+
+    /// The table, and what there is to say of its rows.
     fn table(&self) -> String {
         let mut table = String::from(
             "| system | processor | native layer | with wasmtime |\n|---|---|---|---|\n",
@@ -133,30 +140,18 @@ pub(super) fn write(found: &[Found]) -> Result<()> {
     let path = data();
     fs::create_dir_all(path.parent().context("the root has no parent")?)?;
     fs::write(&path, format!("[\n{rows}\n]\n"))?;
-    let text = fs::read_to_string(readme())?;
-    let (before, _, after) = parts(&text)?;
-    let table = Record(found.to_vec()).table();
-    fs::write(readme(), format!("{before}{START}\n{table}\n{END}{after}"))?;
-    Ok(())
+    sections::write(&readme(), &[(SECTION, &Record(found.to_vec()).section())])
 }
 
 /// Is README's table what was recorded?
 pub(super) fn check_readme() -> Result<()> {
     let text = fs::read_to_string(readme())?;
-    let (_, table, _) = parts(&text)?;
-    let recorded = Record::read()?.table();
+    let recorded = Record::read()?.section();
     ensure!(
-        table.trim() == recorded.trim(),
+        sections::get(&text, SECTION)?.trim() == recorded.trim(),
         "README.md's platform table is not what docs/platforms.json says:\n{recorded}"
     );
     Ok(())
-}
-
-/// README before, in, and after what is made.
-fn parts(readme: &str) -> Result<(&str, &str, &str)> {
-    let (before, rest) = readme.split_once(START).context("README.md lacks the marked block")?;
-    let (table, after) = rest.split_once(END).context("README.md's marked block has no end")?;
-    Ok((before, table, after))
 }
 
 fn readme() -> PathBuf {
