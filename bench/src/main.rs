@@ -4,6 +4,8 @@
 //! `contenders` who takes part, `rounds` how, `verify` that all of them do what they claim;
 //! `table`, `plot`, `goals` and `report` say what came of it.
 //!
+//! `stores` is a table of its own: many stores on one file.
+//!
 //! The guests: `guest.wat` with `loops`, hand-written, driven by `boundary`; and `bench/guest`,
 //! in Rust, driven by `rust_guest`. `native` is what there is without wasm.
 
@@ -22,6 +24,7 @@ mod report;
 mod results;
 mod rounds;
 mod rust_guest;
+mod stores;
 mod table;
 mod threads;
 mod verify;
@@ -44,7 +47,7 @@ use wasmtime::error::Context;
 #[command(version)]
 struct Cli {
     /// The benchmark's guest in Rust, a component
-    #[arg(long)]
+    #[arg(long, required_unless_present = "stores_cell", default_value = "")]
     rust_guest: PathBuf,
     /// Fewer and shorter rounds: less than two minutes
     #[arg(long)]
@@ -55,6 +58,12 @@ struct Cli {
     /// Only cases whose name holds this, as in "read hot 8 b": goals not measured count as missed
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Only many stores on one file
+    #[arg(long)]
+    stores: bool,
+    /// One cell of that table, for the file in --dir: how this program starts itself
+    #[arg(long, hide = true, num_args = 2, value_names = ["COUNT", "WAY"], requires = "dir")]
+    stores_cell: Option<Vec<String>>,
     /// A directory with a performance.md whose sections of this program are to be written, and
     /// performance.svg with it [default: none]
     #[arg(long, value_name = "DIR")]
@@ -66,6 +75,9 @@ struct Cli {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
+    if let (Some(cell), Some(dir)) = (&cli.stores_cell, &cli.dir) {
+        return stores::cell(cell, dir);
+    }
     let effort = match cli.quick {
         true => Effort { turn: Duration::from_millis(6), rounds: 21 },
         false => Effort { turn: Duration::from_millis(16), rounds: 61 },
@@ -78,6 +90,15 @@ fn main() -> Result<()> {
     };
     let dir = dir.context("no directory for the file")?;
     file::make(dir.path())?;
+    // A part of a full run, while the file is as it was made.
+    let full = cli.out.is_some() && cli.only.is_none() && !cli.check;
+    if cli.stores || full {
+        eprintln!("{:>4} s  many stores on one file", start.elapsed().as_secs());
+        stores::run(dir.path(), cli.quick, cli.out.as_deref())?;
+        if cli.stores {
+            return Ok(());
+        }
+    }
     let embedding = Embedding::new()?;
     let code = Code::new(&embedding)?;
     let mut arena = Arena::new(&embedding, &code, &cli.rust_guest, dir.path())?;

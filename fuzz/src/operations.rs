@@ -27,7 +27,7 @@ pub fn operations(data: &[u8], seen: &mut Seen) {
         .collect();
     PLACE.with(|place| {
         let place = place.get_or_init(|| place::make("operations"));
-        let mut native = Native::new(place).expect("a directory to grant");
+        let mut native = Native::new(place, true).expect("a directory to grant");
         let mut before = None;
         let mut note = |call: &Call, result: &Result<Value, String>| {
             let now = (discriminant(call), result.as_ref().map(discriminant).map_err(Clone::clone));

@@ -48,6 +48,41 @@ impl IommapCtx {
     pub fn account(&self) -> &Arc<Account> {
         &self.account
     }
+
+    /// Shares a mapping with the store's guest under the path `guest_path`, from now on. See
+    /// [`Grants::share`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # std::fs::write(dir.path().join("index"), b"entries")?;
+    /// use iommap::{AccessMode, Account, FsPerms, Grants, IommapCtx, Limits, Mapping, OpenOptions};
+    /// use std::sync::Arc;
+    ///
+    /// let mut own = Grants::default();
+    /// own.preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?;
+    /// let account = Account::new(Limits::default());
+    /// let read = OpenOptions::new(AccessMode::Read);
+    /// let index = Arc::new(Mapping::open(&own, &account, "/index", &read)?);
+    ///
+    /// // One mapping, and a thousand guests that open it as `/shared/index`.
+    /// let mut builder = IommapCtx::builder();
+    /// builder.share("/shared/index", index.clone(), FsPerms::ReadOnly);
+    /// let mut contexts: Vec<IommapCtx> = (0..1000).map(|_| builder.build()).collect();
+    /// // For one of them alone, while it runs:
+    /// contexts[0].share("/shared/again", index, FsPerms::ReadOnly);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn share(
+        &mut self,
+        guest_path: impl AsRef<str>,
+        mapping: impl Into<Arc<Mapping>>,
+        perms: FsPerms,
+    ) -> &mut IommapCtx {
+        Arc::make_mut(&mut self.grants).share(guest_path, mapping, perms);
+        self
+    }
 }
 
 /// Builds an [`IommapCtx`], in the manner of wasmtime-wasi's `WasiCtxBuilder`.
@@ -57,12 +92,25 @@ impl IommapCtx {
 /// let ctx = IommapCtxBuilder::new().max_mapped_bytes(1 << 30).max_call_bytes(1 << 20).build();
 /// assert_eq!(ctx.account().limits().mapped_bytes, 1 << 30);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct IommapCtxBuilder {
     grants: Grants,
     limits: Limits,
     #[cfg(feature = "async")]
     allow_blocking_current_thread: bool,
+}
+
+impl Default for IommapCtxBuilder {
+    fn default() -> IommapCtxBuilder {
+        let mut grants = Grants::default();
+        grants.share_regions(true);
+        IommapCtxBuilder {
+            grants,
+            limits: Limits::default(),
+            #[cfg(feature = "async")]
+            allow_blocking_current_thread: false,
+        }
+    }
 }
 
 impl IommapCtxBuilder {
@@ -85,6 +133,26 @@ impl IommapCtxBuilder {
     ) -> io::Result<&mut IommapCtxBuilder> {
         self.grants.preopened_dir(host_path, guest_path, perms)?;
         Ok(self)
+    }
+
+    /// Shares a mapping with the guest under the path `guest_path`: see [`Grants::share`].
+    pub fn share(
+        &mut self,
+        guest_path: impl AsRef<str>,
+        mapping: impl Into<Arc<Mapping>>,
+        perms: FsPerms,
+    ) -> &mut IommapCtxBuilder {
+        self.grants.share(guest_path, mapping, perms);
+        self
+    }
+
+    /// Whether a file that another store has mapped already, with the same mode and at the same
+    /// length, is mapped a second time, or both use one region: on unless set, so that ten
+    /// thousand stores on one index take one range of address space. See
+    /// [`Grants::share_regions`], also for what speaks against it.
+    pub fn share_regions(&mut self, share: bool) -> &mut IommapCtxBuilder {
+        self.grants.share_regions(share);
+        self
     }
 
     /// Sets all limits at once.

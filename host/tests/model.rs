@@ -38,11 +38,11 @@ fn cases(usual: u32) -> u32 {
     wanted.map_or(usual, |cases| cases.parse().expect("IOMMAP_CASES is a number"))
 }
 
-/// Holds the native layer to the model in a directory.
-fn hold_native(directory: &Path, cases: u32, others: &mut dyn Actor) {
+/// Holds the native layer to the model in a directory, with regions that mappings share or without.
+fn hold_native(directory: &Path, share: bool, cases: u32, others: &mut dyn Actor) {
     let mut total = Tally::default();
     let mut one = |records: &[Record]| {
-        let mut native = Native::new(directory).unwrap();
+        let mut native = Native::new(directory, share).unwrap();
         let tally = hold(&mut native, others, directory, records, &mut |_, _| ())?;
         drop(native);
         for name in NAMES {
@@ -95,7 +95,7 @@ fn parse(digits: &str) -> Vec<Record> {
 fn given_any_sequence_when_handles_of_this_process_interfere_then_it_is_as_the_model_says() {
     isolated(|| {
         let directory = TempDir::new().unwrap();
-        hold_native(directory.path(), cases(100), &mut Handles::new(directory.path()));
+        hold_native(directory.path(), false, cases(100), &mut Handles::new(directory.path()));
     });
 }
 
@@ -107,7 +107,7 @@ fn given_any_sequence_when_files_are_in_memory_then_it_is_as_the_model_says() {
             true => TempDir::new_in(memory).unwrap(),
             false => TempDir::new().unwrap(),
         };
-        hold_native(directory.path(), cases(500), &mut Handles::new(directory.path()));
+        hold_native(directory.path(), true, cases(500), &mut Handles::new(directory.path()));
     });
 }
 
@@ -128,7 +128,7 @@ fn given_any_sequence_when_another_process_interferes_then_it_is_as_the_model_sa
             .spawn()
             .unwrap();
         let (mut stream, _) = listener.accept().unwrap();
-        hold_native(directory.path(), cases(100), &mut stream);
+        hold_native(directory.path(), true, cases(100), &mut stream);
         drop(stream);
         assert!(other.wait().unwrap().success());
     });
@@ -152,7 +152,7 @@ fn given_a_wrong_model_when_held_to_it_then_the_failure_is_found_and_shrunk() {
         let hidden = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| ()));
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            hold_native(directory.path(), 1000, &mut liar);
+            hold_native(directory.path(), true, 1000, &mut liar);
         }));
         std::panic::set_hook(hidden);
         let why = found.unwrap_err().downcast::<String>().unwrap();

@@ -314,6 +314,11 @@ impl Guest {
         }
     }
 
+    /// The store's context, as its embedder may change it while the guest lives.
+    pub fn context(&mut self) -> &mut IommapCtx {
+        self.host.store.data_mut().iommap().ctx
+    }
+
     /// What the store uses and did so far.
     pub fn counters(&self) -> Counters {
         self.host.account.counters()

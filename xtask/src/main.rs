@@ -52,6 +52,9 @@ enum Command {
         /// Less than two minutes, and nothing written; without it, docs/performance.md is
         #[arg(long)]
         quick: bool,
+        /// Only many stores on one file: what sharing its region saves
+        #[arg(long)]
+        stores: bool,
         /// Arguments for the program `iommap-bench`
         #[arg(last = true, value_name = "ARGUMENT")]
         args: Vec<OsString>,
@@ -99,7 +102,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Guests => list_guests()?,
         Command::Setup => set_up()?,
         Command::Stress { seconds, args } => good(stress::run(seconds, &args)?),
-        Command::Bench { quick, args } => {
+        Command::Bench { quick, stores, mut args } => {
+            if stores {
+                args.push("--stores".into());
+            }
             bench::run(quick, &args)?;
             ExitCode::SUCCESS
         }

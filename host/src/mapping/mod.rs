@@ -1,26 +1,31 @@
 //! A mapped file as a safe value: the domain of this crate, free of wasm types.
 //!
-//! Read [`options`] for what can be asked, `open` for how a file becomes a [`Mapping`],
-//! `region` for the mapped bytes themselves, `transfer` for reads and writes, `resize` for
-//! `truncate`, and `platform` for what differs between operating systems.
+//! Read [`options`] for what can be asked, `open` for how a file becomes a [`Mapping`], `lend`
+//! for how an embedder's becomes a guest's, `region` for the mapped bytes themselves, `lease`,
+//! `registry` and `writeback` for many mappings on one region, `transfer` for reads and writes,
+//! `resize` for `truncate`, and `platform` for what differs between operating systems.
 //!
 //! The order of checks is always: closed, `eacces`, out of bounds, limit, and then the operation.
 
 mod glance;
+mod lease;
+mod lend;
 mod open;
 pub mod options;
 mod platform;
 mod region;
+mod registry;
 mod resize;
 mod transfer;
+mod writeback;
 
 pub use transfer::Range;
 
 use crate::error::Error;
 use crate::limits::{Account, Charge};
 use glance::Glance;
+use lease::{Lease, SharedRegion};
 use options::{AccessMode, Advice, SyncMode};
-use region::Region;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -54,6 +59,8 @@ pub struct Mapping {
     account: Arc<Account>,
     /// Whether the pages are to stay out of the cache, where the platform can.
     nocache: bool,
+    /// Whether others may use the same region.
+    sharing: bool,
     /// Kept true to `state` by whoever changes that.
     glance: Glance,
     /// `None` once closed.
@@ -65,8 +72,8 @@ pub struct Mapping {
 /// What an open mapping holds, and returns when it is closed.
 #[derive(Debug)]
 struct State {
-    region: Arc<Region>,
-    /// The file, where the mapping may change its length: shared, and open for writing.
+    region: Lease,
+    /// The file, where the mapping may change it: shared, and open for writing.
     file: Option<Arc<File>>,
     mapped: Charge,
     /// Present where the pages are locked.
@@ -109,14 +116,7 @@ impl Mapping {
     ///
     /// [`Error::Closed`], [`Error::Io`], [`Error::NoSpc`].
     pub fn sync(&self, mode: SyncMode) -> Result<(), Error> {
-        let (region, file) = self.with_state(|state| (state.region.clone(), state.file.clone()))?;
-        match file {
-            // An empty mapping has no pages; what may wait for the device is the file's length.
-            Some(file) if region.len() == 0 && mode == SyncMode::Sync => {
-                Ok(platform::sync_file(&file)?)
-            }
-            file => sync_pages(&region, file.as_deref(), 0, region.len(), mode),
-        }
+        self.write_back(None, mode)
     }
 
     /// Writes a range of the mapping back to the device, rounded out to whole pages (`msync`).
@@ -125,18 +125,22 @@ impl Mapping {
     ///
     /// [`Error::Closed`], [`Error::OutOfBounds`], [`Error::Io`], [`Error::NoSpc`].
     pub fn sync_range(&self, offset: u64, length: u64, mode: SyncMode) -> Result<(), Error> {
-        let (region, file) = self.with_state(|state| (state.region.clone(), state.file.clone()))?;
-        sync_pages(&region, file.as_deref(), offset, length, mode)
+        self.write_back(Some(Range { offset, length }), mode)
     }
 
     /// Says what access to expect of a range, rounded out to whole pages (`madvise`). Length 0
     /// means to the end of the mapping. A hint never destroys data.
     ///
+    /// Where other mappings use the same region, only [`Advice::WillNeed`] is applied: any other
+    /// hint would be theirs as well. What was hinted before they came, they undo.
+    ///
     /// # Errors
     ///
     /// [`Error::Closed`], [`Error::OutOfBounds`].
     pub fn advise(&self, offset: u64, length: u64, advice: Advice) -> Result<(), Error> {
-        self.region()?.advise(offset, length, advice)
+        let (region, borrowed) =
+            self.with_state(|state| (state.region.region(), state.region.is_borrowed()))?;
+        region.advise(borrowed, offset, length, advice)
     }
 
     /// What may be done through the mapping.
@@ -145,8 +149,29 @@ impl Mapping {
     }
 
     /// The region as it stands, for work that takes long: it outlives a `close` or a `truncate`.
-    fn region(&self) -> Result<Arc<Region>, Error> {
-        self.with_state(|state| state.region.clone())
+    fn region(&self) -> Result<Arc<SharedRegion>, Error> {
+        self.with_state(|state| state.region.region())
+    }
+
+    /// Writes the pages of a range, or all, back, and has the device keep them where `msync` alone
+    /// doesn't.
+    fn write_back(&self, range: Option<Range>, mode: SyncMode) -> Result<(), Error> {
+        let (region, told, file) = self
+            .with_state(|state| (state.region.region(), state.region.told(), state.file.clone()))?;
+        let Range { offset, length } =
+            range.unwrap_or_else(|| Range { offset: 0, length: region.len() });
+        region.check(offset, length)?;
+        region.write_back(&told, mode, || match (&file, mode) {
+            // An empty mapping has no pages; what may wait for the device is the file's length.
+            (Some(file), SyncMode::Sync) if range.is_none() && length == 0 => {
+                Ok(platform::sync_file(file)?)
+            }
+            (Some(file), SyncMode::Sync) => {
+                region.sync(offset, length, mode)?;
+                Ok(platform::flush_device(file)?)
+            }
+            _ => region.sync(offset, length, mode),
+        })
     }
 
     fn with_state<R>(&self, look: impl FnOnce(&State) -> R) -> Result<R, Error> {
@@ -161,20 +186,5 @@ impl Mapping {
 
     fn write_state(&self) -> RwLockWriteGuard<'_, Option<State>> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Writes pages back, and has the device keep them where `msync` alone doesn't.
-fn sync_pages(
-    region: &Region,
-    file: Option<&File>,
-    offset: u64,
-    length: u64,
-    mode: SyncMode,
-) -> Result<(), Error> {
-    region.sync(offset, length, mode)?;
-    match file {
-        Some(file) if mode == SyncMode::Sync => Ok(platform::flush_device(file)?),
-        _ => Ok(()),
     }
 }

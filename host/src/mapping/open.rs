@@ -1,13 +1,14 @@
 //! How a file becomes a mapping, and how a failure leaves the world as it was.
 
 use super::glance::Glance;
+use super::lease::{Lease, Manner, SharedRegion};
 use super::options::{AccessMode, OpenOptions};
 use super::platform;
 use super::region::{Protection, Region};
 use super::resize::shrink_back;
 use super::{Mapping, State};
 use crate::error::Error;
-use crate::grants::{FsPerms, Grant, Grants};
+use crate::grants::{FsPerms, Grants, Place};
 use crate::limits::{Account, Charge, Resource};
 use cap_std::fs::{Dir, MetadataExt, OpenOptionsExt};
 use rustix::io::Errno;
@@ -24,7 +25,11 @@ const CREATE_TRIES: usize = 16;
 const OPEN_FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 
 impl Mapping {
-    /// Opens a file that a guest names and maps it (`openat`, `mmap`).
+    /// Opens a file that a guest names and maps it (`openat`, `mmap`), or a mapping that the
+    /// embedder [shares](Grants::share) under that name.
+    ///
+    /// Where the grants [say so](Grants::share_regions), a file that is mapped already, with the
+    /// same mode and length, is not mapped a second time: both use one region.
     ///
     /// A failure leaves the world as it was: no file that `create` made stays, and none that
     /// `truncate` meant to empty is changed.
@@ -43,7 +48,7 @@ impl Mapping {
         options: &OpenOptions,
     ) -> Result<Mapping, Error> {
         options.validate()?;
-        let (grant, path) = grants.resolve(path)?;
+        let (grant, rest) = grants.resolve(path)?;
         let writes_file = options.access.writes() && !options.private;
         if grant.perms == FsPerms::ReadOnly && (writes_file || options.changes_names_or_contents())
         {
@@ -54,10 +59,17 @@ impl Mapping {
         }
         // Before the file system is asked: a store at its limit makes no work for it.
         let slot = Charge::new(account, Resource::Mappings, 1)?;
-        let Opened { file, writable, made } = open_file(grant, path, options)?;
+        let dir = match &grant.place {
+            Place::Dir(dir) => dir,
+            Place::Mapping(mapping) => {
+                return mapping.lend(grant.is_named_by(path), options, account, slot);
+            }
+        };
+        let Opened { file, writable, made } = open_file(dir, grant.perms, rest, options)?;
         // From here on nothing needs a descriptor: what has changed the file must not fail.
         let file = Arc::new(file);
-        let mapping = map(&file, writable, options, account, slot);
+        let sharing = grants.shares_regions();
+        let mapping = map(&file, writable, options, account, slot, sharing);
         if let (Err(_), Some((dir, path))) = (&mapping, made) {
             unmake(file, dir, path);
         }
@@ -72,6 +84,7 @@ fn map(
     options: &OpenOptions,
     account: &Arc<Account>,
     slot: Charge,
+    sharing: bool,
 ) -> Result<Mapping, Error> {
     let stat = file.metadata()?;
     if !stat.file_type().is_file() {
@@ -102,10 +115,13 @@ fn map(
 
     // From what can be taken back to what can't: the region, the growth, the lock, and only
     // then the old contents.
-    let region = Region::new(file, target, protection(options))?;
-    if options.nocache {
-        region.nocache(file);
-    }
+    let manner = Manner {
+        protection: protection(options),
+        nocache: options.nocache,
+        // Pages are locked for all who use them, until the region goes.
+        sharing: sharing && !options.lock,
+    };
+    let region = Lease::new(SharedRegion::of(file, &stat, target, manner)?);
     if grows {
         platform::grow(file, length, target)?;
     }
@@ -123,14 +139,9 @@ fn map(
         access: options.access,
         account: account.clone(),
         nocache: options.nocache,
+        sharing,
         glance: Glance::new(&region),
-        state: RwLock::new(Some(State {
-            region: Arc::new(region),
-            file,
-            mapped,
-            locked,
-            _slot: slot,
-        })),
+        state: RwLock::new(Some(State { region, file, mapped, locked, _slot: slot })),
         resizing: Mutex::new(()),
     })
 }
@@ -202,11 +213,11 @@ fn unmake(file: Arc<File>, dir: &Dir, path: &str) {
 
 /// Opens the file, making it where asked to.
 fn open_file<'a>(
-    grant: &'a Grant,
+    dir: &'a Dir,
+    perms: FsPerms,
     path: &'a str,
     options: &OpenOptions,
 ) -> Result<Opened<'a>, Error> {
-    let dir: &Dir = &grant.dir;
     let existing = |writable| {
         let file = open_in(dir, path, writable, false)?;
         io::Result::Ok(Opened { file, writable, made: None })
@@ -224,7 +235,7 @@ fn open_file<'a>(
     let writes_file = options.access.writes() && !options.private;
     if options.private && !changes {
         let may_grow =
-            options.size.is_some() && options.access.writes() && grant.perms == FsPerms::ReadWrite;
+            options.size.is_some() && options.access.writes() && perms == FsPerms::ReadWrite;
         return Ok(match may_grow.then(|| existing(true)) {
             Some(Ok(opened)) => opened,
             // Not writable, then: fine as long as `size` does not grow it.

@@ -19,7 +19,7 @@ use std::fs::File;
 const POPULATE_AT_ONCE: usize = 4 << 20;
 
 /// How the pages of a region relate to the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Protection {
     SharedRead,
     SharedWrite,
@@ -80,6 +80,11 @@ impl Region {
     /// The logical length in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len as u64
+    }
+
+    /// How its pages relate to the file.
+    pub(super) fn protection(&self) -> Protection {
+        self.protection
     }
 
     /// Where the bytes begin; null where there are none.

@@ -1,34 +1,39 @@
 //! `truncate`: a mapping and its file change their length together, or not at all.
 
+use super::lease::{Lease, Manner, SharedRegion};
 use super::platform;
 use super::region::{Protection, Region};
 use super::{Mapping, State};
 use crate::error::Error;
 use crate::limits::{Charge, Resource};
 use std::fs::File;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 impl Mapping {
     /// Makes the file, and the mapping with it, exactly `new_size` bytes long, whatever others
     /// did to the file meanwhile (`ftruncate`). New bytes are zero and have their blocks
     /// allocated where the file system can.
     ///
-    /// On any failure the old mapping keeps serving.
+    /// On any failure the old mapping keeps serving. Other mappings of the file keep the size they
+    /// have, also where they used one region with this one.
     ///
     /// # Errors
     ///
     /// [`Error::Closed`]; [`Error::Acces`] for a mapping that may not change the file: one for
-    /// reading, or `private`; [`Error::LimitExceeded`], [`Error::NoMem`], [`Error::NoSpc`],
+    /// reading, a `private` one, or one that the embedder [shares](crate::Grants::share);
+    /// [`Error::LimitExceeded`], [`Error::NoMem`], [`Error::NoSpc`],
     /// [`Error::FBig`], [`Error::Io`].
     pub fn truncate(&self, new_size: u64) -> Result<(), Error> {
         let _one_at_a_time = self.resizing.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, mapped, locked) = self.with_state(|state| {
             let locked = state.locked.as_ref().map(Charge::amount);
-            (state.file.clone(), state.mapped.amount(), locked)
+            let file = state.file.clone().filter(|_| !state.region.is_borrowed());
+            (file, state.mapped.amount(), locked)
         })?;
         let file = file.ok_or(Error::Acces)?;
 
-        let length = file.metadata()?.len();
+        let stat = file.metadata()?;
+        let length = stat.len();
         if new_size > length {
             self.account.check_file(new_size)?;
         }
@@ -40,15 +45,17 @@ impl Mapping {
         let locked = locked.map(|held| extra(Resource::LockedBytes, held)).transpose()?;
 
         // The new region stands before the file changes, and before the old region goes.
-        let region = Region::new(&file, new_size, Protection::SharedWrite)?;
-        if self.nocache {
-            region.nocache(&file);
-        }
+        let manner = Manner {
+            protection: Protection::SharedWrite,
+            nocache: self.nocache,
+            sharing: self.sharing && locked.is_none(),
+        };
+        let region = SharedRegion::again(&file, &stat, new_size, manner)?;
         if new_size > length {
             platform::grow(&file, length, new_size)?;
         }
         let replaced = prepare(&region, &file, length, new_size, locked.is_some())
-            .and_then(|()| self.replace(Arc::new(region), &file, mapped, locked));
+            .and_then(|()| self.replace(Lease::new(region), &file, mapped, locked));
         if replaced.is_err() && new_size > length {
             shrink_back(&file, length, new_size);
         }
@@ -60,11 +67,11 @@ impl Mapping {
     /// write through this mapping. Returns the region that served before.
     fn replace(
         &self,
-        region: Arc<Region>,
+        region: Lease,
         file: &File,
         mapped: Charge,
         locked: Option<Charge>,
-    ) -> Result<Arc<Region>, Error> {
+    ) -> Result<Lease, Error> {
         let mut state = self.write_state();
         let state: &mut State = state.as_mut().ok_or(Error::Closed)?;
         let length = region.len();

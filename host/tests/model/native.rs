@@ -15,14 +15,16 @@ pub(crate) struct Native {
 }
 
 impl Native {
-    /// No mappings yet, and a directory granted as the model wants it.
-    pub(crate) fn new(directory: &Path) -> std::io::Result<Native> {
+    /// No mappings yet, and a directory granted as the model wants it. With `share`, slots that
+    /// hold a file in one mode use one region: the model must not tell.
+    pub(crate) fn new(directory: &Path, share: bool) -> std::io::Result<Native> {
         let iommap_model::Limits { mappings, mapped_bytes, file_bytes, call_bytes } =
             iommap_model::Limits::default();
         let limits = Limits { mappings, mapped_bytes, file_bytes, call_bytes, ..Limits::default() };
         let mut grants = Grants::default();
         grants.preopened_dir(directory, "/d", FsPerms::ReadWrite)?;
         grants.preopened_dir(directory, "/r", FsPerms::ReadOnly)?;
+        grants.share_regions(share);
         Ok(Native { grants, account: Account::new(limits), slots: [const { None }; SLOTS] })
     }
 

@@ -10,5 +10,6 @@ mod lifecycle;
 mod limits;
 mod open;
 mod race;
+mod share;
 mod transfer;
 mod traps;

@@ -1,0 +1,196 @@
+//! One cell of the table: so many stores, in a process that does nothing else.
+
+use super::usage::{Usage, ranges};
+use super::{READS, Way};
+use crate::embedding::{FILE_NAME, GUEST_DIR};
+use crate::offsets::{FILE_BYTES, content, next, scrambled};
+use iommap::{
+    AccessMode, Account, FsPerms, Grants, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView,
+    Limits, Mapping, OpenOptions,
+};
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use wasmtime::component::{Component, Linker, ResourceTable, TypedFunc};
+use wasmtime::error::Context;
+use wasmtime::{Config, Engine, Result, Store, ensure};
+
+/// What one process found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Cell {
+    /// Ranges of address space that map the file.
+    pub(super) ranges: u64,
+    /// Address space of the mappings, in bytes.
+    pub(super) address_space: u64,
+    /// Memory for the mappings, for each store, in bytes.
+    pub(super) memory: u64,
+    /// Page tables, after every store has read, in bytes.
+    pub(super) page_tables: u64,
+    /// The median time to open, in nanoseconds.
+    pub(super) open: f64,
+    /// The median time of a store's first reads, each, in nanoseconds.
+    pub(super) read: f64,
+    /// A store and its guest without a mapping: memory, in bytes.
+    pub(super) store: u64,
+}
+
+impl Cell {
+    /// Of each number the median of many runs.
+    pub(super) fn median(cells: &[Cell]) -> Cell {
+        let of = |number: fn(&Cell) -> f64| {
+            let mut numbers: Vec<_> = cells.iter().map(number).collect();
+            numbers.sort_unstable_by(f64::total_cmp);
+            numbers.get(numbers.len() / 2).copied().unwrap_or_default()
+        };
+        Cell {
+            ranges: of(|cell| cell.ranges as f64) as u64,
+            address_space: of(|cell| cell.address_space as f64) as u64,
+            memory: of(|cell| cell.memory as f64) as u64,
+            page_tables: of(|cell| cell.page_tables as f64) as u64,
+            open: of(|cell| cell.open),
+            read: of(|cell| cell.read),
+            store: of(|cell| cell.store as f64) as u64,
+        }
+    }
+
+    /// What another process has said of its cell.
+    pub(super) fn read(text: &str) -> Option<Cell> {
+        let mut numbers = text.split_whitespace();
+        let mut next = || numbers.next()?.parse::<f64>().ok();
+        Some(Cell {
+            ranges: next()? as u64,
+            address_space: next()? as u64,
+            memory: next()? as u64,
+            page_tables: next()? as u64,
+            open: next()?,
+            read: next()?,
+            store: next()? as u64,
+        })
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cell { ranges, address_space, memory, page_tables, open, read, store } = self;
+        write!(f, "{ranges} {address_space} {memory} {page_tables} {open} {read} {store}")
+    }
+}
+
+struct State {
+    iommap: IommapCtx,
+    table: ResourceTable,
+}
+
+impl IommapView for State {
+    fn iommap(&mut self) -> IommapCtxView<'_> {
+        IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+    }
+}
+
+/// A store and the functions of its guest.
+struct Tenant {
+    store: Store<State>,
+    open: TypedFunc<(), ()>,
+    read: TypedFunc<(u32, u64, u64), (u64,)>,
+}
+
+/// Measures `count` stores on the file in `dir`.
+pub(super) fn measure(dir: &Path, count: usize, way: Way) -> Result<Cell> {
+    let path = dir.join(FILE_NAME);
+    let mut builder = builder(dir, way)?;
+    let mut make = tenants()?;
+    // What is made once for all stores is not any store's: one that stays is there before.
+    let mut first = make(&mut builder)?;
+    first.open.call(&mut first.store, ())?;
+    first.read.call(&mut first.store, (1, 0, 1))?;
+    drop(first);
+
+    let begin = Usage::now()?;
+    let mut tenants = (0..count).map(|_| make(&mut builder)).collect::<Result<Vec<_>>>()?;
+    let made = Usage::now()?;
+    let open = times(&mut tenants, |_, tenant| tenant.open.call(&mut tenant.store, ()))?;
+    let opened = Usage::now()?;
+    let read = times(&mut tenants, |number, tenant| {
+        let seed = scrambled(number as u64);
+        let params = (READS, FILE_BYTES - 8, seed);
+        let (sum,) = tenant.read.call(&mut tenant.store, params)?;
+        ensure!(sum == expected(seed), "store {number} has read something else");
+        Ok(())
+    })?;
+    let read_from = Usage::now()?;
+    Ok(Cell {
+        // That of the embedder's own mapping counts, however many guests use it.
+        ranges: ranges(&path)?,
+        address_space: opened.address_space.saturating_sub(made.address_space)
+            + if way == Way::Lent { FILE_BYTES } else { 0 },
+        memory: opened.memory.saturating_sub(made.memory) / count as u64,
+        page_tables: read_from.page_tables.saturating_sub(made.page_tables),
+        open,
+        read: read / f64::from(READS),
+        store: made.memory.saturating_sub(begin.memory) / count as u64,
+    })
+}
+
+/// What every store is granted.
+fn builder(dir: &Path, way: Way) -> Result<IommapCtxBuilder> {
+    let mut builder = IommapCtx::builder();
+    if way != Way::Lent {
+        builder.preopened_dir(dir, GUEST_DIR, FsPerms::ReadOnly)?;
+        builder.share_regions(way == Way::Shared);
+        return Ok(builder);
+    }
+    let mut own = Grants::default();
+    own.preopened_dir(dir, "/", FsPerms::ReadOnly)?;
+    let account = Account::new(Limits::default());
+    let mapping = Mapping::open(&own, &account, FILE_NAME, &OpenOptions::new(AccessMode::Read))?;
+    builder.share(format!("{GUEST_DIR}/{FILE_NAME}"), mapping, FsPerms::ReadOnly);
+    Ok(builder)
+}
+
+/// Makes stores with a guest each, as small as they can be: no address space is reserved for a
+/// memory to grow into.
+fn tenants() -> Result<impl FnMut(&mut IommapCtxBuilder) -> Result<Tenant>> {
+    let mut config = Config::new();
+    config.concurrency_support(false);
+    config.memory_reservation(0).memory_guard_size(0).memory_reservation_for_growth(0);
+    config.memory_init_cow(false);
+    let engine = Engine::new(&config)?;
+    let mut linker = Linker::<State>::new(&engine);
+    iommap::add_to_linker(&mut linker, State::iommap)?;
+    let guest = Component::new(&engine, include_str!("guest.wat"))?;
+    let guest = linker.instantiate_pre(&guest)?;
+    Ok(move |builder: &mut IommapCtxBuilder| {
+        let state = State { iommap: builder.build(), table: ResourceTable::new() };
+        let mut store = Store::new(&engine, state);
+        let instance = guest.instantiate(&mut store)?;
+        let open = instance.get_typed_func(&mut store, "open")?;
+        let read = instance.get_typed_func(&mut store, "read")?;
+        Ok(Tenant { store, open, read })
+    })
+}
+
+/// The median time of what each store does, in nanoseconds.
+fn times(
+    tenants: &mut [Tenant],
+    mut work: impl FnMut(usize, &mut Tenant) -> Result<()>,
+) -> Result<f64> {
+    let mut times = Vec::with_capacity(tenants.len());
+    for (number, tenant) in tenants.iter_mut().enumerate() {
+        let start = Instant::now();
+        work(number, tenant).with_context(|| format!("store {number}"))?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).map_or(0, Duration::as_nanos);
+    Ok(median as f64)
+}
+
+/// What a guest's reads add up to.
+fn expected(seed: u64) -> u64 {
+    let mut x = seed;
+    (0..READS).fold(0, |sum, _| {
+        x = next(x, 0);
+        let bytes = content(x & (FILE_BYTES - 8), 8);
+        sum.wrapping_add(bytes.try_into().map_or(0, u64::from_le_bytes))
+    })
+}

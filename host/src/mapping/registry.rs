@@ -1,0 +1,182 @@
+//! Where a mapping finds the region that another mapping of its file has already.
+//!
+//! One registry for the process. It holds weak references: a region goes with the last mapping
+//! that uses it, and takes its entry along.
+//!
+//! A file is known by its device, its number and when it was created. While a region lives, the
+//! kernel keeps the file that it maps, so its number is given to no other. The time of creation
+//! tells files apart where that is not the whole truth: overlayfs keeps a file's number when it
+//! copies the file up, and a server of NFS may give it away. Where the file system has no such
+//! time, nothing is shared.
+
+use super::lease::SharedRegion;
+use super::region::{Protection, Region};
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::SystemTime;
+
+/// What two mappings must have in common to use one region.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    device: u64,
+    inode: u64,
+    created: SystemTime,
+    /// Of the mapping, in bytes: a file that has changed its length since gets another region.
+    length: u64,
+    protection: Protection,
+    nocache: bool,
+}
+
+impl Key {
+    /// The key of a file's region, or `None` where nobody else may use it.
+    pub(super) fn new(
+        stat: &Metadata,
+        length: u64,
+        protection: Protection,
+        nocache: bool,
+    ) -> Option<Key> {
+        // What is written to private pages is nobody else's; and nothing has no address.
+        if protection == Protection::PrivateWrite || length == 0 {
+            return None;
+        }
+        let created = stat.created().ok()?;
+        let (device, inode) = (stat.dev(), stat.ino());
+        Some(Key { device, inode, created, length, protection, nocache })
+    }
+}
+
+/// The region that mappings use now, if any do.
+pub(super) fn find(key: &Key) -> Option<Arc<SharedRegion>> {
+    regions().get(key)?.upgrade()
+}
+
+/// Lets others find a new region. If somebody has been quicker, theirs is the one to use.
+pub(super) fn publish(key: Key, region: Region) -> Arc<SharedRegion> {
+    match offer(key, region) {
+        Ok(published) => published,
+        // Ours is unmapped here, where the registry is free again.
+        Err((found, _ours)) => found,
+    }
+}
+
+/// Lets others find a new region, unless there is one to be found already.
+pub(super) fn publish_if_first(key: Key, region: Region) -> Arc<SharedRegion> {
+    match offer(key, region) {
+        Ok(published) => published,
+        Err((_found, ours)) => Arc::new(SharedRegion::new(ours, None)),
+    }
+}
+
+/// Puts a region into the registry, or returns it with the one that is there.
+fn offer(key: Key, region: Region) -> Result<Arc<SharedRegion>, (Arc<SharedRegion>, Region)> {
+    // No `SharedRegion` may be dropped in here: it would wait for the lock that is held.
+    let mut regions = regions();
+    if let Some(found) = regions.get(&key).and_then(Weak::upgrade) {
+        return Err((found, region));
+    }
+    let published = Arc::new(SharedRegion::new(region, Some(key.clone())));
+    regions.insert(key, Arc::downgrade(&published));
+    Ok(published)
+}
+
+/// Takes a region's entry out while the region is being dropped. Somebody may have put another
+/// one in its place already, which stays.
+pub(super) fn withdraw(key: &Key, region: *const SharedRegion) {
+    let mut regions = regions();
+    if regions.get(key).is_some_and(|entry| std::ptr::eq(entry.as_ptr(), region)) {
+        regions.remove(key);
+    }
+}
+
+type Regions = HashMap<Key, Weak<SharedRegion>>;
+
+fn regions() -> MutexGuard<'static, Regions> {
+    static REGIONS: LazyLock<Mutex<Regions>> = LazyLock::new(Mutex::default);
+    // Each change is one call of the map's, so that a poisoned lock is as good as any.
+    REGIONS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::sync::Barrier;
+
+    fn file(length: u64) -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(length).unwrap();
+        file
+    }
+
+    fn key(file: &File, length: u64, protection: Protection) -> Option<Key> {
+        Key::new(&file.metadata().unwrap(), length, protection, false)
+    }
+
+    fn region(file: &File) -> Region {
+        Region::new(file, 4096, Protection::SharedRead).unwrap()
+    }
+
+    #[test]
+    fn given_files_and_modes_when_keyed_then_only_the_same_ones_agree() {
+        let (one, other) = (file(4096), file(4096));
+        let Some(known) = key(&one, 4096, Protection::SharedRead) else {
+            println!("skipped: the file system keeps no time of creation");
+            return;
+        };
+        let known = Some(known);
+        assert_eq!(key(&one, 4096, Protection::SharedRead), known);
+        assert_ne!(key(&other, 4096, Protection::SharedRead), known);
+        assert_ne!(key(&one, 4095, Protection::SharedRead), known);
+        assert_ne!(key(&one, 4096, Protection::SharedWrite), known);
+        assert_ne!(key(&one, 4096, Protection::PrivateRead), known);
+        assert_eq!(key(&one, 4096, Protection::PrivateWrite), None);
+        assert_eq!(key(&one, 0, Protection::SharedRead), None);
+    }
+
+    #[test]
+    fn given_a_region_when_its_last_user_goes_then_so_does_its_entry_but_no_later_one() {
+        let file = file(4096);
+        let Some(key) = key(&file, 4096, Protection::SharedRead) else { return };
+        let first = publish(key.clone(), region(&file));
+        let second = publish(key.clone(), region(&file));
+        assert!(Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&find(&key).unwrap(), &first));
+        let alone = publish_if_first(key.clone(), region(&file));
+        assert!(!Arc::ptr_eq(&alone, &first));
+        drop(alone);
+        drop((first, second));
+        assert!(find(&key).is_none());
+        assert!(!regions().contains_key(&key));
+        // One that comes late takes nothing of another's.
+        let third = publish_if_first(key.clone(), region(&file));
+        withdraw(&key, std::ptr::null());
+        assert!(Arc::ptr_eq(&find(&key).unwrap(), &third));
+    }
+
+    #[test]
+    fn given_threads_that_come_and_go_when_they_use_one_key_then_those_at_once_have_one_region() {
+        const THREADS: usize = 4;
+        let file = file(4096);
+        let Some(key) = key(&file, 4096, Protection::SharedRead) else { return };
+        let barrier = Barrier::new(THREADS);
+        let round = || {
+            barrier.wait();
+            let mine = find(&key).unwrap_or_else(|| publish(key.clone(), region(&file)));
+            barrier.wait();
+            // All of them hold theirs now.
+            let same = Arc::ptr_eq(&mine, &find(&key).unwrap());
+            barrier.wait();
+            // And all let go at once, while the quickest come again.
+            drop(mine);
+            same
+        };
+        std::thread::scope(|scope| {
+            let work = || (0..2000).all(|_| round());
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+            assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+        });
+        assert!(!regions().contains_key(&key));
+    }
+}
