@@ -29,7 +29,8 @@ pub(crate) fn own(
         _ => return None,
     };
     if method != Method::GET && method != Method::HEAD {
-        let mut refused = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET and HEAD only\n".into());
+        let mut refused =
+            respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET and HEAD only\n".into());
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Some(refused);
     }

@@ -23,6 +23,11 @@ pub(crate) struct Args {
     #[arg(long = "dir", value_name = "HOST::GUEST", value_parser = directory)]
     pub(crate) dirs: Vec<(PathBuf, String)>,
 
+    /// Keep a file mapped between requests, by the name that the component has for it. May be
+    /// repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep_mapped: Vec<String>,
+
     /// Set an environment variable of the component. May be repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,

@@ -67,7 +67,9 @@ impl Guests {
         let path = args.component.display();
         Ok(Guests {
             component: linked.map_err(|error| {
-                anyhow!("{path} is no wasi:http/proxy component that this server can run: {error:#}")
+                anyhow!(
+                    "{path} is no wasi:http/proxy component that this server can run: {error:#}"
+                )
             })?,
             template,
             slots: Arc::new(Semaphore::new(args.max_instances.get() as usize)),
@@ -182,7 +184,11 @@ fn answered(sent: Sent) -> Result<Response<HyperOutgoingBody>, Failure> {
 fn note(metrics: &Metrics, ended: Result<(), Failure>) {
     if let Err(failure) = ended {
         metrics.failed(failure.reason);
-        warn!(reason = failure.reason.name(), cause = failure.cause, "a guest failed after answering");
+        warn!(
+            reason = failure.reason.name(),
+            cause = failure.cause,
+            "a guest failed after answering"
+        );
     }
 }
 

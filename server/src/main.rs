@@ -3,13 +3,14 @@
 //!
 //! Reading order: [`args`] (what can be set), [`engine`] (wasmtime, set up for many short-lived
 //! instances), [`guests`] (a request, from its instance to its answer), [`state`] (what a guest's
-//! store holds), [`serve`] (connections, and how they end), [`answers`] (what the server says
+//! store holds), [`keeper`] (files that stay mapped), [`serve`] (connections, and how they end), [`answers`] (what the server says
 //! itself), [`metrics`] (what is counted) and [`log`].
 
 mod answers;
 mod args;
 mod engine;
 mod guests;
+mod keeper;
 mod log;
 mod metrics;
 mod serve;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<bool> {
     let metrics = Arc::new(metrics::Metrics::default());
     let guests = Arc::new(guests::Guests::new(args, metrics.clone())?);
+    keeper::start(args)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = args.threads {
         runtime.worker_threads(threads.get());

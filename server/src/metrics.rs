@@ -157,12 +157,7 @@ impl Metrics {
         let (running, mapped) = self.mapped();
         let rows = [
             ("instances", "gauge", "Guests that run now.", running as u64),
-            (
-                "http_connections",
-                "gauge",
-                "Connections open now.",
-                self.connections.load(Relaxed),
-            ),
+            ("http_connections", "gauge", "Connections open now.", self.connections.load(Relaxed)),
             ("mappings", "gauge", "Mappings open now.", mapped.mappings),
             ("mapped_bytes", "gauge", "Bytes mapped now.", mapped.mapped_bytes),
             ("locked_bytes", "gauge", "Bytes locked in memory now.", mapped.locked_bytes),
@@ -259,7 +254,9 @@ mod tests {
     use iommap::{IommapCtx, Limits};
 
     fn value(page: &str, name: &str) -> f64 {
-        let line = page.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+        let line = page
+            .lines()
+            .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
         line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).expect(name)
     }
 
@@ -272,8 +269,13 @@ mod tests {
         metrics.answered(7, Duration::ZERO);
         metrics.failed(Reason::Trap);
         let page = metrics.render();
-        let bucket = |le: &str| value(&page, &format!("iommap_http_request_duration_seconds_bucket{{le=\"{le}\"}}"));
-        assert_eq!([bucket("0.00005"), bucket("0.0001"), bucket("5"), bucket("+Inf")], [2.0, 3.0, 3.0, 4.0]);
+        let bucket = |le: &str| {
+            value(&page, &format!("iommap_http_request_duration_seconds_bucket{{le=\"{le}\"}}"))
+        };
+        assert_eq!(
+            [bucket("0.00005"), bucket("0.0001"), bucket("5"), bucket("+Inf")],
+            [2.0, 3.0, 3.0, 4.0]
+        );
         assert_eq!(value(&page, "iommap_http_request_duration_seconds_count"), 4.0);
         assert_eq!(value(&page, "iommap_http_requests_total{code=\"200\"}"), 2.0);
         assert_eq!(value(&page, "iommap_guest_failures_total{reason=\"trap\"}"), 1.0);
@@ -282,7 +284,8 @@ mod tests {
 
     #[test]
     fn given_an_entry_when_it_is_dropped_then_its_totals_stay_and_nothing_is_in_use() {
-        let dir = std::env::temp_dir().join(format!("iommap-server-metrics-{}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("iommap-server-metrics-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join("file"), [7; 100]).unwrap();
         let metrics = Arc::new(Metrics::default());

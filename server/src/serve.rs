@@ -153,7 +153,11 @@ impl Server {
             Ok(response) => response,
             Err(failure) => {
                 self.metrics.failed(failure.reason);
-                warn!(reason = failure.reason.name(), cause = failure.cause, "not answered by a guest");
+                warn!(
+                    reason = failure.reason.name(),
+                    cause = failure.cause,
+                    "not answered by a guest"
+                );
                 answers::failed(&failure)
             }
         }

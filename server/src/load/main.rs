@@ -115,7 +115,12 @@ async fn load(args: &Args, truth: Arc<Truth>, scene: Arc<Scene>) -> Result<bool>
 }
 
 /// Makes the requests, on all connections at once.
-async fn ask(args: &Args, truth: &Arc<Truth>, scene: &Arc<Scene>, tally: &Arc<Tally>) -> Result<()> {
+async fn ask(
+    args: &Args,
+    truth: &Arc<Truth>,
+    scene: &Arc<Scene>,
+    tally: &Arc<Tally>,
+) -> Result<()> {
     let mut clients = tokio::task::JoinSet::new();
     for seed in 1..=args.connections {
         let (truth, scene, tally) = (truth.clone(), scene.clone(), tally.clone());

@@ -1,7 +1,7 @@
 //! What must be answered: read from the database here, with no component and no mapping.
 
 use anyhow::{Result, anyhow, ensure};
-use mmdb::{Bytes, Database, Value};
+use mmdb::{Bytes, Database};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How many addresses are asked for.
@@ -57,7 +57,7 @@ impl Asked {
         let country = record.as_ref().and_then(|record| record.get("country_code")?.as_str());
         let country = country.map_or("null".to_owned(), |code| format!("\"{code}\""));
         // One in 64 takes some milliseconds, so that what happens to the file happens under it.
-        let repeat = if index % 64 == 63 { "&repeat=2000" } else { "" };
+        let repeat = if index % 64 == 63 { "&repeat=500" } else { "" };
         Ok(Asked {
             target: format!("/lookup?ip={ip}{repeat}"),
             code: if record.is_some() { 200 } else { 404 },
@@ -68,12 +68,6 @@ impl Asked {
             ],
         })
     }
-}
-
-/// The country of a record, unless it has another form than those of the sample's database.
-#[cfg(test)]
-fn record(code: &str) -> Value {
-    Value::Map(vec![("country_code".into(), Value::String(code.into()))])
 }
 
 /// Numbers that look random: xorshift.
@@ -91,11 +85,13 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mmdb::Value;
     use mmdb::make::Maker;
 
     #[test]
     fn given_a_database_when_addresses_are_drawn_then_known_and_unknown_ones_are_told_apart() {
-        let bytes = Maker::new(6, 24).network("0.0.0.0/1", &record("ZZ")).make();
+        let record = Value::Map(vec![("country_code".into(), Value::String("ZZ".into()))]);
+        let bytes = Maker::new(6, 24).network("0.0.0.0/1", &record).make();
         let truth = Truth::of(&bytes).unwrap();
         let known = truth.asked.iter().filter(|asked| asked.code == 200);
         assert!(known.clone().count() > ADDRESSES / 8);
