@@ -11,6 +11,9 @@ pub const QUICKSTART: &str = env!("GUEST_QUICKSTART");
 /// The sample guest `search`.
 pub const SEARCH: &str = env!("GUEST_SEARCH");
 
+/// The sample guest `lookup`, which the server in `server/` runs.
+pub const LOOKUP: &str = env!("GUEST_LOOKUP");
+
 /// The guest that the tests command.
 pub const DRIVER: &str = env!("GUEST_DRIVER");
 
