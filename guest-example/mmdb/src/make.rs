@@ -107,7 +107,7 @@ impl Maker {
             entry("binary_format_minor_version", Value::U16(0)),
             entry("build_epoch", Value::U64(1_700_000_000)),
             entry("database_type", Value::String("Made".into())),
-            entry("description", Value::Map(vec![])),
+            entry("description", Value::Map(vec![entry("en", Value::String("Made".into()))])),
             entry("ip_version", Value::U16(self.ip_version)),
             entry("languages", Value::Array(vec![])),
             entry("node_count", Value::U32(count)),

@@ -1,0 +1,168 @@
+//! The command line.
+
+use lexopt::prelude::*;
+
+pub(crate) const HELP: &str = "\
+Keeps keys and values in a file, which it maps.
+
+Usage: kv [OPTIONS] DB put KEY VALUE   make KEY have VALUE
+       kv [OPTIONS] DB get KEY         print the value of KEY
+       kv [OPTIONS] DB delete KEY      remove KEY
+       kv [OPTIONS] DB scan [RANGE]    print keys and values in order, with a tab between them
+       kv [OPTIONS] DB load N          add records until N are there that were loaded
+       kv [OPTIONS] DB check           see that nothing is damaged or missing
+       kv [OPTIONS] DB compact         give back what is not used
+       kv [OPTIONS] DB stats           print what is in it
+
+Range:
+      --from KEY       begin at KEY
+      --to KEY         end before KEY
+      --prefix TEXT    only keys that begin so
+  -r, --reverse        the last one first
+  -n, --limit N        at most N of them
+
+Options:
+      --batch N        load: so many records to a commit [default: 10000]
+      --size BYTES     load: of a value [default: 100]
+      --report         load: print a line after each commit
+      --cache MB       use so much memory [default: 64]
+  -q, --quiet          no progress and no summary
+  -h, --help           print this
+
+A database is made by `put` and `load`. It has no lock: one kv at a time may write to it.
+
+Exit status: 0 if all went well; 1 if not, or if there is no such KEY.
+";
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) database: String,
+    pub(crate) command: Command,
+    /// In bytes.
+    pub(crate) cache: usize,
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Put { key: String, value: String },
+    Get { key: String },
+    Delete { key: String },
+    Scan(Scan),
+    Load(Load),
+    Check,
+    Compact,
+    Stats,
+}
+
+/// Which records are printed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scan {
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) prefix: Option<String>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) reverse: bool,
+}
+
+/// What is loaded, and how.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) count: u64,
+    pub(crate) batch: u64,
+    pub(crate) size: usize,
+    pub(crate) report: bool,
+}
+
+/// Reads the command line; `None` if only help is wanted. Errors are sentences.
+pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
+    let mut words = Vec::new();
+    let (mut scan, mut quiet, mut report) = (Scan::default(), false, false);
+    let (mut batch, mut size, mut cache) = (10_000, 100, 64);
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("from") => scan.from = Some(args.value()?.string()?),
+            Long("to") => scan.to = Some(args.value()?.string()?),
+            Long("prefix") => scan.prefix = Some(args.value()?.string()?),
+            Short('r') | Long("reverse") => scan.reverse = true,
+            Short('n') | Long("limit") => scan.limit = Some(args.value()?.parse()?),
+            Long("batch") => batch = args.value()?.parse_with(|text| number(text, 100_000_000))?,
+            Long("size") => size = args.value()?.parse_with(|text| number(text, 1 << 20))?,
+            Long("report") => report = true,
+            Long("cache") => cache = args.value()?.parse_with(|text| number(text, 2048))?,
+            Short('q') | Long("quiet") => quiet = true,
+            Short('h') | Long("help") => return Ok(None),
+            Value(value) => words.push(value.string()?),
+            unknown => return Err(unknown.unexpected()),
+        }
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (database, command) = match words[..] {
+        [] => return Err("which database?".into()),
+        [database] => return Err(format!("what should be done with {database}?").into()),
+        [database, ref command @ ..] => (database.to_owned(), command),
+    };
+    let command = match *command {
+        ["put", key, value] => Command::Put { key: key.into(), value: value.into() },
+        ["get", key] => Command::Get { key: key.into() },
+        ["delete", key] => Command::Delete { key: key.into() },
+        ["scan"] => Command::Scan(scan),
+        ["load", count] => {
+            let count = number(count, crate::load::MOST)?;
+            Command::Load(Load { count, batch, size: size as usize, report })
+        }
+        ["check"] => Command::Check,
+        ["compact"] => Command::Compact,
+        ["stats"] => Command::Stats,
+        ["put", ..] => return Err("put takes a key and a value".into()),
+        ["get" | "delete", ..] => return Err(format!("{} takes a key", command[0]).into()),
+        ["load", ..] => return Err("load takes a number of records".into()),
+        _ => return Err(format!("there is no command `{}`", command.join(" ")).into()),
+    };
+    Ok(Some(Options { database, command, cache: (cache as usize) << 20, quiet }))
+}
+
+/// A number from 1 to `most`.
+fn number(text: &str, most: u64) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("{text:?} is not a number from 1 to {most}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(args: &[&str]) -> Result<Command, String> {
+        match parse(lexopt::Parser::from_args(args)) {
+            Ok(options) => Ok(options.ok_or("only help")?.command),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn usual_command_lines() {
+        let put = Command::Put { key: "a key".into(), value: "-v".into() };
+        assert_eq!(command(&["db", "put", "--", "a key", "-v"]), Ok(put));
+        assert_eq!(command(&["db", "get", "k"]), Ok(Command::Get { key: "k".into() }));
+        let load = Load { count: 1_000_000, batch: 10_000, size: 100, report: true };
+        assert_eq!(command(&["db", "load", "1000000", "--report"]), Ok(Command::Load(load)));
+        let scan =
+            Scan { prefix: Some("a".into()), limit: Some(3), reverse: true, ..Scan::default() };
+        assert_eq!(command(&["db", "scan", "-rn3", "--prefix=a"]), Ok(Command::Scan(scan)));
+        assert_eq!(command(&["-h"]), Err("only help".into()));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |args: &[&str]| command(args).unwrap_err();
+        assert!(message(&[]).contains("which database"));
+        assert!(message(&["db"]).contains("what should be done with db"));
+        assert!(message(&["db", "put", "k"]).contains("a key and a value"));
+        assert!(message(&["db", "delete"]).contains("delete takes a key"));
+        assert!(message(&["db", "load", "0"]).contains("from 1 to"));
+        assert!(message(&["db", "load", "5", "--cache", "4096"]).contains("2048"));
+        assert!(message(&["db", "drop"]).contains("no command `drop`"));
+        assert!(message(&["db", "get", "k", "--colour"]).contains("--colour"));
+    }
+}
