@@ -11,15 +11,32 @@ use std::process::Command;
 /// Downloads the packages into a directory and returns the version of `rustc-web`. `also` are
 /// tools to bring along, with what they are made of.
 pub(crate) fn download(into: &Path, also: &[&str]) -> Result<String> {
-    let attempt = || -> Result<String> {
+    with_fresh_lists(|| {
         let mut packages = packages()?;
         packages.extend(parts_of(also)?);
         packages.sort();
         packages.dedup();
-        let mut apt = Command::new("apt-get");
-        output(apt.args(["-q", "download"]).args(&packages).current_dir(into))?;
+        fetch(into, &packages)?;
         candidate(&apt_cache(&["policy", "rustc-web"])?).context("apt forgot rustc-web")
-    };
+    })
+}
+
+/// Downloads the package of a program, and the libraries that it needs and this machine lacks.
+pub(crate) fn download_program(into: &Path, name: &str) -> Result<()> {
+    with_fresh_lists(|| {
+        let mut packages = not_installed(&closure(&[name])?, &installed()?);
+        packages.push(name.to_owned());
+        fetch(into, &packages)
+    })
+}
+
+fn fetch(into: &Path, packages: &[String]) -> Result<()> {
+    let mut apt = Command::new("apt-get");
+    output(apt.args(["-q", "download"]).args(packages).current_dir(into)).map(drop)
+}
+
+/// Does it again with new lists if it fails.
+fn with_fresh_lists<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
     // Lists that are missing or out of date are the usual reason for a failure.
     attempt().or_else(|first| {
         say(format_args!("  apt's lists seem to be out of date ({})", telling_line(&first)));
