@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: what `.ci/run` holds a change to.
 
+use crate::languages::{self, SetUp};
 use crate::workspace::{cargo, root, run as run_command, say, since, spoken, target_dir};
 use crate::{guests, test, toolchain};
 use anyhow::{Result, bail};
@@ -14,6 +15,9 @@ pub fn run(with_tests: bool) -> Result<bool> {
     let mut steps = Steps::default();
     steps.take("formatting", check_formatting);
     steps.take("guests build", || guests::build_all(&toolchain).map(drop));
+    steps.take("guests in other languages build", || {
+        languages::build_all(SetUp::Allowed).map(drop)
+    });
     steps.take("clippy", || {
         run_command(clippy().args(["--workspace", "--all-features", "--all-targets"]).args(STRICT))
     });

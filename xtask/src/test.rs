@@ -3,6 +3,7 @@
 //! Three passes: the host's (those that drive guests through wasm and the doctests are among
 //! them), the guests' own, run as components by our own command line, and the native layer alone.
 
+use crate::languages::{self, SetUp};
 use crate::toolchain::{self, TARGET, WasmToolchain};
 use crate::workspace::{cargo, root, say, shown, since, spoken};
 use crate::{bench, guests, host};
@@ -21,7 +22,8 @@ pub fn run(args: &[OsString]) -> Result<bool> {
     let start = Instant::now();
     let toolchain = toolchain::ensure()?;
     say("building the guests");
-    let guests = guests::build_all(&toolchain)?;
+    let mut guests = guests::build_all(&toolchain)?;
+    guests.extend(languages::build_all(SetUp::Allowed)?.guests);
     let names: Vec<_> = guests.iter().map(|guest| guest.name.as_str()).collect();
     say(format_args!("the guests: {}", names.join(", ")));
 

@@ -45,17 +45,23 @@ impl WasmToolchain {
 
     /// A cargo that builds guests with this compiler, undisturbed by a cargo that runs us.
     pub fn cargo(&self) -> Command {
-        let mut cargo = cargo();
-        for (name, _) in env::vars_os() {
-            if name.to_str().is_some_and(disturbs_a_build) {
-                cargo.env_remove(name);
-            }
-        }
+        let mut cargo = undisturbed_cargo();
         if let Some(rustc) = &self.rustc {
             cargo.env("RUSTC", rustc);
         }
         cargo
     }
+}
+
+/// A cargo for a workspace of its own, undisturbed by a cargo that runs us.
+pub(crate) fn undisturbed_cargo() -> Command {
+    let mut cargo = cargo();
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(disturbs_a_build) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// Whether cargo sets a variable for build scripts, or takes it as a setting, and an inner cargo

@@ -36,7 +36,7 @@ mod command;
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
     wit_bindgen::generate!({
-        path: ["../../../wit", "wit"],
+        path: "wit",
         world: "iommap:test/driver",
         generate_all,
     });
