@@ -23,6 +23,7 @@ mod artifacts;
 pub mod bench;
 mod cache;
 pub mod ci;
+pub mod data;
 #[cfg(unix)]
 mod debian;
 pub mod demo;

@@ -16,7 +16,7 @@ use client::Tally;
 use file::Scene;
 use report::Report;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -24,9 +24,28 @@ use std::time::{Duration, Instant};
 use truth::Truth;
 use watch::{Sample, Watch};
 
-/// Asks a server of the component `lookup` for addresses while its database is replaced and cut
+/// Loads a server of the component `lookup`, and holds its answers to what they must be
 #[derive(Debug, Parser)]
 #[command(name = "iommap-load", version)]
+enum Command {
+    Run(Args),
+    List(List),
+}
+
+/// List what can be asked for, one target a line, for other programs that make requests
+#[derive(Debug, clap::Args)]
+struct List {
+    /// The database that the server answers from
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+
+    /// The list
+    #[arg(long, value_name = "FILE")]
+    into: PathBuf,
+}
+
+/// Ask for addresses while the database is replaced and cut short
+#[derive(Debug, clap::Args)]
 struct Args {
     /// Where the server listens
     #[arg(long, value_name = "ADDRESS")]
@@ -62,7 +81,11 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let done = match Command::parse() {
+        Command::Run(args) => run(&args),
+        Command::List(args) => list(&args).map(|()| true),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -72,9 +95,19 @@ fn main() -> ExitCode {
     }
 }
 
+fn read(database: &Path) -> Result<Vec<u8>> {
+    std::fs::read(database).with_context(|| format!("cannot read {}", database.display()))
+}
+
+fn list(args: &List) -> Result<()> {
+    let truth = Truth::of(&read(&args.database)?)?;
+    let list = truth.found_at_once().map(|target| format!("{target}\n")).collect::<String>();
+    std::fs::write(&args.into, list)
+        .with_context(|| format!("cannot write {}", args.into.display()))
+}
+
 fn run(args: &Args) -> Result<bool> {
-    let bytes = std::fs::read(&args.database)
-        .with_context(|| format!("cannot read {}", args.database.display()))?;
+    let bytes = read(&args.database)?;
     let truth = Arc::new(Truth::of(&bytes)?);
     let scene = Arc::new(Scene::new(args.database.clone(), bytes)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

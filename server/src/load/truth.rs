@@ -43,6 +43,12 @@ impl Truth {
         Ok(Truth { asked })
     }
 
+    /// The targets of those that are known, and looked up once.
+    pub(crate) fn found_at_once(&self) -> impl Iterator<Item = &str> {
+        let plain = |asked: &&Asked| asked.code == 200 && !asked.target.contains("repeat");
+        self.asked.iter().filter(plain).map(|asked| asked.target.as_str())
+    }
+
     /// Any of the addresses.
     pub(crate) fn draw(&self, random: &mut Random) -> &Asked {
         &self.asked[random.next() as usize % self.asked.len()]

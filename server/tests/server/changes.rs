@@ -67,7 +67,7 @@ fn given_many_requests_when_the_file_is_replaced_and_cut_then_no_answer_is_wrong
     // A pool that is soon used to its last slot, so that it doesn't grow while it is watched.
     let server = Server::start(&["--keep-mapped", "/data/country.mmdb", "--max-instances", "2"]);
     let load = Command::new(env!("CARGO_BIN_EXE_iommap-load"))
-        .args(["--server", &server.address.to_string(), "--pid", &server.pid().to_string()])
+        .args(["run", "--server", &server.address.to_string(), "--pid", &server.pid().to_string()])
         .args(["--requests", "2000", "--connections", "8", "--calm", "50", "--database"])
         .arg(server.database())
         .output()
