@@ -13,7 +13,7 @@ use std::time::Duration;
 /// may only read: through WASI, and mapped through iommap:mmap. The server itself answers / (a
 /// page), /metrics (for Prometheus) and /healthz; everything else is the component's.
 #[derive(Debug, Parser)]
-#[command(name = "iommap-server", version)]
+#[command(name = "iommap-server", version, args_override_self = true)]
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one. The address is printed on standard output
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]

@@ -15,9 +15,8 @@ pub fn run(with_tests: bool) -> Result<bool> {
     let mut steps = Steps::default();
     steps.take("formatting", check_formatting);
     steps.take("guests build", || guests::build_all(&toolchain).map(drop));
-    steps.take("guests in other languages build", || {
-        languages::build_all(SetUp::Allowed).map(drop)
-    });
+    steps
+        .take("guests in other languages build", || languages::build_all(SetUp::Allowed).map(drop));
     steps.take("clippy", || {
         run_command(clippy().args(["--workspace", "--all-features", "--all-targets"]).args(STRICT))
     });

@@ -174,12 +174,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// The long run: what `iommap-load` reports, and whether all was well.
-fn long_run(
-    load: &Load,
-    served: &Served,
-    server: &Path,
-    client: &Path,
-) -> Result<(String, bool)> {
+fn long_run(load: &Load, served: &Served, server: &Path, client: &Path) -> Result<(String, bool)> {
     say(format_args!("{} requests, while the file is replaced and cut", load.requests));
     let server = Running::start(served.command(server)?.env("IOMMAP_LOG", "error"))?;
     let child = Command::new(client)

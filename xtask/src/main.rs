@@ -5,13 +5,13 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask::languages::{self, SetUp};
 #[cfg(unix)]
 use xtask::load::{self, Load};
 #[cfg(unix)]
 use xtask::platforms::{self, Extent};
 #[cfg(unix)]
 use xtask::serve;
-use xtask::languages::{self, SetUp};
 use xtask::{bench, ci, demo, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.

@@ -151,9 +151,10 @@ mod tests {
 
     #[test]
     fn trouble_is_not_measured() {
-        for trouble in
-            ["  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 1, write 0, timeout 0\n"]
-        {
+        for trouble in [
+            "  Non-2xx or 3xx responses: 3\n",
+            "  Socket errors: connect 0, read 1, write 0, timeout 0\n",
+        ] {
             let error = Measured::parse(&format!("{OUTPUT}{trouble}")).unwrap_err().to_string();
             assert!(error.contains(trouble.trim()), "{error}");
         }

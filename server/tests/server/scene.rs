@@ -150,8 +150,10 @@ pub(crate) fn ask(address: SocketAddr, method: &str, target: &str) -> std::io::R
     Ok(Answer { code, head: head.to_ascii_lowercase(), body: body.to_owned() })
 }
 
-/// A small database: 192.0.2.0/24 and 2001:db8::/32 are in this country.
+/// A small database: 192.0.2.0/24, 2001:db8::/32 and an eighth of all IPv4 addresses, for load, are
+/// in this country.
 pub(crate) fn database(country: &str) -> Vec<u8> {
     let record = Value::Map(vec![("country_code".into(), Value::String(country.into()))]);
-    Maker::new(6, 24).network("192.0.2.0/24", &record).network("2001:db8::/32", &record).make()
+    let maker = Maker::new(6, 24).network("64.0.0.0/3", &record);
+    maker.network("192.0.2.0/24", &record).network("2001:db8::/32", &record).make()
 }

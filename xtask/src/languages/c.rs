@@ -1,9 +1,9 @@
 //! C: zig's compiler and C library from PyPI, bindings and component by `xtask/componentize-c`.
 
 use super::{SetUp, Source, Tools, pypi};
+use crate::artifacts;
 use crate::toolchain::undisturbed_cargo;
 use crate::workspace::{cache_dir, output, root, target_dir};
-use crate::artifacts;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
