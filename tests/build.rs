@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 
 /// The guests that the tests run.
-const NEEDED: [&str; 5] = ["driver", "hammer", "lookup", "quickstart", "search"];
+const NEEDED: [&str; 7] = ["driver", "geoip", "hammer", "kv", "lookup", "quickstart", "search"];
 
 fn main() -> Result<()> {
     for input in xtask::guests::inputs()? {

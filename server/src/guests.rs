@@ -137,8 +137,9 @@ impl Guests {
     ) -> wasmtime::Result<(Run, Receiver<Sent>)> {
         let iommap = self.template.iommap();
         let entry = self.metrics.enter(iommap.account());
-        let state = self.template.state(iommap, deadline, entry, slot)?;
-        let mut store = Store::new(self.component.engine(), state);
+        let state = self.template.state(iommap, deadline, entry)?;
+        let mut seat = Seat { store: Store::new(self.component.engine(), state), _slot: slot };
+        let store = &mut seat.store;
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         // Whenever the clock ticks the guest gives way to others, unless its time is over.
@@ -154,9 +155,12 @@ impl Guests {
         let out = store.data_mut().http().new_response_outparam(sender)?;
         let component = self.component.clone();
         let run = async move {
+            // All of it, whatever of it is used: it goes as one.
+            let mut seat = seat;
+            let store = &mut seat.store;
             let run = async {
-                let guest = component.instantiate_async(&mut store).await?;
-                guest.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
+                let guest = component.instantiate_async(&mut *store).await?;
+                guest.wasi_http_incoming_handler().call_handle(&mut *store, request, out).await
             };
             let ended = tokio::time::timeout_at((deadline + SLACK).into(), run).await;
             let complaint = store.data().stderr.contents();
@@ -173,6 +177,13 @@ impl Guests {
         // It is never closed, so this does not fail.
         _ = self.slots.acquire_many(self.all_slots).await;
     }
+}
+
+/// A store with its slot in the pool. What comes first is dropped first: a store gives what it has
+/// of the pool back before the slot is anybody else's.
+struct Seat {
+    store: Store<State>,
+    _slot: OwnedSemaphorePermit,
 }
 
 /// What a guest sent: an answer, or why it has none.

@@ -8,7 +8,6 @@ use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
-use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
@@ -58,7 +57,6 @@ impl Template {
         iommap: IommapCtx,
         deadline: Instant,
         entry: Entry,
-        slot: OwnedSemaphorePermit,
     ) -> wasmtime::Result<State> {
         let stderr = MemoryOutputPipe::new(STDERR);
         let mut wasi = WasiCtx::builder();
@@ -79,13 +77,12 @@ impl Template {
             deadline,
             stderr,
             _entry: entry,
-            _slot: slot,
         })
     }
 }
 
 /// The state of one request's store. What comes first is dropped first: a mapping before the
-/// entry that counts it, and all of it before the slot in the pool is anybody else's.
+/// entry that counts it.
 pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
@@ -98,7 +95,6 @@ pub(crate) struct State {
     /// What the guest wrote to its standard error.
     pub(crate) stderr: MemoryOutputPipe,
     _entry: Entry,
-    _slot: OwnedSemaphorePermit,
 }
 
 impl WasiView for State {

@@ -11,6 +11,12 @@ pub const QUICKSTART: &str = env!("GUEST_QUICKSTART");
 /// The sample guest `search`.
 pub const SEARCH: &str = env!("GUEST_SEARCH");
 
+/// The sample guest `geoip`.
+pub const GEOIP: &str = env!("GUEST_GEOIP");
+
+/// The sample guest `kv`.
+pub const KV: &str = env!("GUEST_KV");
+
 /// The sample guest `lookup`, which the server in `server/` runs.
 pub const LOOKUP: &str = env!("GUEST_LOOKUP");
 

@@ -4,7 +4,7 @@ use crate::workspace::{root, say, shown, status};
 use crate::{guests, host, toolchain};
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 /// What is searched for, and where, if nobody says.
@@ -46,22 +46,20 @@ pub fn run(file: Option<&Path>, pattern: Option<&str>) -> Result<u8> {
 
 fn command(iommap: &Path, grant: &Grant, component: &Path, pattern: &str) -> Command {
     let mut command = Command::new(iommap);
-    command.args(["run", "--stats", "--dir", &grant.dir]).arg(component);
-    command.args([pattern, &grant.file]);
+    command.args(["run", "--stats", "--dir", &grant.to(GUEST_DIR)]).arg(component);
+    command.args([pattern, &grant.file_in(GUEST_DIR)]);
     command
 }
 
-/// A file, as the guest is given it.
+/// A file, as a guest is given it: through its directory.
 #[derive(Debug, PartialEq, Eq)]
-struct Grant {
-    /// The argument of `--dir`: its directory, read-only.
+pub(crate) struct Grant {
     dir: String,
-    /// The guest's path of it.
-    file: String,
+    name: String,
 }
 
 impl Grant {
-    fn of(file: &Path) -> Result<Grant> {
+    pub(crate) fn of(file: &Path) -> Result<Grant> {
         let shown = file.display();
         // A link may lead out of its directory, and so out of the grant: grant what it leads to.
         let real = file.canonicalize().with_context(|| format!("cannot open {shown}"))?;
@@ -84,10 +82,17 @@ impl Grant {
         if dir.contains("::") {
             bail!("{dir} contains `::`, which separates the parts of --dir: move the file");
         }
-        Ok(Grant {
-            dir: format!("{dir}::{GUEST_DIR}::ro"),
-            file: PathBuf::from(GUEST_DIR).join(name).to_str().context("not UTF-8")?.to_owned(),
-        })
+        Ok(Grant { dir: dir.to_owned(), name: name.to_owned() })
+    }
+
+    /// The argument of `--dir` that shows its directory under this name, read-only.
+    pub(crate) fn to(&self, guest_dir: &str) -> String {
+        format!("{}::{guest_dir}::ro", self.dir)
+    }
+
+    /// The guest's path of it.
+    pub(crate) fn file_in(&self, guest_dir: &str) -> String {
+        format!("{guest_dir}/{}", self.name)
     }
 }
 
@@ -107,11 +112,9 @@ mod tests {
     #[test]
     fn a_file_is_granted_through_its_directory() {
         let grant = |path: &str| Grant::of_real(Path::new(path)).unwrap();
-        assert_eq!(
-            grant("/var/log/a file"),
-            Grant { dir: "/var/log::/data::ro".into(), file: "/data/a file".into() }
-        );
-        assert_eq!(grant("/top").dir, "/::/data::ro");
+        assert_eq!(grant("/var/log/a file").to("/data"), "/var/log::/data::ro");
+        assert_eq!(grant("/var/log/a file").file_in("/data"), "/data/a file");
+        assert_eq!(grant("/top").to("/db"), "/::/db::ro");
         assert!(Grant::of_real(Path::new("/a::b/c")).unwrap_err().to_string().contains("::"));
     }
 
@@ -131,7 +134,7 @@ mod tests {
         #[cfg(unix)]
         assert!(refusal(Path::new("/dev/null")).contains("not a regular file"));
         let default = Grant::of(&root().join(DEFAULT.0)).unwrap();
-        assert_eq!(default.file, "/data/Cargo.lock");
+        assert_eq!(default.file_in("/data"), "/data/Cargo.lock");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The project's own commands, and what they share with `tests/build.rs`.
 //!
 //! `cargo xtask` (an alias in `.cargo/config.toml`) runs the binary; each of its commands is a
-//! module here. Four parts are of use to others:
+//! module here. Five parts are of use to others:
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
 //! - [`guests`] builds them. A build script wants [`guests::for_tests`];
-//! - [`sections`] replaces what a command writes in a document;
-//! - [`languages`] builds those that are not written in Rust.
+//! - [`languages`] builds those that are not written in Rust;
+//! - [`data`] finds, or fetches, the database that sample guests are tested with;
+//! - [`sections`] replaces what a command writes in a document.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -27,6 +28,7 @@ pub mod data;
 #[cfg(unix)]
 mod debian;
 pub mod demo;
+pub mod geoip;
 pub mod guests;
 mod host;
 pub mod languages;

@@ -12,7 +12,7 @@ use xtask::load::{self, Load};
 use xtask::platforms::{self, Extent};
 #[cfg(unix)]
 use xtask::serve;
-use xtask::{bench, ci, demo, guests, stress, test, toolchain};
+use xtask::{bench, ci, data, demo, geoip, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.
 #[derive(Parser)]
@@ -43,6 +43,20 @@ enum Command {
     Guests,
     /// Set up what guests are built with, if it is missing
     Setup,
+    /// Fetch the database that the sample guest `geoip` is tested with, and print where it is
+    Data,
+    /// Measure the sample guest `geoip` on a real database, beside the native crate `maxminddb`
+    Geoip {
+        /// How many addresses of either IP version
+        #[arg(long, default_value_t = 1_000_000)]
+        count: u32,
+        /// How often each is measured: medians are compared
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// Of the random addresses
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Let guests share a file that other processes destroy, and see that nothing goes wrong
     Stress {
         /// How long to go on
@@ -138,6 +152,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { args } => good(test::run(&args)?),
         Command::Guests => list_guests()?,
         Command::Setup => set_up()?,
+        Command::Data => {
+            println!("{}", data::ensure()?.display());
+            ExitCode::SUCCESS
+        }
+        Command::Geoip { count, rounds, seed } => good(geoip::run(count, rounds, seed)?),
         Command::Stress { seconds, args } => good(stress::run(seconds, &args)?),
         Command::Bench { quick, stores, mut args } => {
             if stores {

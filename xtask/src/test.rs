@@ -6,7 +6,7 @@
 use crate::languages::{self, SetUp};
 use crate::toolchain::{self, TARGET, WasmToolchain};
 use crate::workspace::{cargo, root, say, shown, since, spoken};
-use crate::{bench, guests, host};
+use crate::{bench, data, guests, host};
 use anyhow::{Context, Result};
 use std::env;
 use std::ffi::OsString;
@@ -26,6 +26,7 @@ pub fn run(args: &[OsString]) -> Result<bool> {
     guests.extend(languages::build_all(SetUp::Allowed)?.guests);
     let names: Vec<_> = guests.iter().map(|guest| guest.name.as_str()).collect();
     say(format_args!("the guests: {}", names.join(", ")));
+    data::if_possible();
 
     if !args.is_empty() {
         let done = pass("what was chosen of the host's tests", chosen(args))?;

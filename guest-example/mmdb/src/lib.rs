@@ -1,5 +1,5 @@
 //! Reads the MaxMind DB format in place: of a file of any size only what a lookup needs is read,
-//! some tens of bytes at a time, through a [`Source`]: a mapping, or bytes in memory.
+//! a hundred bytes or so at a time, through a [`Source`]: a mapping, or bytes in memory.
 //!
 //! ```
 //! use mmdb::{Bytes, Database, Value, make::Maker};

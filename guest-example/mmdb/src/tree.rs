@@ -7,7 +7,7 @@ use crate::{Error, Metadata, Source};
 
 /// What is read at a time. A tree is usually written in depth first, so that the nodes down to a
 /// leaf lie side by side.
-pub(crate) const WINDOW: usize = 64;
+pub(crate) const WINDOW: usize = 128;
 
 /// The bits of an address, the first one first.
 #[derive(Clone, Copy, Debug)]
