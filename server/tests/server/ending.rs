@@ -1,20 +1,27 @@
 //! How the server ends, and how it does not begin.
 
-use crate::scene::{Server, ask};
+use crate::scene::{Answer, Server, ask};
 use rustix::process::Signal;
 use std::net::TcpStream;
 use std::process::Command;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 const SOME_TIME: &str = "/lookup?ip=192.0.2.7&repeat=20000";
 const FOR_LONG: &str = "/lookup?ip=192.0.2.7&repeat=1000000";
+
+/// A request that has been sent and runs.
+fn running(server: &Server, target: &'static str) -> JoinHandle<std::io::Result<Answer>> {
+    let address = server.address;
+    let running = thread::spawn(move || ask(address, "GET", target));
+    server.wait_until("the request runs", |server| server.metric("iommap_instances") == 1);
+    running
+}
 
 #[test]
 fn given_a_request_that_runs_when_told_to_stop_then_it_is_answered_and_no_other_is_accepted() {
     let mut server = Server::start(&["--grace-time", "100"]);
     let address = server.address;
-    let running = thread::spawn(move || ask(address, "GET", SOME_TIME));
-    server.wait_until("the request runs", |server| server.metric("iommap_instances") == 1);
+    let running = running(&server, SOME_TIME);
     server.signal(Signal::TERM);
     server.wait_until("it stops", |server| server.log().contains("stopping"));
     let answer = running.join().unwrap().expect("an answer");
@@ -27,9 +34,7 @@ fn given_a_request_that_runs_when_told_to_stop_then_it_is_answered_and_no_other_
 #[test]
 fn given_requests_that_go_on_when_the_grace_time_is_over_then_they_are_cut_off() {
     let mut server = Server::start(&["--grace-time", "0.1"]);
-    let address = server.address;
-    let running = thread::spawn(move || ask(address, "GET", FOR_LONG));
-    server.wait_until("the request runs", |server| server.metric("iommap_instances") == 1);
+    let running = running(&server, FOR_LONG);
     server.signal(Signal::INT);
     assert_eq!(server.ended().code(), Some(3));
     assert!(running.join().unwrap().is_err());
@@ -39,9 +44,7 @@ fn given_requests_that_go_on_when_the_grace_time_is_over_then_they_are_cut_off()
 #[test]
 fn given_a_second_signal_when_requests_go_on_then_the_server_ends_at_once() {
     let mut server = Server::start(&["--grace-time", "1000"]);
-    let address = server.address;
-    let running = thread::spawn(move || ask(address, "GET", FOR_LONG));
-    server.wait_until("the request runs", |server| server.metric("iommap_instances") == 1);
+    let running = running(&server, FOR_LONG);
     server.signal(Signal::TERM);
     server.wait_until("it stops", |server| server.log().contains("stopping"));
     server.signal(Signal::TERM);
