@@ -22,8 +22,23 @@ where
         Ok(answer) => answer,
         Err(Error::NoIpv6) => Answer::error(404, "not-found", "the database has IPv4 addresses only"),
         // Gone, cut short, damaged, not granted: nothing that whoever asks could mend.
-        Err(error) => Answer::error(503, "database-unavailable", &error.to_string()),
+        Err(error) => unavailable(&error.to_string()),
     }
+}
+
+fn unavailable(reason: &str) -> Answer {
+    Answer::error(503, "database-unavailable", reason)
+}
+
+/// The last bytes of the file, which are the same after a lookup if nobody has cut it meanwhile.
+///
+/// A page that is gone is an error, but the rest of one that was cut in the middle reads as zeros,
+/// and a tree of zeros has answers, too. Where the file was cut, its end is gone, or zeros.
+fn end<S: Source>(source: &S) -> Result<[u8; 16], Error<S::Error>> {
+    let mut end = [0; 16];
+    let start = source.len().map_err(Error::Source)?.saturating_sub(end.len() as u64);
+    source.read_at(start, &mut end).map_err(Error::Source)?;
+    Ok(end)
 }
 
 fn ask<S: Source>(
@@ -32,6 +47,7 @@ fn ask<S: Source>(
 ) -> Result<Answer, Error<S::Error>> {
     let begin = Instant::now();
     let database = Database::open(open().map_err(Error::Source)?)?;
+    let end = end(database.source())?;
     let opened = Instant::now();
     let opening_reads = database.source().take_reads();
     let (mut found, mut record) = look_up(&database, question)?;
@@ -39,6 +55,10 @@ fn ask<S: Source>(
         (found, record) = look_up(&database, question)?;
     }
     let done = Instant::now();
+    let lookup_reads = database.source().take_reads();
+    if self::end(database.source())? != end {
+        return Ok(unavailable("the file was cut short while it was read"));
+    }
 
     let status = if record.is_some() { 200 } else { 404 };
     let metadata = database.metadata();
@@ -49,7 +69,7 @@ fn ask<S: Source>(
         "record": record,
         "via": question.via.name(),
         "repeat": question.repeat,
-        "reads": { "open": opening_reads, "lookup": database.source().take_reads() },
+        "reads": { "open": opening_reads, "lookup": lookup_reads },
         "micros": { "open": micros(opened - begin), "lookup": micros(done - opened) },
         "database": { "type": metadata.database_type, "built": metadata.build_epoch },
     });
