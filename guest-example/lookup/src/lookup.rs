@@ -30,14 +30,16 @@ fn unavailable(reason: &str) -> Answer {
     Answer::error(503, "database-unavailable", reason)
 }
 
-/// The last bytes of the file, which are the same after a lookup if nobody has cut it meanwhile.
+/// The last bytes of the file: the same after all other reads as before them, if nobody has cut it
+/// meanwhile.
 ///
 /// A page that is gone is an error, but the rest of one that was cut in the middle reads as zeros,
 /// and a tree of zeros has answers, too. Where the file was cut, its end is gone, or zeros.
 fn end<S: Source>(source: &S) -> Result<[u8; 16], Error<S::Error>> {
     let mut end = [0; 16];
-    let start = source.len().map_err(Error::Source)?.saturating_sub(end.len() as u64);
-    source.read_at(start, &mut end).map_err(Error::Source)?;
+    let length = source.len().map_err(Error::Source)?;
+    let start = length.saturating_sub(end.len() as u64);
+    source.read_at(start, &mut end[..(length - start) as usize]).map_err(Error::Source)?;
     Ok(end)
 }
 
@@ -46,17 +48,18 @@ fn ask<S: Source>(
     open: impl FnOnce() -> Result<Counted<S>, S::Error>,
 ) -> Result<Answer, Error<S::Error>> {
     let begin = Instant::now();
-    let database = Database::open(open().map_err(Error::Source)?)?;
-    let end = end(database.source())?;
+    let source = open().map_err(Error::Source)?;
+    let end = end(&source)?;
+    let database = Database::open(&source)?;
     let opened = Instant::now();
-    let opening_reads = database.source().take_reads();
+    let opening_reads = source.take_reads();
     let (mut found, mut record) = look_up(&database, question)?;
     for _ in 1..question.repeat {
         (found, record) = look_up(&database, question)?;
     }
     let done = Instant::now();
-    let lookup_reads = database.source().take_reads();
-    if self::end(database.source())? != end {
+    let lookup_reads = source.take_reads();
+    if self::end(&source)? != end {
         return Ok(unavailable("the file was cut short while it was read"));
     }
 
