@@ -158,6 +158,14 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Geoip { count, rounds, seed } => good(geoip::run(count, rounds, seed)?),
         Command::Stress { seconds, args } => good(stress::run(seconds, &args)?),
+        #[cfg(unix)]
+        Command::Serve { release, database, args } => {
+            serve::run(release, database.as_deref(), &args)?.into()
+        }
+        #[cfg(unix)]
+        Command::Load { requests, rounds, seconds, database, write } => {
+            good(load::run(&Load { requests, rounds, seconds, write }, database.as_deref())?)
+        }
         Command::Bench { quick, stores, mut args } => {
             if stores {
                 args.push("--stores".into());

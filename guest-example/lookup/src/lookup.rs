@@ -20,7 +20,9 @@ where
     let asked = ask(question, open);
     match asked {
         Ok(answer) => answer,
-        Err(Error::NoIpv6) => Answer::error(404, "not-found", "the database has IPv4 addresses only"),
+        Err(Error::NoIpv6) => {
+            Answer::error(404, "not-found", "the database has IPv4 addresses only")
+        }
         // Gone, cut short, damaged, not granted: nothing that whoever asks could mend.
         Err(error) => unavailable(&error.to_string()),
     }

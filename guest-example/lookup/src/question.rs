@@ -56,7 +56,8 @@ impl Question {
                 }
                 "via" => via = value.parse()?,
                 "repeat" => {
-                    let times = value.parse().ok().filter(|times| (1..=MOST_REPEATS).contains(times));
+                    let times =
+                        value.parse().ok().filter(|times| (1..=MOST_REPEATS).contains(times));
                     repeat = times.ok_or_else(|| {
                         format!("`repeat` is a number from 1 to {MOST_REPEATS}, and not `{value}`")
                     })?;

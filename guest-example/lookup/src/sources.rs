@@ -87,7 +87,9 @@ impl fmt::Display for WasiError {
         match self {
             WasiError::Code(ErrorCode::NoEntry) => f.write_str("no such file"),
             WasiError::Code(code) => write!(f, "WASI cannot read it: {}", code.name()),
-            WasiError::CutShort => f.write_str("the file is shorter than it was when it was opened"),
+            WasiError::CutShort => {
+                f.write_str("the file is shorter than it was when it was opened")
+            }
         }
     }
 }
@@ -103,7 +105,8 @@ impl Source for WasiFile {
         while !buffer.is_empty() {
             // WASI may return less than was asked for.
             let (bytes, _) = self.file.read(buffer.len() as u64, offset)?;
-            let (filled, rest) = buffer.split_at_mut_checked(bytes.len()).ok_or(WasiError::CutShort)?;
+            let (filled, rest) =
+                buffer.split_at_mut_checked(bytes.len()).ok_or(WasiError::CutShort)?;
             if filled.is_empty() {
                 return Err(WasiError::CutShort);
             }
