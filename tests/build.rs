@@ -4,8 +4,8 @@
 use anyhow::{Context, Result};
 
 /// The guests that the tests run.
-const NEEDED: [&str; 9] =
-    ["bare", "driver", "geoip", "hammer", "kv", "last", "quickstart", "rustic", "search"];
+const NEEDED: [&str; 10] =
+    ["bare", "driver", "geoip", "hammer", "kv", "last", "lookup", "quickstart", "rustic", "search"];
 
 fn main() -> Result<()> {
     for input in xtask::guests::inputs()?.into_iter().chain(xtask::languages::inputs()?) {

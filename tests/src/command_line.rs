@@ -20,6 +20,9 @@ pub const GEOIP: &str = env!("GUEST_GEOIP");
 /// The sample guest `kv`.
 pub const KV: &str = env!("GUEST_KV");
 
+/// The sample guest `lookup`, which the server in `server/` runs.
+pub const LOOKUP: &str = env!("GUEST_LOOKUP");
+
 /// The guest that the tests command.
 pub const DRIVER: &str = env!("GUEST_DRIVER");
 

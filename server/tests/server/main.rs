@@ -1,0 +1,7 @@
+//! The server, started as a user would start it: each test has one of its own, on a free port.
+
+mod changes;
+mod ending;
+mod hostile;
+mod lookups;
+mod scene;
