@@ -11,6 +11,10 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 /// The page at `/`: all in one file, nothing from elsewhere.
 const PAGE: &str = include_str!("page.html");
 
+/// What the page says of its timings in a build that is not for measuring.
+const DEBUG_NOTE: &str = "<p class=\"note\">This server was built without optimisations: for \
+                          timings that mean something, <code>cargo xtask serve --release</code>.</p>";
+
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -23,7 +27,7 @@ pub(crate) fn own(
     metrics: &Metrics,
 ) -> Option<Response<HyperOutgoingBody>> {
     let answer: fn(&Metrics) -> (&'static str, Bytes) = match path {
-        "/" => |_| (HTML, PAGE.into()),
+        "/" => |_| (HTML, page().into()),
         "/metrics" => |metrics| (PROMETHEUS, metrics.render().into()),
         "/healthz" => |_| (TEXT, "ok\n".into()),
         _ => return None,
@@ -36,6 +40,11 @@ pub(crate) fn own(
     }
     let (kind, body) = answer(metrics);
     Some(respond(StatusCode::OK, kind, body))
+}
+
+fn page() -> String {
+    let note = if cfg!(debug_assertions) { DEBUG_NOTE } else { "" };
+    PAGE.replace("<!-- build -->", note)
 }
 
 /// The answer in place of a guest that gave none. What went wrong in it is for the log.
