@@ -19,7 +19,7 @@
 //! # Ok(())
 //! # }
 //! ```
-
+//!
 //! # Reads land in the caller's buffer
 //!
 //! [`Mapping::read_at`] and its like have the host write into the buffer that they are given. The
@@ -43,6 +43,7 @@
 //! |---|---|
 //! | `std` (default) | cursors with `std::io`'s traits, conversions to `std::io::Error`, paths that are `std::path::Path`; without it the crate needs `alloc` only |
 //! | `in-place` (default) | reads that land in the caller's buffer, as above |
+//! | `wasi` | `OpenOptions::map_file` and `map_descriptor`, for what is open through WASI; imports `iommap:wasi`; brings `std` |
 
 #![no_std]
 

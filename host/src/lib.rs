@@ -77,7 +77,8 @@
 //! From the guest to the page: `bindings` (the generated types), `ctx` (what an embedder sets
 //! up), `linker`, `offload` and `wasi` (every call, on each kind of store), `host` (conversions),
 //! `abi` (the copy paths), [`mapping`] (the domain), [`guard`] (the copy that can't kill). Beside
-//! them [`error`], `diagnostics` (what the log says), `grants` and `limits`. `mapping` and `guard` know nothing of wasm.
+//! them [`error`], `diagnostics` (what the log says), `grants`, `limits` and `held` (whether a store
+//! has a mapping alone). `mapping` and `guard` know nothing of wasm.
 //!
 //! # Features
 //!
@@ -85,7 +86,7 @@
 //! |---|---|
 //! | `component` (default) | the wasmtime host |
 //! | `async` | `add_to_linker_async`, on tokio |
-//! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories |
+//! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories; and `async` |
 //! | `cli` | the command line `iommap`; off for embedders |
 
 #[cfg(feature = "component")]
