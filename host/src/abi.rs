@@ -1,14 +1,13 @@
 //! The copy paths across the boundary: one copy between a page and the guest's memory.
 //!
-//! The only file that touches wasmtime's doc-hidden lift and lower traits, which is why the
+//! The only module that touches wasmtime's doc-hidden lift and lower traits, which is why the
 //! workspace takes patches of one wasmtime release only. What it does with them:
 //!
 //! - [`ReadReply`] lowers the whole `result<list<u8>, error-code>` of `pread`: it asks the
 //!   guest's `realloc` for the list's memory, copies from the page into it, and writes the
 //!   discriminant last, so that a page that is gone is an error and not a list of zeros.
 //! - [`ReadManyReply`] does the same for `pread-many`, with one `realloc` for all ranges.
-//! - [`RangeList`] lifts `list<range>` without copying it.
-//!
+//! - `lift` leaves the lists and paths that a guest passes where they are.
 //! - [`write`] and [`write_many`] copy straight out of the guest's memory, for `pwrite` and
 //!   `pwrite-many`.
 //!
@@ -24,22 +23,26 @@
 //! wasmtime does not lend at the same time: so the memory is held by pointer while the mapping is
 //! looked up.
 
-use crate::bindings::batch;
+mod lift;
+
+pub(crate) use lift::{ByteList, GuestPath, RangeList};
+
 use crate::bindings::types::ErrorCode;
 use crate::diagnostics::Call;
 use crate::error::Error;
 use crate::linker::{Getter, Handle};
 use crate::mapping::Range;
 use crate::mapping::transfer::Reading;
+use lift::{RANGE_BYTES, pairs, range_at};
 use std::any::Any;
 use std::fmt::Debug;
 use std::mem::MaybeUninit;
 use std::result::Result as StdResult;
 use wasmtime::component::__internal::{
-    CanonicalAbiInfo, ComponentVariant, InstanceType, InterfaceType, LiftContext, LowerContext,
+    CanonicalAbiInfo, ComponentVariant, InstanceType, InterfaceType, LowerContext,
 };
-use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
-use wasmtime::{Result, StoreContextMut, ValRaw, bail};
+use wasmtime::component::{ComponentType, Lower};
+use wasmtime::{Result, StoreContextMut, bail};
 
 /// What the guest is told: the type whose description the replies below borrow.
 type Bytes = StdResult<Vec<u8>, ErrorCode>;
@@ -95,13 +98,16 @@ pub(crate) fn write<T: 'static>(
     get: Getter<T>,
     this: &Handle,
     offset: u64,
-    data: &WasmList<u8>,
+    data: &ByteList,
 ) -> Result<StdResult<(), Error>> {
-    let data: *const [u8] = data.as_le_slice(&*store);
+    let bytes: Option<*const [u8]> = data.bytes(store).map(std::ptr::from_ref);
     let transfer = get(store.data_mut()).transfer(this)?;
     // SAFETY: as in `Source::read`, with `store` in place of `cx`.
-    let data = unsafe { &*data };
-    Ok(transfer.write(|writing| writing.write_checked(offset, data)))
+    let bytes = bytes.map(|bytes| unsafe { &*bytes });
+    Ok(transfer.write(|writing| match bytes {
+        Some(bytes) => writing.write_checked(offset, bytes),
+        None => writing.check(offset, data.len() as u64).and(Err(Error::LimitExceeded)),
+    }))
 }
 
 /// Writes pieces of a guest's bytes to ranges of its mapping (`pwrite-many`).
@@ -110,14 +116,17 @@ pub(crate) fn write_many<T: 'static>(
     get: Getter<T>,
     this: &Handle,
     ranges: &RangeList,
-    data: &WasmList<u8>,
+    data: &ByteList,
 ) -> Result<StdResult<(), Error>> {
-    let ranges: *const [u64] = ranges.words(store);
-    let data: *const [u8] = data.as_le_slice(&*store);
+    let ranges: Option<*const [u64]> = ranges.words(store).map(std::ptr::from_ref);
+    let bytes: Option<*const [u8]> = data.bytes(store).map(std::ptr::from_ref);
     let transfer = get(store.data_mut()).transfer(this)?;
     // SAFETY: as in `Source::read`, with `store` in place of `cx`.
-    let (ranges, data) = unsafe { (&*ranges, &*data) };
-    Ok(transfer.write(|writing| writing.write_many(pairs(ranges), data)))
+    let lists = ranges.zip(bytes).map(|(ranges, bytes)| unsafe { (&*ranges, &*bytes) });
+    Ok(transfer.write(|writing| match lists {
+        Some((ranges, bytes)) => writing.write_many(pairs(ranges), bytes),
+        None => Err(Error::LimitExceeded),
+    }))
 }
 
 /// The reply to `pread`, copied straight into the guest when wasmtime lowers it.
@@ -172,11 +181,14 @@ impl<T> ReadManyReply<T> {
         this: &Handle,
         ranges: RangeList,
     ) -> Result<ReadManyReply<T>> {
-        let words: *const [u64] = ranges.words(store);
+        let words: Option<*const [u64]> = ranges.words(store).map(std::ptr::from_ref);
         let view = get(store.data_mut());
+        let mapping = view.mapping(this)?;
         // SAFETY: as in `Source::read`, with `store` in place of `cx`.
-        let words = unsafe { &*words };
-        let length = view.mapping(this)?.may_read_many(pairs(words));
+        let length = match words.map(|words| unsafe { &*words }) {
+            Some(words) => mapping.may_read_many(pairs(words)),
+            None => mapping.may_read(0, 0).and(Err(Error::LimitExceeded)),
+        };
         Ok(ReadManyReply { source: Source { get, rep: this.rep() }, ranges, length })
     }
 
@@ -189,7 +201,7 @@ impl<T> ReadManyReply<T> {
     ) -> Result<StdResult<(), Error>> {
         self.source.read(cx, |reading, memory| {
             let std::ops::Range { start: mut next, end } = place.list();
-            let list = self.ranges.start..self.ranges.start + self.ranges.len() * RANGE_BYTES;
+            let list = self.ranges.start()..self.ranges.start() + self.ranges.len() * RANGE_BYTES;
             for at in list.step_by(RANGE_BYTES) {
                 let range = range_at(memory, at).ok_or(Error::BadArg)?;
                 if range.length > (end - next) as u64 {
@@ -336,87 +348,10 @@ lower_as_bytes!(ReadManyReply, |self, cx, ty, offset| {
     )
 });
 
-/// One `range` record in a guest's memory: two little-endian 64-bit words.
-const RANGE_BYTES: usize = 16;
-
-/// A guest's `list<range>`, left where it is: its words, two a range.
-pub(crate) struct RangeList {
-    words: WasmList<u64>,
-    /// Where in the guest's memory it lies. The guest may say anything of an empty one, which is
-    /// never looked at.
-    start: usize,
-}
-
-impl RangeList {
-    /// How many ranges there are.
-    pub(crate) fn len(&self) -> usize {
-        self.words.len() / 2
-    }
-
-    fn words<'a, T: 'static>(&self, store: &'a StoreContextMut<'_, T>) -> &'a [u64] {
-        self.words.as_le_slice(store)
-    }
-}
-
-fn pairs(words: &[u64]) -> impl ExactSizeIterator<Item = Range> + Clone + use<'_> {
-    words
-        .chunks_exact(2)
-        .map(|pair| Range { offset: u64::from_le(pair[0]), length: u64::from_le(pair[1]) })
-}
-
-fn range_at(memory: &[u8], at: usize) -> Option<Range> {
-    let record: &[u8; RANGE_BYTES] = memory.get(at..at + RANGE_BYTES)?.try_into().ok()?;
-    let (offset, rest) = record.split_first_chunk()?;
-    let length = rest.first_chunk()?;
-    Some(Range { offset: u64::from_le_bytes(*offset), length: u64::from_le_bytes(*length) })
-}
-
-// SAFETY: everything that describes the type is that of a list of `range` records.
-unsafe impl ComponentType for RangeList {
-    type Lower = <[batch::Range] as ComponentType>::Lower;
-    const ABI: CanonicalAbiInfo = <[batch::Range] as ComponentType>::ABI;
-
-    fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> Result<()> {
-        <[batch::Range] as ComponentType>::typecheck(ty, types)
-    }
-}
-
-// SAFETY: a `range` is two 64-bit words and aligned as one, so a list of n ranges is a list of
-// 2n words at the same place. `WasmList` checks that these lie in the guest's memory.
-unsafe impl Lift for RangeList {
-    fn linear_lift_from_flat(
-        cx: &mut LiftContext<'_>,
-        ty: InterfaceType,
-        src: &Self::Lower,
-    ) -> Result<RangeList> {
-        let Some(words) = src[1].get_u32().checked_mul(2) else {
-            bail!("list pointer/length out of bounds of memory")
-        };
-        let list = [src[0], ValRaw::u32(words)];
-        let start = src[0].get_u32() as usize;
-        Ok(RangeList { words: WasmList::linear_lift_from_flat(cx, ty, &list)?, start })
-    }
-
-    fn linear_lift_from_memory(
-        cx: &mut LiftContext<'_>,
-        ty: InterfaceType,
-        bytes: &[u8],
-    ) -> Result<RangeList> {
-        let Some((start, rest)) = bytes.split_first_chunk::<4>() else {
-            bail!("a list is 8 bytes")
-        };
-        let Some(count) = rest.first_chunk::<4>() else { bail!("a list is 8 bytes") };
-        let list = [u32::from_le_bytes(*start), u32::from_le_bytes(*count)].map(ValRaw::u32);
-        Self::linear_lift_from_flat(cx, ty, &list)
-    }
-}
-
 /// A `result<list<u8>, error-code>` in a guest's memory.
 const RESULT_BYTES: usize = <Bytes as ComponentType>::SIZE32;
 
 // The layouts that this file takes for granted.
 const _: () = {
     assert!(<Bytes as ComponentVariant>::PAYLOAD_OFFSET32 + 8 <= RESULT_BYTES);
-    assert!(<batch::Range as ComponentType>::SIZE32 == RANGE_BYTES);
-    assert!(<batch::Range as ComponentType>::ALIGN32 == <u64 as ComponentType>::ALIGN32);
 };

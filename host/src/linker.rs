@@ -4,7 +4,7 @@
 //! here, where they wait on the guest's thread, and in `offload.rs`, where an async store lets
 //! them wait on another.
 
-use crate::abi::{RangeList, ReadManyReply, ReadReply, write, write_many};
+use crate::abi::{ByteList, GuestPath, RangeList, ReadManyReply, ReadReply, write, write_many};
 use crate::bindings::types::{self, ErrorCode, OpenFlags};
 use crate::ctx::{IommapCtxView, MappingHandle};
 use crate::diagnostics::Call;
@@ -19,7 +19,7 @@ use std::fmt::Debug;
 use std::result::Result as StdResult;
 use tracing::trace_span;
 use wasmtime::component::{
-    ComponentNamedList, Lift, Linker, LinkerInstance, Resource, ResourceType, WasmList, WasmStr,
+    ComponentNamedList, Lift, Linker, LinkerInstance, Resource, ResourceType,
 };
 use wasmtime::{Result, StoreContextMut};
 
@@ -33,11 +33,7 @@ pub(crate) type Answer<R> = (StdResult<R, ErrorCode>,);
 pub(crate) type Getter<T> = fn(&mut T) -> IommapCtxView<'_>;
 
 /// `open`'s parameters as a guest passes them.
-pub(crate) type OpenParams = (WasmStr, types::AccessMode, OpenFlags, Option<u64>);
-
-/// No system that we run on takes a longer path, in bytes with its NUL (`PATH_MAX`): it is
-/// refused before anything is done with it.
-const LONGEST_PATH: usize = 4096;
+pub(crate) type OpenParams = (GuestPath, types::AccessMode, OpenFlags, Option<u64>);
 
 /// The calls on a mapping that may wait for a device, given to a function that defines one.
 macro_rules! waiting_calls {
@@ -216,7 +212,7 @@ fn define<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<LinkerIn
     batch.func_wrap(
         "pwrite-many",
         move |mut store: StoreContextMut<'_, T>,
-              (this, ranges, data): (Handle, RangeList, WasmList<u8>)| {
+              (this, ranges, data): (Handle, RangeList, ByteList)| {
             let _span =
                 trace_span!("pwrite-many", mapping = this.rep(), n = ranges.len()).entered();
             let result = write_many(&mut store, get, &this, &ranges, &data)?;
@@ -262,8 +258,7 @@ fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T
     )?;
     types.func_wrap(
         "[method]mapping.pwrite",
-        move |mut store: StoreContextMut<'_, T>,
-              (this, offset, data): (Handle, u64, WasmList<u8>)| {
+        move |mut store: StoreContextMut<'_, T>, (this, offset, data): (Handle, u64, ByteList)| {
             let _span =
                 trace_span!("pwrite", mapping = this.rep(), offset, length = data.len()).entered();
             let range = Range { offset, length: data.len() as u64 };
@@ -296,22 +291,17 @@ where
     })
 }
 
-/// A guest's path, copied, and its options; or how long the path is, in bytes, if it is too long
-/// to be one.
+/// A guest's path, copied, and its options; or how long the path is, if it is too long to be one.
 pub(crate) fn open_params<T: 'static>(
     store: &StoreContextMut<'_, T>,
     (path, mode, flags, size): OpenParams,
 ) -> Result<StdResult<(String, OpenOptions), usize>> {
-    let path = path.to_str(store)?;
-    if path.len() >= LONGEST_PATH {
-        return Ok(Err(path.len()));
-    }
-    Ok(Ok((path.into_owned(), open_options(mode, flags, size))))
+    Ok(path.text(store)?.map(|path| (path.into_owned(), open_options(mode, flags, size))))
 }
 
 /// Refuses to open a path that is too long.
 pub(crate) fn refuse(view: &IommapCtxView<'_>, length: usize) -> Result<Answer<Handle>> {
-    let arguments = ("bytes in the path", length);
+    let arguments = ("length of the path", length);
     let call = Call::opening(&view.ctx.account, "", "open", &arguments);
     answer(call, Err(Error::BadArg), None)
 }

@@ -4,7 +4,7 @@
 //! A large read or write has its pages made ready there, and is then copied where it is: the
 //! executor's thread never waits for a device, and there is still one copy only.
 
-use crate::abi::{ReadReply, write};
+use crate::abi::{ByteList, ReadReply, write};
 use crate::diagnostics::Call;
 use crate::error::{Error, with_cause};
 use crate::linker::{
@@ -14,7 +14,7 @@ use crate::mapping::{Mapping, Range};
 use std::fmt::Debug;
 use std::result::Result as StdResult;
 use tracing::{Instrument, trace_span};
-use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, WasmList};
+use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance};
 use wasmtime::{Result, StoreContextMut};
 
 /// Runs `work` on a thread for blocking work, or here where that is allowed.
@@ -112,8 +112,7 @@ pub(crate) fn define_transfers<T: Send + 'static>(
     )?;
     types.func_wrap_async(
         "[method]mapping.pwrite",
-        move |mut store: StoreContextMut<'_, T>,
-              (this, offset, data): (Handle, u64, WasmList<u8>)| {
+        move |mut store: StoreContextMut<'_, T>, (this, offset, data): (Handle, u64, ByteList)| {
             let length = data.len() as u64;
             let span = trace_span!("pwrite", mapping = this.rep(), offset, length);
             let call = async move {

@@ -4,6 +4,8 @@
 //! the lock, when it copies. So a glance may be out of date, but it is never trusted: what it
 //! refuses was wrong when the call came, and what it lets pass is checked again.
 
+#[cfg(feature = "component")]
+use super::Range;
 use super::region::Region;
 #[cfg(feature = "component")]
 use crate::error::Error;
@@ -45,9 +47,7 @@ impl Glance {
         self.length.load(Relaxed) == CLOSED
     }
 
-    /// Does a range lie inside a mapping that is open? If so, its first bytes are sent for: a
-    /// page that is not in the processor's caches takes longer to arrive than the rest of the
-    /// call takes to come to it.
+    /// Does a range lie inside a mapping that is open?
     #[cfg(feature = "component")]
     #[inline]
     pub(super) fn check(&self, offset: u64, length: u64) -> Result<(), Error> {
@@ -55,11 +55,18 @@ impl Glance {
         if end > self.length.load(Relaxed) {
             return Err(Error::OutOfBounds);
         }
+        Ok(())
+    }
+
+    /// Sends for the first bytes of a range that lies inside: a page that is not in the processor's
+    /// caches takes longer to arrive than the rest of the call takes to come to it.
+    #[cfg(feature = "component")]
+    #[inline]
+    pub(super) fn fetch_ahead(&self, range: Range) {
         // At or below the length of a region, unless it was closed just now, and then it does not
         // matter what is asked for.
-        let start = self.base.load(Relaxed).wrapping_add(offset as usize);
-        fetch_ahead(start, length);
-        Ok(())
+        let start = self.base.load(Relaxed).wrapping_add(range.offset as usize);
+        fetch_ahead(start, range.length);
     }
 }
 

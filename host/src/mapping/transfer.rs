@@ -98,6 +98,7 @@ impl Mapping {
             return Err(Error::Acces);
         }
         self.glance.check(offset, length)?;
+        self.glance.fetch_ahead(Range { offset, length });
         self.account.check_call(length)
     }
 
@@ -108,7 +109,8 @@ impl Mapping {
         ranges: impl ExactSizeIterator<Item = Range>,
     ) -> Result<u64, Error> {
         self.may_read(0, 0)?;
-        check_many(&self.account, ranges, |range| self.glance.check(range.offset, range.length))
+        let check = |range: Range| self.glance.check(range.offset, range.length);
+        check_many(&self.account, ranges, check, |range| self.glance.fetch_ahead(range))
     }
 
     /// Reads with the lock held, so that the mapping stays as it is: checks that it is open and
@@ -229,12 +231,8 @@ impl<'a> Moving<'a> {
     }
 
     fn check_many(&self, ranges: impl ExactSizeIterator<Item = Range>) -> Result<u64, Error> {
-        check_many(self.account, ranges, |range| {
-            self.region.check(range.offset, range.length)?;
-            // All of them are on their way before the first is waited for.
-            self.region.fetch_ahead(range);
-            Ok(())
-        })
+        let check = |range: Range| self.region.check(range.offset, range.length).map(drop);
+        check_many(self.account, ranges, check, |range| self.region.fetch_ahead(range))
     }
 }
 
@@ -267,8 +265,8 @@ pub(crate) struct Writing<'a>(Moving<'a>);
 
 impl Writing<'_> {
     /// Does a range lie inside, and is it within what a call may move?
-    #[cfg(feature = "async")]
-    fn check(&self, offset: u64, length: u64) -> Result<(), Error> {
+    #[cfg(feature = "component")]
+    pub(crate) fn check(&self, offset: u64, length: u64) -> Result<(), Error> {
         self.0.check(offset, length)
     }
 
@@ -324,11 +322,13 @@ fn check_list(account: &Account, ranges: usize) -> Result<(), Error> {
     account.check_call((ranges as u64).saturating_mul(RANGE_BYTES))
 }
 
-/// Do all ranges pass `check`, and all together what a call may move? Their sum.
+/// Do all ranges pass `check`, and all together what a call may move? Their sum. Those that do are
+/// sent for by `fetch_ahead`.
 fn check_many(
     account: &Account,
     ranges: impl ExactSizeIterator<Item = Range>,
     check: impl Fn(Range) -> Result<(), Error>,
+    fetch_ahead: impl Fn(Range),
 ) -> Result<u64, Error> {
     let list = check_list(account, ranges.len());
     // Of a list that is too long, so many are looked at first as would have been allowed: what
@@ -338,6 +338,11 @@ fn check_many(
     for range in ranges.take(most) {
         check(range)?;
         sum = sum.saturating_add(range.length);
+        // All of them are on their way before the first is waited for; but nothing is sent for
+        // that a call may not move, and would only take time.
+        if account.check_call(sum).is_ok() {
+            fetch_ahead(range);
+        }
     }
     list?;
     account.check_call(sum)?;

@@ -236,3 +236,27 @@ fn given_two_stores_when_one_is_at_its_limit_then_the_other_is_not() {
         other.play("open m /data/f read -> ok");
     });
 }
+
+#[test]
+fn given_more_bytes_than_wasmtime_lifts_when_written_then_it_is_an_error_and_no_trap() {
+    on_each_store(|scene| {
+        // One byte more than a store's `hostcall_fuel` allows a call, unless it is set.
+        let much = (128 << 20) + 1;
+        scene.write("f", "hello");
+        let mut guest = scene.guest();
+        guest.play(&format!(
+            "
+            open m /data/f read-write               -> ok
+            open r /data/f read                     -> ok
+            open l /data/l read-write create size={much} -> ok
+            pwrite m 0 fill:7:{much}                -> err out-of-bounds
+            pwrite r 0 fill:7:{much}                -> err eacces
+            pwrite l 0 fill:7:{much}                -> err limit-exceeded
+            close m                                 -> ok
+            pwrite m 0 fill:7:{much}                -> err closed
+            pread l 0 5                             -> ok hex:0000000000
+            "
+        ));
+        assert_eq!(scene.read("f"), b"hello");
+    });
+}
