@@ -70,8 +70,9 @@ fn own_tests(workspace: &str, toolchain: &WasmToolchain, iommap: &Path) -> Resul
     let iommap = iommap.to_str().context("the path of the clone is not UTF-8")?;
     let mut cargo = guests::cargo(&root().join(workspace), toolchain)?;
     cargo.args(["test", "--release", "--workspace", "--locked", "--no-fail-fast"]);
-    // Not the doctests: guests are programs.
-    cargo.args(["--all-targets", "--target", TARGET]);
+    // Not the doctests: guests are programs. Nor what has no test program: one of a guest that is no
+    // command could not be run.
+    cargo.args(["--tests", "--target", TARGET]);
     cargo.arg("--config").arg(format!("target.{TARGET}.runner=[{iommap:?}, \"run\"]"));
     // A test that panics takes the whole program with it, and what was captured so far.
     cargo.args(["--", "--nocapture"]);

@@ -1,7 +1,7 @@
 //! `iommap-load`: asks a server for addresses, many at once, while the database under it is
 //! replaced and cut short, holds every answer to what it must be, and watches what the server uses.
 //!
-//! Reading order: [`truth`] (what must be answered), [`file`] (what happens to the database),
+//! Reading order: [`truth`] (what must be answered), [`mod@file`] (what happens to the database),
 //! [`client`] (asking), [`watch`] (what the server uses) and [`report`].
 
 mod client;
