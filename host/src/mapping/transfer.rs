@@ -333,14 +333,15 @@ fn check_many(
     let list = check_list(account, ranges.len());
     // Of a list that is too long, so many are looked at first as would have been allowed: what
     // is out of bounds is said before what is over a limit.
-    let most = (account.limits().call_bytes / RANGE_BYTES) as usize;
+    let limit = account.limits().call_bytes;
+    let most = (limit / RANGE_BYTES) as usize;
     let mut sum = 0u64;
     for range in ranges.take(most) {
         check(range)?;
         sum = sum.saturating_add(range.length);
         // All of them are on their way before the first is waited for; but nothing is sent for
         // that a call may not move, and would only take time.
-        if account.check_call(sum).is_ok() {
+        if sum <= limit {
             fetch_ahead(range);
         }
     }
