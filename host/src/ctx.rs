@@ -226,7 +226,9 @@ impl IommapCtxBuilder {
         self
     }
 
-    /// How many bytes may be mapped at once, all mappings together: 64 GiB unless set.
+    /// How many bytes may be mapped at once, all mappings together: 64 GiB unless set. They are address
+    /// space and page cache; but what a guest writes to `private` mappings, which a read-only grant
+    /// allows, is memory of the host's that can't be evicted.
     pub fn max_mapped_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
         self.limits.mapped_bytes = bytes;
         self
@@ -238,7 +240,8 @@ impl IommapCtxBuilder {
         self
     }
 
-    /// How many bytes one call may move: 64 MiB unless set.
+    /// How many bytes one call may move: 64 MiB unless set. For writes of more than 128 MiB wasmtime's
+    /// own allowance has to be raised as well: `Store::set_hostcall_fuel`.
     pub fn max_call_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
         self.limits.call_bytes = bytes;
         self
