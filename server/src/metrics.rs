@@ -125,7 +125,7 @@ mod tests {
         let connection = metrics.connection();
         let page = metrics.render();
         for line in [
-            "iommap_http_request_duration_seconds_bucket{le=\"0.00005\"} 1",
+            "iommap_http_request_duration_seconds_bucket{le=\"5e-05\"} 1",
             "iommap_http_request_duration_seconds_bucket{le=\"0.0001\"} 2",
             "iommap_http_request_duration_seconds_bucket{le=\"+Inf\"} 3",
             "iommap_http_request_duration_seconds_count 3",

@@ -100,22 +100,22 @@ impl Collector for Sampled {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let sums = self.0.sums();
         for (name, help, value) in [
-            ("instances", "Guests that run now", sums.running),
-            ("mappings", "Mappings open now", sums.mappings),
-            ("mapped_bytes", "Bytes mapped now", sums.mapped_bytes),
-            ("locked_bytes", "Bytes locked in memory now", sums.locked_bytes),
+            ("instances", "Guests that run now.", sums.running),
+            ("mappings", "Mappings open now.", sums.mappings),
+            ("mapped_bytes", "Bytes mapped now.", sums.mapped_bytes),
+            ("locked_bytes", "Bytes locked in memory now.", sums.locked_bytes),
         ] {
             let gauge = ConstGauge::new(value);
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
         }
         for (name, help, value) in [
-            ("mappings_opened", "Mappings opened", sums.opened),
-            ("read_bytes", "Bytes read through mappings", sums.bytes_read),
-            ("written_bytes", "Bytes written through mappings", sums.bytes_written),
+            ("mappings_opened", "Mappings opened.", sums.opened),
+            ("read_bytes", "Bytes read through mappings.", sums.bytes_read),
+            ("written_bytes", "Bytes written through mappings.", sums.bytes_written),
             (
                 "faults_recovered",
-                "Reads and writes that met a page without a file behind it, and lived",
+                "Reads and writes that met a page without a file behind it, and lived.",
                 sums.faults_recovered,
             ),
         ] {

@@ -6,11 +6,11 @@ const PLOTS = [
     series: [{ key: "p99", name: "99 of 100 within", look: "readby" },
              { key: "p50", name: "half within", look: "mapped" }] },
   { id: "trouble", title: "Lost pages and errors a second", format: count => count.toLocaleString("en"),
-    series: [{ key: "errors", name: "answered 5xx", look: "wrong" },
+    series: [{ key: "errors", name: "answered 5xx", look: "wrong", area: true },
              { key: "faults", name: "faults recovered", look: "readby" }] },
 ];
 const NAMESPACE = "http://www.w3.org/2000/svg";
-const SPAN = 300, WIDTH = 680, HEIGHT = 84, LEFT = 56, TOP = 6, BOTTOM = 18;
+const SPAN = 300, HEIGHT = 84, LEFT = 56, TOP = 6, BOTTOM = 18;
 
 /** The smallest of 1, 2 or 5 times a power of ten that is no less. */
 function roundUp(value) {
@@ -26,16 +26,16 @@ function element(name, attributes, text) {
 }
 
 function draw({ id, title, format, series }, samples, pointed) {
-  const end = samples.at(-1).at;
-  const x = at => LEFT + (WIDTH - LEFT) * (1 - (end - at) / SPAN);
+  const end = samples.at(-1).at, width = $(id).clientWidth;
+  const x = at => LEFT + (width - LEFT) * (1 - (end - at) / SPAN);
   const values = samples.flatMap(sample => series.map(({ key }) => sample[key] ?? 0));
   const most = roundUp(Math.max(...values, 1));
   const y = value => TOP + (HEIGHT - TOP) * (1 - value / most);
-  const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + BOTTOM}`, role: "img", "aria-label": title });
+  const svg = element("svg", { viewBox: `0 0 ${width} ${HEIGHT + BOTTOM}`, role: "img", "aria-label": title });
   for (const part of [0, 0.5, 1]) {
-    svg.append(element("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(most * part), y2: y(most * part) }));
+    svg.append(element("line", { class: "grid", x1: LEFT, x2: width, y1: y(most * part), y2: y(most * part) }));
     if (part !== 0.5)
-      svg.append(element("text", { x: LEFT - 8, y: y(most * part) + 4, "text-anchor": "end" }, format(most * part)));
+      svg.append(element("text", { x: LEFT - 8, y: y(most * part) + 4, "text-anchor": "end" }, part ? format(most) : "0"));
   }
   for (let minutes = SPAN / 60; minutes >= 0; minutes--)
     svg.append(element("text", {
@@ -100,10 +100,11 @@ $("plots").addEventListener("pointermove", event => {
   const svg = event.target.closest("svg");
   if (!svg || samples.length === 0) return;
   const box = svg.getBoundingClientRect();
-  const along = ((event.clientX - box.left) / box.width * WIDTH - LEFT) / (WIDTH - LEFT);
+  const along = (event.clientX - box.left - LEFT) / (box.width - LEFT);
   const at = samples.at(-1).at - SPAN * (1 - along);
   pointed = samples.reduce((best, sample) => Math.abs(sample.at - at) < Math.abs(best.at - at) ? sample : best);
   drawAll();
 });
 $("plots").addEventListener("pointerleave", () => { pointed = undefined; drawAll(); });
+addEventListener("resize", drawAll);
 follow();

@@ -63,7 +63,7 @@ impl Mounted {
         self.shared.hangs.store(true, SeqCst);
     }
 
-    /// Answers again; whoever waited gets an error.
+    /// Answers again: whoever waited goes on.
     pub(crate) fn answer(&self) {
         self.shared.hangs.store(false, SeqCst);
         self.shared.unanswered.lock().unwrap().clear();
