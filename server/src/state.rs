@@ -51,7 +51,7 @@ impl Template {
         let mut wasi = WasiCtx::builder();
         wasi.allow_blocking_current_thread(true).envs(&self.env).stderr(stderr.clone());
         let mut iommap = IommapCtx::builder();
-        iommap.allow_blocking_current_thread(true).limits(self.limits.clone());
+        iommap.limits(self.limits.clone());
         directories::grant(&self.dirs, &mut iommap, &mut wasi)?;
         let iommap = iommap.build();
         Ok(State {
