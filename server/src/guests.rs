@@ -111,14 +111,19 @@ impl Guests {
         // Most guests return without ever having waited: then all is done in this one step.
         tokio::select! {
             biased;
-            ended = &mut guest => _ = answer.send(match (sent.try_recv(), ended) {
-                (Ok(sent), ended) => {
-                    self.note(ended);
-                    answered(sent)
-                }
-                (Err(_), Ok(())) => Err(Failure::new(Reason::Silent, "the guest gave no answer")),
-                (Err(_), Err(failure)) => Err(failure),
-            }),
+            ended = &mut guest => {
+                let answered = match (sent.try_recv(), ended) {
+                    (Ok(sent), ended) => {
+                        self.note(ended);
+                        answered(sent)
+                    }
+                    (Err(_), Ok(())) => {
+                        Err(Failure::new(Reason::Silent, "the guest gave no answer"))
+                    }
+                    (Err(_), Err(failure)) => Err(failure),
+                };
+                _ = answer.send(answered);
+            }
             Ok(sent) = &mut sent => {
                 _ = answer.send(answered(sent));
                 self.note(guest.await);
