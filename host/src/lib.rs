@@ -99,7 +99,6 @@ mod ctx;
 mod diagnostics;
 pub mod error;
 mod grants;
-pub mod guard;
 #[cfg(feature = "component")]
 mod held;
 #[cfg(feature = "component")]
@@ -117,6 +116,7 @@ pub mod wasi;
 pub use ctx::{Iommap, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle};
 pub use error::Error;
 pub use grants::{FsPerms, Grants};
+pub use iommap_guard as guard;
 pub use limits::{Account, Counters, Limits};
 #[cfg(feature = "component")]
 pub use linker::add_to_linker;

@@ -2,7 +2,6 @@
 //!
 //! The mapped bytes are touched by raw pointers only, never by a reference: they change behind
 //! the compiler's back. What the file contains is checked by reading the file.
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fs::File;
 use std::io;

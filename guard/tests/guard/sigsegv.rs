@@ -4,20 +4,13 @@
 //! does, it watches SIGSEGV too, and a page that may not be touched stands for a lost one.
 #![cfg(iommap_watch_sigsegv)]
 
-#[path = "guard/child.rs"]
-mod child;
-#[path = "guard/handlers.rs"]
-mod handlers;
-#[path = "guard/pages.rs"]
-mod pages;
-
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use child::in_child;
-use handlers::*;
-use iommap::guard::{self, Fault};
-use pages::page;
+use crate::child::in_child;
+use crate::handlers::*;
+use crate::pages::page;
+use iommap_guard::{self as guard, Fault};
 
 /// A page whose touch is a SIGSEGV.
 fn forbidden() -> *mut u8 {

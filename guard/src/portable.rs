@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Fault, RECOVERED};
 
 /// Finds out if the kernel lets us copy, once.
-pub(super) fn probe() -> io::Result<()> {
+pub(crate) fn probe() -> io::Result<()> {
     static ALLOWED: AtomicBool = AtomicBool::new(false);
     if ALLOWED.load(Ordering::Relaxed) {
         return Ok(());
@@ -44,7 +44,7 @@ pub(super) fn probe() -> io::Result<()> {
 /// # Safety
 ///
 /// As for [`super::copy`].
-pub(super) unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> Result<(), Fault> {
+pub(crate) unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> Result<(), Fault> {
     let mut copied = 0;
     // The kernel moves up to 2 GiB at once, and stops early in front of a lost page. Whether
     // something stands behind an early stop, only the next call tells.

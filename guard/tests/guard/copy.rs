@@ -2,20 +2,15 @@
 //!
 //! Each test goes through all the ways to copy that this machine has, the system call included.
 
-#[path = "guard/child.rs"]
-mod child;
-#[path = "guard/pages.rs"]
-mod pages;
-
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use child::{in_child, in_child_while};
-use iommap::guard::{self, Fault, Variant};
-use pages::{Pages, page, pattern, patterned};
+use crate::child::{in_child, in_child_while};
+use crate::pages::{Pages, page, pattern, patterned};
+use iommap_guard::{self as guard, Fault, Variant};
 
 /// What a destination contains before a copy. [`pattern`] never is that.
 const OLD: u8 = 0xff;

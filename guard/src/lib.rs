@@ -45,12 +45,12 @@
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {
-//! iommap::guard::install()?;
+//! iommap_guard::install()?;
 //!
 //! let from = *b"sixteen bytes...";
 //! let mut to = [0; 16];
 //! // SAFETY: both are 16 bytes of this frame, and apart.
-//! let copied = unsafe { iommap::guard::copy(to.as_mut_ptr(), from.as_ptr(), 16) };
+//! let copied = unsafe { iommap_guard::copy(to.as_mut_ptr(), from.as_ptr(), 16) };
 //!
 //! assert_eq!(copied, Ok(()));
 //! assert_eq!(to, from);
@@ -68,29 +68,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
     target_os = "openbsd"
 )))]
 compile_error!(
-    "iommap's fault-guarded copy is written for Linux, macOS, FreeBSD and OpenBSD: without it a \
-     file cut short would kill the process, so iommap doesn't build for this system"
+    "iommap-guard is written for Linux, macOS, FreeBSD and OpenBSD: elsewhere a file that is cut \
+     short would kill the process, so it doesn't build for this system"
 );
 
 #[cfg(all(not(target_os = "linux"), not(any(target_arch = "aarch64", target_arch = "x86_64"))))]
 compile_error!(
-    "on this system iommap's fault-guarded copy is written for x86-64 and aarch64 only: the copy \
+    "on this system iommap-guard is written for x86-64 and aarch64 only: the copy \
      by system call, which serves all other processors, needs Linux's process_vm_readv"
 );
 
 #[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), not(target_pointer_width = "64")))]
 compile_error!(
-    "iommap's fault-guarded copy wants pointers of 64 bits on this processor: x32 and ILP32 are \
+    "iommap-guard wants pointers of 64 bits on this processor: x32 and ILP32 are \
      not supported"
 );
 
 // `machine` is the routine written for this processor, where there is one.
 #[cfg(target_arch = "aarch64")]
-#[path = "aarch64.rs"]
-mod machine;
+mod aarch64;
+#[cfg(target_arch = "aarch64")]
+use aarch64 as machine;
 #[cfg(target_arch = "x86_64")]
-#[path = "x86_64.rs"]
-mod machine;
+mod x86_64;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as machine;
 
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod chain;

@@ -4,23 +4,23 @@ use super::Cause;
 
 /// The signals that may tell of a lost page.
 #[cfg(not(iommap_watch_sigsegv))]
-pub(in super::super) const SIGNALS: [libc::c_int; 1] = [libc::SIGBUS];
+pub(crate) const SIGNALS: [libc::c_int; 1] = [libc::SIGBUS];
 
 /// The same as on FreeBSD and OpenBSD, so that their way can be tested here.
 #[cfg(iommap_watch_sigsegv)]
-pub(in super::super) const SIGNALS: [libc::c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
+pub(crate) const SIGNALS: [libc::c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 
 /// What a signal's `si_code` says of where it came from.
 ///
 /// Nothing faulted when the signal was sent (by kill, sigqueue, a timer: all not above zero), nor
 /// when the kernel mentions in passing that a page of ours went bad.
-pub(in super::super) fn cause(code: libc::c_int) -> Cause {
+pub(crate) fn cause(code: libc::c_int) -> Cause {
     let sent = code <= 0 || code == libc::BUS_MCEERR_AO;
     if sent { Cause::Sent } else { Cause::Fault }
 }
 
 /// Where this thread's `errno` is.
-pub(in super::super) fn errno() -> *mut libc::c_int {
+pub(crate) fn errno() -> *mut libc::c_int {
     // SAFETY: no preconditions.
     unsafe { libc::__errno_location() }
 }
@@ -32,7 +32,7 @@ pub(in super::super) fn errno() -> *mut libc::c_int {
 ///
 /// `ucontext` is the third argument of a handler installed with SA_SIGINFO, which is running.
 #[inline]
-pub(in super::super) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
+pub(crate) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
     let ucontext = ucontext.cast::<libc::ucontext_t>();
     // SAFETY: the caller's promise: a context is there. No reference to it is made.
     #[cfg(target_arch = "x86_64")]

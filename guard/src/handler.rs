@@ -20,7 +20,7 @@ static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 /// See [`super::install`].
 #[inline]
-pub(super) fn install() -> io::Result<()> {
+pub(crate) fn install() -> io::Result<()> {
     if INSTALLED.load(Ordering::Acquire) { Ok(()) } else { install_once() }
 }
 

@@ -18,18 +18,18 @@ mod macos;
 mod openbsd;
 
 #[cfg(target_os = "freebsd")]
-pub(super) use freebsd::*;
+pub(crate) use freebsd::*;
 #[cfg(target_os = "linux")]
-pub(super) use linux::*;
+pub(crate) use linux::*;
 #[cfg(target_os = "macos")]
-pub(super) use macos::*;
+pub(crate) use macos::*;
 #[cfg(target_os = "openbsd")]
-pub(super) use openbsd::*;
+pub(crate) use openbsd::*;
 
 /// Why a signal came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "each system knows two of them, or doesn't know")]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// The interrupted instruction faulted; it will again.
     Fault,
     /// Somebody sent it, and it will not come again by itself.

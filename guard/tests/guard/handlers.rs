@@ -1,13 +1,12 @@
 //! Handlers for SIGBUS that tests install before or after the guard's, and lost pages to make
 //! them run.
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use iommap::guard::{self, Fault};
+use iommap_guard::{self as guard, Fault};
 
 use crate::pages::{Pages, page};
 

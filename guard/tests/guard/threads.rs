@@ -3,23 +3,16 @@
 //! Only where there is a handler: other processors copy by system call.
 #![cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 
-#[path = "guard/child.rs"]
-mod child;
-#[path = "guard/handlers.rs"]
-mod handlers;
-#[path = "guard/pages.rs"]
-mod pages;
-
 use std::io;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use child::in_child;
-use handlers::*;
-use iommap::guard;
-use pages::{Pages, page, pattern, patterned};
+use crate::child::in_child;
+use crate::handlers::*;
+use crate::pages::{Pages, page, pattern, patterned};
+use iommap_guard as guard;
 
 #[test]
 fn given_a_thread_in_the_copy_when_a_signal_is_sent_to_it_then_that_is_no_fault() {

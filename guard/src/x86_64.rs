@@ -25,12 +25,12 @@ use std::arch::naked_asm;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The routine is exactly this long, padding included.
-pub(super) const SIZE: usize = 768;
+pub(crate) const SIZE: usize = 768;
 
 /// The processor copies 32 bytes at a time without a penalty (AVX2).
-pub(super) const WIDE: usize = 1;
+pub(crate) const WIDE: usize = 1;
 /// The processor's own string copy is quick (ERMS).
-pub(super) const STRING: usize = 2;
+pub(crate) const STRING: usize = 2;
 
 /// From here on the string copy is at least as quick as the wide loop, where it is quick at all.
 ///
@@ -43,12 +43,12 @@ const STRING_FROM: usize = 16 * 1024;
 static HOW: AtomicUsize = AtomicUsize::new(0);
 
 /// Asks the processor once what it can do.
-pub(super) fn detect() {
+pub(crate) fn detect() {
     HOW.store(available(), Ordering::Relaxed);
 }
 
 /// What this processor can do.
-pub(super) fn available() -> usize {
+pub(crate) fn available() -> usize {
     let mut how = 0;
     // AVX is all that the loop needs. The first processors that had it split a load of 32 bytes
     // in two, so AVX2 is the sign that it pays.
@@ -63,7 +63,7 @@ pub(super) fn available() -> usize {
 
 /// What [`routine`] is to be told in an ordinary copy.
 #[inline(always)]
-pub(super) fn chosen() -> usize {
+pub(crate) fn chosen() -> usize {
     HOW.load(Ordering::Relaxed)
 }
 
@@ -78,7 +78,7 @@ pub(super) fn chosen() -> usize {
 ///
 /// As for [`copy`](super::copy). `how` must hold no bit that [`available`] doesn't.
 #[unsafe(naked)]
-pub(super) unsafe extern "sysv64" fn routine(
+pub(crate) unsafe extern "sysv64" fn routine(
     dst: *mut u8,
     src: *const u8,
     len: usize,
@@ -286,6 +286,6 @@ pub(super) unsafe extern "sysv64" fn routine(
 ///
 /// Never called. Only jumped to, with the registers of a faulted [`routine`].
 #[unsafe(naked)]
-pub(super) unsafe extern "sysv64" fn landing() -> usize {
+pub(crate) unsafe extern "sysv64" fn landing() -> usize {
     naked_asm!("test eax, eax", "jz 2f", "vzeroupper", "2:", "mov rax, r8", "sub rax, rdi", "ret",)
 }

@@ -8,7 +8,7 @@
 use super::Cause;
 
 /// The signals that may tell of a lost page.
-pub(in super::super) const SIGNALS: [libc::c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
+pub(crate) const SIGNALS: [libc::c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 
 /// SI_USER, the first of those that the kernel keeps for signals without a fault.
 const FIRST_SENT: libc::c_int = 0x10001;
@@ -17,12 +17,12 @@ const FIRST_SENT: libc::c_int = 0x10001;
 ///
 /// Faults have small numbers above zero. Zero is "no information", for a sender whose signal
 /// found the queue full.
-pub(in super::super) fn cause(code: libc::c_int) -> Cause {
+pub(crate) fn cause(code: libc::c_int) -> Cause {
     if (1..FIRST_SENT).contains(&code) { Cause::Fault } else { Cause::Sent }
 }
 
 /// Where this thread's `errno` is.
-pub(in super::super) fn errno() -> *mut libc::c_int {
+pub(crate) fn errno() -> *mut libc::c_int {
     // SAFETY: no preconditions.
     unsafe { libc::__error() }
 }
@@ -34,7 +34,7 @@ pub(in super::super) fn errno() -> *mut libc::c_int {
 ///
 /// `ucontext` is the third argument of a handler installed with SA_SIGINFO, which is running.
 #[inline]
-pub(in super::super) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
+pub(crate) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
     let ucontext = ucontext.cast::<libc::ucontext_t>();
     // SAFETY: the caller's promise: a context is there. No reference to it is made.
     #[cfg(target_arch = "x86_64")]

@@ -8,19 +8,19 @@
 use super::Cause;
 
 /// The signals that may tell of a lost page.
-pub(in super::super) const SIGNALS: [libc::c_int; 1] = [libc::SIGBUS];
+pub(crate) const SIGNALS: [libc::c_int; 1] = [libc::SIGBUS];
 
 /// What a signal's `si_code` says of where it came from: nothing.
 ///
 /// The kernel puts one constant there for each SIGBUS, a sent one too (BUS_ADRERR on x86-64,
 /// BUS_ADRALN on aarch64; `sendsig` in XNU). So a SIGBUS that is sent to a thread in the middle of
 /// a copy is taken for a lost page: that copy fails, and nothing else happens.
-pub(in super::super) fn cause(_: libc::c_int) -> Cause {
+pub(crate) fn cause(_: libc::c_int) -> Cause {
     Cause::Untold
 }
 
 /// Where this thread's `errno` is.
-pub(in super::super) fn errno() -> *mut libc::c_int {
+pub(crate) fn errno() -> *mut libc::c_int {
     // SAFETY: no preconditions.
     unsafe { libc::__error() }
 }
@@ -32,7 +32,7 @@ pub(in super::super) fn errno() -> *mut libc::c_int {
 ///
 /// `ucontext` is the third argument of a handler installed with SA_SIGINFO, which is running.
 #[inline]
-pub(in super::super) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
+pub(crate) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
     let ucontext = ucontext.cast::<libc::ucontext_t>();
     // SAFETY: the caller's promise: a context is there, with the machine's part of it behind a
     // pointer. No reference to either is made.

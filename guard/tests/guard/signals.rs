@@ -3,26 +3,15 @@
 //! Only where there is a handler: other processors copy by system call.
 #![cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 
-#[path = "guard/child.rs"]
-mod child;
-#[path = "guard/handlers.rs"]
-mod handlers;
-#[path = "guard/pages.rs"]
-mod pages;
-
-/// The guard once more, as a second version of the crate would bring it along.
-#[path = "../src/guard/mod.rs"]
-#[allow(dead_code, unreachable_pub, unused_imports, reason = "it is a library's module")]
-mod second;
-
 use std::io;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use child::in_child;
-use handlers::*;
-use iommap::guard::{self, Fault};
+use crate::child::in_child;
+use crate::handlers::*;
+use iommap_guard::{self as guard, Fault};
+use iommap_guard_second as second;
 
 #[test]
 fn given_a_predecessor_with_info_when_other_code_faults_then_it_gets_all_of_the_signal() {

@@ -24,19 +24,19 @@ fn predecessor_of(signal: libc::c_int) -> Option<&'static AtomicPtr<libc::sigact
 }
 
 /// Makes `action` the one that [`pass_on`] goes on with.
-pub(super) fn publish(signal: libc::c_int, action: libc::sigaction) {
+pub(crate) fn publish(signal: libc::c_int, action: libc::sigaction) {
     if let Some(place) = predecessor_of(signal) {
         place.store(Box::into_raw(Box::new(action)), Ordering::Release);
     }
 }
 
 /// The action of `signal` now.
-pub(super) fn current(signal: libc::c_int) -> io::Result<libc::sigaction> {
+pub(crate) fn current(signal: libc::c_int) -> io::Result<libc::sigaction> {
     sigaction(signal, None)
 }
 
 /// Sets the action of `signal`; returns the one it replaced.
-pub(super) fn replace(
+pub(crate) fn replace(
     signal: libc::c_int,
     action: &libc::sigaction,
 ) -> io::Result<libc::sigaction> {
@@ -60,7 +60,7 @@ fn sigaction(signal: libc::c_int, action: Option<&libc::sigaction>) -> io::Resul
 /// # Safety
 ///
 /// Called in a handler, with the arguments that the kernel gave it.
-pub(super) unsafe fn pass_on(
+pub(crate) unsafe fn pass_on(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     ucontext: *mut libc::c_void,

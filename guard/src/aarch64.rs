@@ -19,19 +19,19 @@
 use std::arch::naked_asm;
 
 /// The routine is exactly this long, padding included.
-pub(super) const SIZE: usize = 512;
+pub(crate) const SIZE: usize = 512;
 
 /// There is nothing to find out: every aarch64 that runs one of our systems has what the routine uses.
-pub(super) fn detect() {}
+pub(crate) fn detect() {}
 
 /// What this processor can do beyond the basics; see `x86_64.rs`.
-pub(super) fn available() -> usize {
+pub(crate) fn available() -> usize {
     0
 }
 
 /// What [`routine`] is to be told in an ordinary copy.
 #[inline(always)]
-pub(super) fn chosen() -> usize {
+pub(crate) fn chosen() -> usize {
     0
 }
 
@@ -45,7 +45,7 @@ pub(super) fn chosen() -> usize {
 ///
 /// As for [`copy`](super::copy).
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn routine(
+pub(crate) unsafe extern "C" fn routine(
     dst: *mut u8,
     src: *const u8,
     len: usize,
@@ -173,6 +173,6 @@ pub(super) unsafe extern "C" fn routine(
 ///
 /// Never called. Only jumped to, with the registers of a faulted [`routine`].
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn landing() -> usize {
+pub(crate) unsafe extern "C" fn landing() -> usize {
     naked_asm!("hint #34", "sub x0, x4, x0", "ret")
 }

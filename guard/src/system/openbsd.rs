@@ -6,19 +6,19 @@
 use super::Cause;
 
 /// The signals that may tell of a lost page.
-pub(in super::super) const SIGNALS: [libc::c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
+pub(crate) const SIGNALS: [libc::c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 
 /// SI_NOINFO: the kernel doesn't know, so no instruction faulted.
 const NO_INFORMATION: libc::c_int = 32767;
 
 /// What a signal's `si_code` says of where it came from: above zero the kernel, and at or below
 /// it somebody else.
-pub(in super::super) fn cause(code: libc::c_int) -> Cause {
+pub(crate) fn cause(code: libc::c_int) -> Cause {
     if (1..NO_INFORMATION).contains(&code) { Cause::Fault } else { Cause::Sent }
 }
 
 /// Where this thread's `errno` is.
-pub(in super::super) fn errno() -> *mut libc::c_int {
+pub(crate) fn errno() -> *mut libc::c_int {
     // SAFETY: no preconditions.
     unsafe { libc::__errno() }
 }
@@ -30,7 +30,7 @@ pub(in super::super) fn errno() -> *mut libc::c_int {
 ///
 /// `ucontext` is the third argument of a handler installed with SA_SIGINFO, which is running.
 #[inline]
-pub(in super::super) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
+pub(crate) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
     // Here this is another name for `sigcontext`.
     let ucontext = ucontext.cast::<libc::ucontext_t>();
     // SAFETY: the caller's promise: a context is there. No reference to it is made.

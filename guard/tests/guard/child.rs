@@ -4,7 +4,6 @@
 //! The child is this very test program, told to run the one test. There the body runs, and the
 //! process leaves with [`DONE`]; all other ways to end are seen by the parent. Works the same
 //! under `cargo test` and under nextest.
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -109,10 +108,11 @@ fn wait(child: &mut Child, meanwhile: &mut impl FnMut()) -> bool {
     true
 }
 
-/// The name of the test that a closure is written in.
+/// The name of the test that a closure is written in, as the test program says it.
 ///
-/// The name of its type is `program::test::{{closure}}`. That is not promised; should it change,
-/// no test will be found and none will have passed.
+/// The name of its type is `program::module::test::{{closure}}`. That is not promised; should it
+/// change, no test will be found and none will have passed.
 fn test_of<Body>() -> &'static str {
-    std::any::type_name::<Body>().split("::").nth(1).unwrap()
+    let (_, within) = std::any::type_name::<Body>().split_once("::").unwrap();
+    within.strip_suffix("::{{closure}}").unwrap()
 }
