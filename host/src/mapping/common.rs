@@ -6,19 +6,19 @@
 //! region is never one mapping's to do: whoever gives a hint that lasts gets a region of its own.
 
 use super::options::{Advice, SyncMode};
-use super::region::{Protection, Region};
+use super::pages::Protection;
+use super::region::Region;
 use super::registry::{self, Key};
 use super::writeback::{ErrorSeq, Writeback};
 use crate::error::Error;
-use crate::usage::Usage;
+use crate::usage::{Reservation, Resource, Usage};
 use std::fs::{File, Metadata};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// How many hints that last a mapping may give for parts of it: each may cut its region into two
 /// more ranges of address space, of which the kernel gives a process only so many.
-const PARTS: u32 = 16;
+const PARTS: u64 = 16;
 
 /// A region, and what the mappings that use it have in common.
 #[derive(Debug)]
@@ -93,8 +93,8 @@ pub(super) struct RegionRef {
     seq: ErrorSeq,
     /// It is the embedder's mapping that has the region, and it is only lent to this one.
     borrowed: bool,
-    /// For how many parts of the region a hint that lasts was given.
-    parts: AtomicU32,
+    /// The ranges of address space that hints for parts of the region may take, two a part.
+    parts: Option<Reservation>,
 }
 
 impl RegionRef {
@@ -133,7 +133,7 @@ impl RegionRef {
             Some(key) => registry::publish_if_first(key, region, writeback),
             None => Arc::new(CommonRegion::with(region, writeback)),
         };
-        Ok(RegionRef { common, seq: self.seq, borrowed: false, parts: 0.into() })
+        Ok(RegionRef { common, seq: self.seq, borrowed: false, parts: None })
     }
 
     /// A reference to the same region for a guest, whose embedder shares this mapping with it.
@@ -143,17 +143,13 @@ impl RegionRef {
 
     fn to(common: Arc<CommonRegion>, borrowed: bool) -> RegionRef {
         let seq = common.writeback.now();
-        RegionRef { common, seq, borrowed, parts: 0.into() }
+        RegionRef { common, seq, borrowed, parts: None }
     }
 
     /// The same region, for work that goes on without the mapping.
     pub(super) fn share(&self) -> RegionRef {
-        RegionRef {
-            common: self.common.clone(),
-            seq: self.seq,
-            borrowed: self.borrowed,
-            parts: self.parts.load(Relaxed).into(),
-        }
+        let (seq, borrowed) = (self.seq, self.borrowed);
+        RegionRef { common: self.common.clone(), seq, borrowed, parts: None }
     }
 
     /// Is it the embedder's mapping that has the region, and only lent to this one?
@@ -186,33 +182,40 @@ impl RegionRef {
                 _ => Ok(()),
             };
         }
-        let Some(own) = self.make_own(usage)? else { return Ok(()) };
-        let whole = offset == 0 && (length == 0 || length == own.region.len());
-        if !whole {
-            let parts = self.parts.get_mut();
-            if *parts == PARTS {
-                return Ok(());
-            }
-            own.region.reserve_ranges(2)?;
-            *parts += 1;
+        if !self.make_own(usage)? {
+            return Ok(());
         }
-        own.region.advise(offset, length, advice)?;
+        let whole = offset == 0 && (length == 0 || length == self.len());
+        if !whole && !self.reserve_part(usage)? {
+            return Ok(());
+        }
+        self.common.region.advise(offset, length, advice)?;
         if whole {
-            self.parts = 0.into();
+            self.parts = None;
         }
         Ok(())
     }
 
-    /// Sees to it that the region is this mapping's alone, and stays so.
-    fn make_own(&mut self, usage: &Arc<Usage>) -> Result<Option<&mut CommonRegion>, Error> {
-        // With a key others can find the region at any moment. So it loses its key, or it isn't
-        // touched.
-        if self.common.key.is_some() || Arc::get_mut(&mut self.common).is_none() {
-            let Some(region) = self.common.region.again(usage)? else { return Ok(None) };
+    /// Sees to it that the region is this mapping's, and that of those whom it is lent to. Says
+    /// whether it is.
+    fn make_own(&mut self, usage: &Arc<Usage>) -> Result<bool, Error> {
+        // While it has a key, others may find it at any moment.
+        if self.common.key.is_some() {
+            let Some(region) = self.common.region.again(usage)? else { return Ok(false) };
             let writeback = self.common.writeback.clone();
             self.common = Arc::new(CommonRegion::with(region, writeback));
         }
-        Ok(Arc::get_mut(&mut self.common))
+        Ok(true)
+    }
+
+    /// Takes the ranges that a hint for one more part may need. Says whether it may be given.
+    fn reserve_part(&mut self, usage: &Arc<Usage>) -> Result<bool, Error> {
+        match &mut self.parts {
+            Some(parts) if parts.amount() >= 2 * PARTS => return Ok(false),
+            Some(parts) => parts.grow(2)?,
+            None => self.parts = Some(Reservation::new(usage, Resource::Ranges, 2)?),
+        }
+        Ok(true)
     }
 
     /// Runs what writes pages back for a mapping, and tells it of failures that others met.

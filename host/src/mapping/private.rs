@@ -19,18 +19,25 @@ type Group = Box<[u64; GROUP as usize / 64]>;
 pub(super) struct PrivatePages {
     groups: HashMap<u64, Group>,
     reserved: Reservation,
+    /// Every page was written, as far as that is counted.
+    all: bool,
 }
 
 impl PrivatePages {
     pub(super) fn none(usage: &Arc<Usage>) -> Result<PrivatePages, Error> {
         let reserved = Reservation::new(usage, Resource::PrivateBytes, 0)?;
-        Ok(PrivatePages { groups: HashMap::new(), reserved })
+        Ok(PrivatePages { groups: HashMap::new(), reserved, all: false })
+    }
+
+    /// All pages are copied already, and `reserved` holds what they take.
+    pub(super) fn all(reserved: Reservation) -> PrivatePages {
+        PrivatePages { groups: HashMap::new(), reserved, all: true }
     }
 
     /// Takes what the pages of a range will use that were not written before, or says
     /// `limit-exceeded` and takes nothing. The range lies inside the mapping.
     pub(super) fn reserve(&mut self, offset: u64, length: u64) -> Result<(), Error> {
-        if length == 0 {
+        if length == 0 || self.all {
             return Ok(());
         }
         let page = rustix::param::page_size() as u64;

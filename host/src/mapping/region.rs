@@ -8,53 +8,30 @@
 //! megabytes at a time: no other `mmap` of the process waits for more than that.
 
 use super::options::{Advice, SyncMode};
+use super::pages::{Pages, Protection, pieces};
 use super::platform;
 use super::prefetch::prefetch;
 use crate::error::{Error, ErrorKind};
 use crate::guard;
 use crate::usage::{Reservation, Resource, Usage};
-use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{MsyncFlags, madvise, mlock, msync, munlock};
 use std::ffi::c_void;
 use std::fs::File;
 use std::sync::Arc;
 
-/// How much of a region is worked on at a time where the address space is locked meanwhile. A
-/// multiple of every page size but that of 1 GiB pages, which are never split here.
-const PIECE: usize = 4 << 20;
-
 /// A range up to which `willneed` reads the pages in at once instead of asking for it.
 const POPULATE_AT_ONCE: usize = 4 << 20;
-
-/// How the pages of a region relate to the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Protection {
-    SharedRead,
-    SharedWrite,
-    PrivateRead,
-    PrivateWrite,
-}
-
-impl Protection {
-    pub(super) fn is_private(self) -> bool {
-        matches!(self, Protection::PrivateRead | Protection::PrivateWrite)
-    }
-
-    fn is_writable(self) -> bool {
-        matches!(self, Protection::SharedWrite | Protection::PrivateWrite)
-    }
-}
 
 /// A mapped file, or nothing at all where the file is empty (`mmap` knows no empty mapping).
 #[derive(Debug)]
 pub(crate) struct Region {
-    map: Option<MmapRaw>,
+    pages: Option<Pages>,
     /// The logical length: the last page may reach further, and is never touched there.
     len: usize,
     protection: Protection,
-    /// What the process has fewer of while this one lasts.
-    ranges: Reservation,
+    /// The range of address space, of which the kernel gives a process only so many.
+    _range: Reservation,
 }
 
 /// The file no longer backs a page of the range.
@@ -76,37 +53,29 @@ impl Region {
             .ok()
             .filter(|len| isize::try_from(*len).is_ok())
             .ok_or_else(too_long)?;
-        let ranges = Reservation::new(usage, Resource::Ranges, u64::from(len > 0))?;
+        let range = Reservation::new(usage, Resource::Ranges, u64::from(len > 0))?;
         if len == 0 {
-            return Ok(Region { map: None, len, protection, ranges });
+            return Ok(Region { pages: None, len, protection, _range: range });
         }
         guard::install()?;
         // Where pages are huge, the kernel maps whole ones, and unmaps nothing less.
         let whole = platform::page_size_of(file)
             .and_then(|page| len.checked_next_multiple_of(page))
             .unwrap_or(len);
-        let mut options = MmapOptions::new();
-        options.len(whole);
-        let map = match protection {
-            Protection::SharedRead => options.map_raw_read_only(file)?,
-            Protection::SharedWrite => options.map_raw(file)?,
-            // SAFETY: no slice is ever formed over the map: it becomes its raw form at once, and
-            // its bytes are touched by the guard's copy only, which takes them as they come.
-            Protection::PrivateRead => unsafe { options.map_copy_read_only(file)? }.into(),
-            // What may be written is limited elsewhere: swap for all of it is not needed.
-            // SAFETY: as for `PrivateRead`.
-            Protection::PrivateWrite => unsafe { options.no_reserve_swap().map_copy(file)? }.into(),
-        };
-        Ok(Region { map: Some(map), len, protection, ranges })
+        let pages = Pages::map(file, whole, protection)?;
+        Ok(Region { pages: Some(pages), len, protection, _range: range })
     }
 
     /// Another range of address space over the same pages, without the file: for a region that is
     /// shared with the file, where the system can.
     pub(super) fn again(&self, usage: &Arc<Usage>) -> Result<Option<Region>, Error> {
-        let (Some(map), false) = (&self.map, self.protection.is_private()) else { return Ok(None) };
-        let ranges = Reservation::new(usage, Resource::Ranges, 1)?;
-        let Some(map) = platform::map_again(map)? else { return Ok(None) };
-        Ok(Some(Region { map: Some(map), len: self.len, protection: self.protection, ranges }))
+        let Some(pages) = self.pages.as_ref().filter(|_| !self.protection.is_private()) else {
+            return Ok(None);
+        };
+        let range = Reservation::new(usage, Resource::Ranges, 1)?;
+        let Some(pages) = pages.again()? else { return Ok(None) };
+        let Region { len, protection, .. } = *self;
+        Ok(Some(Region { pages: Some(pages), len, protection, _range: range }))
     }
 
     /// The logical length in bytes.
@@ -120,16 +89,11 @@ impl Region {
         self.protection
     }
 
-    /// Takes ranges of address space for hints that apply to parts of the region.
-    pub(super) fn reserve_ranges(&mut self, more: u64) -> Result<(), Error> {
-        self.ranges.grow(more)
-    }
-
     /// Asks the processor for the first bytes of a range that was [checked](Region::check).
     #[inline]
     pub(super) fn prefetch(&self, offset: u64, length: u64) {
-        if let Some(map) = &self.map {
-            prefetch(map.as_ptr().wrapping_add(offset as usize), length);
+        if let Some(pages) = &self.pages {
+            prefetch(pages.address().wrapping_add(offset as usize), length);
         }
     }
 
@@ -147,11 +111,11 @@ impl Region {
     #[inline]
     pub(crate) fn read(&self, offset: u64, target: &mut [u8]) -> Result<Result<(), Lost>, Error> {
         let start = self.check(offset, target.len() as u64)?;
-        let Some(map) = &self.map else { return Ok(Ok(())) };
+        let Some(pages) = &self.pages else { return Ok(Ok(())) };
         // SAFETY: `start + target.len()` lies inside the map, which lives as long as `self`;
         // `target` is ours alone, so the two don't overlap; the guard is installed (`new`).
         let copied =
-            unsafe { guard::copy(target.as_mut_ptr(), map.as_ptr().add(start), target.len()) };
+            unsafe { guard::copy(target.as_mut_ptr(), pages.address().add(start), target.len()) };
         Ok(copied.map_err(|_| Lost))
     }
 
@@ -162,12 +126,12 @@ impl Region {
             return Err(ErrorKind::Eacces.into());
         }
         let start = self.check(offset, source.len() as u64)?;
-        let Some(map) = &self.map else { return Ok(Ok(())) };
+        let Some(pages) = &self.pages else { return Ok(Ok(())) };
         // SAFETY: `start + source.len()` lies inside the map, which lives as long as `self` and
         // is writable; `source` is borrowed memory of our own and no mapped byte is ever
         // borrowed, so the two don't overlap; the guard is installed (`new`).
         let copied =
-            unsafe { guard::copy(map.as_mut_ptr().add(start), source.as_ptr(), source.len()) };
+            unsafe { guard::copy(pages.address().add(start), source.as_ptr(), source.len()) };
         Ok(copied.map_err(|_| Lost))
     }
 
@@ -206,8 +170,9 @@ impl Region {
         };
         // A hint that lasts is a note on the range; the others work on its pages.
         let lasts = !matches!(advice, Advice::WillNeed | Advice::DontNeed);
-        let step = if lasts { length } else { PIECE };
-        for (address, length) in pieces_of(step, address, length) {
+        let whole = lasts.then_some((address, length));
+        let parts = (!lasts).then(|| pieces(address, length));
+        for (address, length) in whole.into_iter().chain(parts.into_iter().flatten()) {
             // SAFETY: the pages belong to this map; no advice given here changes what they hold:
             // `DONT_NEED` reaches shared pages only, whose bytes the file keeps.
             match retry_on_intr(|| unsafe { madvise(address, length, hint) }) {
@@ -245,9 +210,9 @@ impl Region {
 
     /// Keeps the pages out of the cache where the platform can (macOS). For a new region only.
     pub(crate) fn nocache(&self, file: &File) {
-        if let Some(map) = &self.map {
+        if let Some(pages) = &self.pages {
             let (shared, writable) = (!self.protection.is_private(), self.protection.is_writable());
-            platform::nocache(file, map, shared, writable);
+            platform::nocache(file, pages.address().cast(), self.len, shared, writable);
         }
     }
 
@@ -294,41 +259,11 @@ impl Region {
     /// there are none.
     fn pages(&self, offset: u64, length: u64) -> Result<Option<(*mut c_void, usize)>, Error> {
         let start = self.check(offset, length)?;
-        let (Some(map), 1..) = (&self.map, length) else { return Ok(None) };
+        let (Some(pages), 1..) = (&self.pages, length) else { return Ok(None) };
         let before = start % rustix::param::page_size();
         // SAFETY: `start` lies inside the map, and the map starts on a page, so the page that
         // `start` lies on belongs to it too.
-        let address = unsafe { map.as_mut_ptr().add(start - before) };
+        let address = unsafe { pages.address().add(start - before) };
         Ok(Some((address.cast(), before + length as usize)))
     }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        // `munmap` of all pages at once would hold up every other `mmap` of the process.
-        let Some(map) = &self.map else { return };
-        if map.len() <= PIECE {
-            return;
-        }
-        for (address, length) in pieces(map.as_mut_ptr().cast(), map.len()) {
-            // SAFETY: the pages belong to this map, which goes with `self`: nobody reads them
-            // again, private ones included.
-            unsafe { platform::release(address, length) };
-        }
-    }
-}
-
-/// A range in pieces of a few megabytes, each beginning on a page.
-fn pieces(address: *mut c_void, length: usize) -> impl Iterator<Item = (*mut c_void, usize)> {
-    pieces_of(PIECE, address, length)
-}
-
-fn pieces_of(
-    step: usize,
-    address: *mut c_void,
-    length: usize,
-) -> impl Iterator<Item = (*mut c_void, usize)> {
-    (0..length)
-        .step_by(step)
-        .map(move |at| (address.wrapping_byte_add(at), step.min(length - at)))
 }

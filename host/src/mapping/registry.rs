@@ -12,7 +12,8 @@
 
 use super::common::CommonRegion;
 use super::platform;
-use super::region::{Protection, Region};
+use super::pages::Protection;
+use super::region::Region;
 use super::writeback::Writeback;
 use std::collections::HashMap;
 use std::fs::{File, Metadata};

@@ -5,12 +5,11 @@
 //! path can forget to.
 
 mod budget;
-mod local;
+pub(crate) mod local;
 mod machine;
 mod pool;
 
 pub use budget::{Budget, BudgetLimits};
-pub(crate) use local::LocalCounter;
 pub(crate) use pool::Resource;
 
 use crate::error::{Error, ErrorKind};
