@@ -34,6 +34,7 @@ pub use transfer::Range;
 
 pub(crate) use mapped::Mapped;
 pub(crate) use open::{Request, open_file};
+pub(crate) use transfer::{cost, most_ranges};
 
 use crate::error::Error;
 #[cfg(doc)]

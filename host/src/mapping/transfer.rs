@@ -3,7 +3,7 @@
 use super::mapped::{Mapped, Open};
 use super::region::Lost;
 use crate::error::{Error, ErrorKind};
-use crate::usage::Usage;
+use crate::usage::{Limits, Usage};
 
 /// `length` bytes from `offset` on.
 ///
@@ -110,6 +110,12 @@ impl Mapped {
         Ok(())
     }
 
+    /// Would a read, or a write, of all these ranges be allowed?
+    pub(crate) fn check_many(&self, ranges: &[Range], for_writing: bool) -> Result<u64, Error> {
+        let ranges = ranges.iter().copied();
+        if for_writing { self.check_write_many(ranges) } else { self.check_read_many(ranges) }
+    }
+
     #[inline]
     fn copy_in(&mut self, offset: u64, data: &[u8]) -> Result<(), Error> {
         let open = self.open.as_mut().ok_or(ErrorKind::Closed)?;
@@ -152,6 +158,16 @@ fn not_the_sum() -> Error {
     Error::because(ErrorKind::Badarg, "the lengths of the ranges don't add up to that of the data")
 }
 
+/// What ranges count for against [`Limits::call_bytes`](crate::Limits::call_bytes).
+pub(crate) fn cost(ranges: &[Range]) -> u64 {
+    ranges.iter().fold(0, |sum, range| sum.saturating_add(range.length.max(LEAST)))
+}
+
+/// How many ranges a call may have at most.
+pub(crate) fn most_ranges(limits: &Limits) -> u64 {
+    limits.call_bytes / LEAST
+}
+
 /// What a list counts for, however short its ranges are.
 fn list_bytes(ranges: usize) -> u64 {
     (ranges as u64).saturating_mul(LEAST)
@@ -168,7 +184,7 @@ fn check_many(
     let list = usage.check_call(list_bytes(ranges.len()));
     // Of a list that is too long, so many are looked at first as would have been allowed: what
     // is out of bounds is said before what is over a limit.
-    let most = usize::try_from(limit / LEAST).unwrap_or(usize::MAX);
+    let most = usize::try_from(most_ranges(usage.limits())).unwrap_or(usize::MAX);
     let (mut sum, mut cost) = (0u64, 0u64);
     for Range { offset, length } in ranges.take(most) {
         open.region.check(offset, length)?;

@@ -147,7 +147,11 @@ pub struct Usage {
 impl Usage {
     /// Nothing used yet, for a store that is called `store-` and a number of its own.
     pub fn new(limits: Limits) -> Arc<Usage> {
-        Usage::named(limits, format!("store-{}", NEXT.fetch_add(1, Relaxed)))
+        Usage::named(limits, Usage::next_name())
+    }
+
+    pub(crate) fn next_name() -> String {
+        format!("store-{}", NEXT.fetch_add(1, Relaxed))
     }
 
     /// Nothing used yet, for a store of this name.
