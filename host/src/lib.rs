@@ -9,11 +9,11 @@
 //!
 //! One crate, one builder, one line for the linker:
 //!
-#![cfg_attr(feature = "cli", doc = "```no_run")]
-#![cfg_attr(not(feature = "cli"), doc = "```text")]
+#![cfg_attr(feature = "component", doc = "```no_run")]
+#![cfg_attr(not(feature = "component"), doc = "```text")]
 //! use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView};
 //! use wasmtime::component::{Component, Linker, ResourceTable};
-//! use wasmtime::{Config, Engine, Store};
+//! use wasmtime::{Engine, Store};
 //!
 //! struct State {
 //!     iommap: IommapCtx,
@@ -26,14 +26,10 @@
 //!     }
 //! }
 //!
-//! fn main() -> wasmtime::Result<()> {
-//!     // A guest without the component model's async saves about 100 ns a call by this, where
-//!     // wasmtime is built with its feature `component-model-async`.
-//!     let mut config = Config::new();
-//!     config.concurrency_support(false);
-//!     let engine = Engine::new(&config)?;
-//!
-//!     let mut linker = Linker::<State>::new(&engine);
+//! // Where wasmtime is built with its feature `component-model-async`, an engine whose `Config` has
+//! // `concurrency_support(false)` saves a guest without async functions about 100 ns a call.
+//! fn run(engine: &Engine, plugin: &Component) -> wasmtime::Result<()> {
+//!     let mut linker = Linker::<State>::new(engine);
 //!     iommap::add_to_linker(&mut linker, State::iommap)?;
 //!
 //!     // Nothing is granted but what is named here.
@@ -43,10 +39,9 @@
 //!         .max_mapped_bytes(8 << 30)
 //!         .build();
 //!     let account = iommap.account().clone();
-//!     let mut store = Store::new(&engine, State { iommap, table: ResourceTable::new() });
+//!     let mut store = Store::new(engine, State { iommap, table: ResourceTable::new() });
 //!
-//!     let plugin = Component::from_file(&engine, "plugin.wasm")?;
-//!     let instance = linker.instantiate(&mut store, &plugin)?;
+//!     let instance = linker.instantiate(&mut store, plugin)?;
 //!     let run = instance.get_typed_func::<(), ()>(&mut store, "run")?;
 //!     run.call(&mut store, ())?;
 //!     println!("{:?}", account.counters());
@@ -56,8 +51,8 @@
 //!
 //! With the feature `async`, `add_to_linker_async` lets calls that wait for a device wait on
 //! another thread than the executor's. With the feature `wasi`, `wasi::add_to_linker` lets guests
-//! map what they have open through WASI. `host/examples/embed.rs` runs a guest that also uses WASI,
-//! `host/examples/plugins.rs` a folder of plugins, and `docs/embedding.md` has the rest.
+//! map what they have open through WASI. `examples/embed.rs` runs a guest that also uses WASI,
+//! `examples/plugins.rs` a folder of plugins, and `docs/embedding.md` has the rest.
 //!
 //! # Many stores on one file
 //!
@@ -87,7 +82,6 @@
 //! | `component` (default) | the wasmtime host |
 //! | `async` | `add_to_linker_async`, on tokio |
 //! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories; and `async` |
-//! | `cli` | the command line `iommap`; off for embedders |
 
 #[cfg(feature = "component")]
 mod abi;
