@@ -1,11 +1,21 @@
 //! A mapped file, as a guest uses it.
 
+mod numbers;
+mod pieces;
+mod range;
+
+pub(crate) use pieces::read_onto;
+pub use range::{Advice, Range, SyncMode};
+
+use crate::error::Asked;
 use crate::path::GuestPath;
-use crate::{Error, ErrorCode, OpenOptions, sys};
+use crate::{Error, ErrorKind, OpenOptions, sys};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem::MaybeUninit;
-use core::ops;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use pieces::{as_uninit, in_pieces};
 
 /// A file mapped into the host's memory. Dropping it closes it.
 ///
@@ -20,81 +30,23 @@ use core::ops;
 /// use iommap_guest::Mapping;
 ///
 /// let index = Mapping::open(&path)?;
-/// let mut tail = [0; 4];
-/// index.read_exact_at(index.len()? - 4, &mut tail)?;
-/// assert_eq!(&tail, b"tail");
+/// assert_eq!(&index.read_array::<4>(0)?, b"head");
+/// let mut tail = [0; 8];
+/// assert_eq!(index.read_at(15, &mut tail)?, 4);
+/// assert_eq!(&tail[..4], b"tail");
 /// # Ok(())
 /// # }
 /// ```
 pub struct Mapping {
     handle: sys::Handle,
+    /// How it was opened, for the words of errors.
+    path: Option<Arc<str>>,
+    /// How long it was when it was last asked, or [`UNKNOWN`].
+    len: AtomicU64,
 }
 
-/// `length` bytes from `offset` on.
-///
-/// ```
-/// use iommap_guest::Range;
-/// assert_eq!(Range::from(10..14), Range { offset: 10, length: 4 });
-/// ```
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Range {
-    /// In bytes from the start of the mapping.
-    pub offset: u64,
-    /// In bytes.
-    pub length: u64,
-}
-
-impl Range {
-    /// `length` bytes from `offset` on.
-    pub const fn new(offset: u64, length: u64) -> Range {
-        Range { offset, length }
-    }
-
-    /// Where it ends, as far as that is a number.
-    fn end(self) -> u64 {
-        self.offset.saturating_add(self.length)
-    }
-}
-
-/// From the first to the second: nothing if it ends before it starts.
-impl From<ops::Range<u64>> for Range {
-    fn from(range: ops::Range<u64>) -> Range {
-        Range { offset: range.start, length: range.end.saturating_sub(range.start) }
-    }
-}
-
-/// An offset and a length.
-impl From<(u64, u64)> for Range {
-    fn from((offset, length): (u64, u64)) -> Range {
-        Range { offset, length }
-    }
-}
-
-/// Whether [`Mapping::sync_with`] waits for the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SyncMode {
-    /// Return when the device has the bytes (`MS_SYNC`).
-    Sync,
-    /// Ask for the transfer and return (`MS_ASYNC`). Errors of the device are met by a later
-    /// [`SyncMode::Sync`].
-    Async,
-}
-
-/// The access pattern to expect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Advice {
-    /// None in particular.
-    Normal,
-    /// Here and there: reading ahead is of no use.
-    Random,
-    /// From front to back.
-    Sequential,
-    /// Soon needed: start to read it in. A small range is read in before the call returns.
-    WillNeed,
-    /// Not needed for now. Nothing is lost by it.
-    DontNeed,
-}
+/// No mapping is as long.
+const UNKNOWN: u64 = u64::MAX;
 
 /// Up to so many bytes are allocated for before it is known that the range lies inside.
 const UNCHECKED: u64 = 64 << 10;
@@ -115,8 +67,8 @@ impl Mapping {
     }
 
     /// Takes over a handle to a mapping that is open.
-    pub(crate) fn from_handle(handle: sys::Handle) -> Mapping {
-        Mapping { handle }
+    pub(crate) fn from_handle(handle: sys::Handle, path: Option<&str>) -> Mapping {
+        Mapping { handle, path: path.map(Arc::from), len: AtomicU64::new(UNKNOWN) }
     }
 
     /// Takes over a handle that the program has to a `mapping` of `iommap:mmap/types`, by its
@@ -129,7 +81,7 @@ impl Mapping {
     #[cfg(target_arch = "wasm32")]
     pub unsafe fn from_raw_handle(handle: u32) -> Mapping {
         // SAFETY: the caller's.
-        Mapping::from_handle(unsafe { sys::Handle::from_number(handle) })
+        Mapping::from_handle(unsafe { sys::Handle::from_number(handle) }, None)
     }
 
     /// The number of the handle, for bindings of the program's own. It is the caller's from now
@@ -145,16 +97,28 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Closed`].
+    /// [`ErrorKind::Closed`].
     pub fn len(&self) -> Result<u64, Error> {
-        self.handle.position()
+        let len = self.handle.position().map_err(self.when(Asked::Len))?;
+        self.len.store(len, Relaxed);
+        Ok(len)
+    }
+
+    /// The length, without a call into the host if it was asked for before. Nobody but the holder
+    /// of this handle makes a file's mapping longer or shorter; one that the host shares may have
+    /// become so.
+    pub(crate) fn known_len(&self) -> Result<u64, Error> {
+        match self.len.load(Relaxed) {
+            UNKNOWN => self.len(),
+            len => Ok(len),
+        }
     }
 
     /// Is the size of the mapping 0?
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Closed`].
+    /// [`ErrorKind::Closed`].
     pub fn is_empty(&self) -> Result<bool, Error> {
         self.len().map(|len| len == 0)
     }
@@ -165,24 +129,27 @@ impl Mapping {
     /// In a component, the host writes into `buf` itself: nothing is allocated and nothing is
     /// copied twice. What `buf` holds after an error is unspecified.
     ///
-    /// More bytes than the host moves in one call are read in several.
+    /// More bytes than the host moves in one call are read in several. Where the mapping ends is
+    /// known beforehand, so that the host has nothing to refuse there.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Eacces`]: the mapping is not for reading. [`ErrorCode::Sigbus`]: the file no
-    /// longer backs a page of the range. [`ErrorCode::Closed`].
+    /// [`ErrorKind::Eacces`]: the mapping is not for reading. [`ErrorKind::Sigbus`]: the file no
+    /// longer backs a page of the range. [`ErrorKind::Closed`].
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        match self.fill(offset, as_uninit(buf)) {
-            Ok(()) => Ok(buf.len()),
-            Err(error) if error.is(&ErrorCode::OutOfBounds) => {
-                let left = self.len()?.saturating_sub(offset);
-                let n = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
-                if n > 0 {
-                    self.read_exact_at(offset, &mut buf[..n])?;
+        let mut len = self.known_len()?;
+        if left(len, offset) < buf.len() {
+            len = self.len()?;
+        }
+        loop {
+            let n = buf.len().min(left(len, offset));
+            // Also if it is nothing: who may not read is told so, whatever there is to be read.
+            match self.read_exact_at(offset.min(len), &mut buf[..n]) {
+                Err(error) if error == ErrorKind::OutOfBounds && self.len()? < len => {
+                    len = self.known_len()?;
                 }
-                Ok(n)
+                done => return done.map(|()| n),
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -195,9 +162,10 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::OutOfBounds`]: there is less than that up to the end of the mapping.
-    /// [`ErrorCode::Eacces`], [`ErrorCode::Sigbus`], [`ErrorCode::Closed`] as for
+    /// [`ErrorKind::OutOfBounds`]: there is less than that up to the end of the mapping.
+    /// [`ErrorKind::Eacces`], [`ErrorKind::Sigbus`], [`ErrorKind::Closed`] as for
     /// [`read_at`](Mapping::read_at).
+    #[inline]
     pub fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
         self.fill(offset, as_uninit(buf))
     }
@@ -206,11 +174,12 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// Those of [`read_exact_at`](Mapping::read_exact_at); [`ErrorCode::Enomem`]: the guest has no
+    /// Those of [`read_exact_at`](Mapping::read_exact_at); [`ErrorKind::Enomem`]: the guest has no
     /// memory for so many.
     pub fn read_to_vec(&self, offset: u64, length: u64) -> Result<Vec<u8>, Error> {
         let range = Range { offset, length };
         self.vec(range.end(), length, |buf| self.fill(offset, buf))
+            .map_err(self.when(Asked::Read { offset, length }))
     }
 
     /// Reads many ranges in one call and returns their bytes back to back, in order. The ranges
@@ -231,12 +200,13 @@ impl Mapping {
     /// # Errors
     ///
     /// Those of [`read_to_vec`](Mapping::read_to_vec), for any of the ranges;
-    /// [`ErrorCode::LimitExceeded`]: all of them together are more than the host moves in one
+    /// [`ErrorKind::LimitExceeded`]: all of them together are more than the host moves in one
     /// call, at 16 bytes a range for the list.
     pub fn read_many(&self, ranges: &[Range]) -> Result<Vec<u8>, Error> {
         let total = ranges.iter().fold(0u64, |sum, range| sum.saturating_add(range.length));
         let end = ranges.iter().map(|range| range.end()).max().unwrap_or(0);
         self.vec(end, total, |buf| self.handle.read_many(ranges, buf))
+            .map_err(self.when(Asked::ReadMany { ranges: ranges.len(), length: total }))
     }
 
     /// Reads many ranges in one call into `buf`, back to back, in order: what
@@ -245,14 +215,15 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// Those of [`read_many`](Mapping::read_many); [`ErrorCode::Badarg`]: the lengths of the
+    /// Those of [`read_many`](Mapping::read_many); [`ErrorKind::Badarg`]: the lengths of the
     /// ranges don't add up to that of `buf`.
     pub fn read_many_into(&self, ranges: &[Range], buf: &mut [u8]) -> Result<(), Error> {
         let total = ranges.iter().try_fold(0u64, |sum, range| sum.checked_add(range.length));
+        let asked = Asked::ReadMany { ranges: ranges.len(), length: buf.len() as u64 };
         if total != Some(buf.len() as u64) {
-            return Err(ErrorCode::Badarg.into());
+            return Err(self.when(asked)(ErrorKind::Badarg.into()));
         }
-        self.handle.read_many(ranges, as_uninit(buf))
+        self.handle.read_many(ranges, as_uninit(buf)).map_err(self.when(asked))
     }
 
     /// Writes all of `data` from `offset` on. The mapping never grows by it:
@@ -262,12 +233,13 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Eacces`]: the mapping is not for writing. [`ErrorCode::OutOfBounds`]: the range
-    /// ends beyond the mapping; nothing was written. [`ErrorCode::Sigbus`]: the file no longer
+    /// [`ErrorKind::Eacces`]: the mapping is not for writing. [`ErrorKind::OutOfBounds`]: the range
+    /// ends beyond the mapping; nothing was written. [`ErrorKind::Sigbus`]: the file no longer
     /// backs a page of the range, or the disk is full; a part may have been written.
-    /// [`ErrorCode::Closed`].
+    /// [`ErrorKind::Closed`].
     pub fn write_all_at(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
         in_pieces(offset, data.len(), |offset, piece| self.handle.write(offset, &data[piece]))
+            .map_err(self.when(Asked::Write { offset, length: data.len() as u64 }))
     }
 
     /// Writes consecutive pieces of `data` to many ranges, in order, in one call: where ranges
@@ -276,11 +248,12 @@ impl Mapping {
     /// # Errors
     ///
     /// Those of [`write_all_at`](Mapping::write_all_at), for any of the ranges;
-    /// [`ErrorCode::Badarg`]: the lengths of the ranges don't add up to that of `data`;
-    /// [`ErrorCode::LimitExceeded`]: all of them together are more than the host moves in one
+    /// [`ErrorKind::Badarg`]: the lengths of the ranges don't add up to that of `data`;
+    /// [`ErrorKind::LimitExceeded`]: all of them together are more than the host moves in one
     /// call, at 16 bytes a range for the list.
     pub fn write_many(&self, ranges: &[Range], data: &[u8]) -> Result<(), Error> {
-        self.handle.write_many(ranges, data)
+        let asked = Asked::WriteMany { ranges: ranges.len(), length: data.len() as u64 };
+        self.handle.write_many(ranges, data).map_err(self.when(asked))
     }
 
     /// Writes all that was changed through the mapping back to the device, and waits for it
@@ -288,7 +261,7 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Closed`]; [`ErrorCode::Eio`], [`ErrorCode::Enospc`]: the device or the file
+    /// [`ErrorKind::Closed`]; [`ErrorKind::Eio`], [`ErrorKind::Enospc`]: the device or the file
     /// system could not take the bytes.
     pub fn sync(&self) -> Result<(), Error> {
         self.sync_with(SyncMode::Sync)
@@ -300,14 +273,14 @@ impl Mapping {
     ///
     /// Those of [`sync`](Mapping::sync).
     pub fn sync_with(&self, mode: SyncMode) -> Result<(), Error> {
-        self.handle.sync(mode)
+        self.handle.sync(mode).map_err(self.when(Asked::Sync))
     }
 
     /// Writes a range back to the device, and waits for it. The host rounds it out to whole pages.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::OutOfBounds`]: the range ends beyond the mapping; and those of
+    /// [`ErrorKind::OutOfBounds`]: the range ends beyond the mapping; and those of
     /// [`sync`](Mapping::sync).
     pub fn sync_range(&self, offset: u64, length: u64) -> Result<(), Error> {
         self.sync_range_with(offset, length, SyncMode::Sync)
@@ -319,7 +292,7 @@ impl Mapping {
     ///
     /// Those of [`sync_range`](Mapping::sync_range).
     pub fn sync_range_with(&self, offset: u64, length: u64, mode: SyncMode) -> Result<(), Error> {
-        self.handle.sync_range(offset, length, mode)
+        self.handle.sync_range(offset, length, mode).map_err(self.when(Asked::Sync))
     }
 
     /// Makes the file exactly `len` bytes long, and the mapping with it (`ftruncate`). New bytes
@@ -327,11 +300,13 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Eacces`]: the mapping is not for writing, or private.
-    /// [`ErrorCode::LimitExceeded`], [`ErrorCode::Enomem`], [`ErrorCode::Enospc`],
-    /// [`ErrorCode::Efbig`]: the file or the mapping can't get that long. [`ErrorCode::Closed`].
+    /// [`ErrorKind::Eacces`]: the mapping is not for writing, or private.
+    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::Enomem`], [`ErrorKind::Enospc`],
+    /// [`ErrorKind::Efbig`]: the file or the mapping can't get that long. [`ErrorKind::Closed`].
     pub fn set_len(&self, len: u64) -> Result<(), Error> {
-        self.handle.truncate(len)
+        self.handle.truncate(len).map_err(self.when(Asked::SetLen(len)))?;
+        self.len.store(len, Relaxed);
+        Ok(())
     }
 
     /// Says what access to expect of a range (`madvise`). The host rounds it out to whole pages;
@@ -339,9 +314,9 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::OutOfBounds`]: the range ends beyond the mapping. [`ErrorCode::Closed`].
+    /// [`ErrorKind::OutOfBounds`]: the range ends beyond the mapping. [`ErrorKind::Closed`].
     pub fn advise(&self, offset: u64, length: u64, advice: Advice) -> Result<(), Error> {
-        self.handle.advise(offset, length, advice)
+        self.handle.advise(offset, length, advice).map_err(self.when(Asked::Advise))
     }
 
     /// Closes the mapping: what dropping it does, and tells of errors. What was written may not
@@ -349,14 +324,21 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Closed`].
+    /// [`ErrorKind::Closed`].
     pub fn close(self) -> Result<(), Error> {
-        self.handle.close()
+        self.handle.close().map_err(self.when(Asked::Close))
     }
 
     /// Fills all of `buf`, or fails.
     pub(crate) fn fill(&self, offset: u64, buf: &mut [MaybeUninit<u8>]) -> Result<(), Error> {
+        let length = buf.len() as u64;
         in_pieces(offset, buf.len(), |offset, piece| self.handle.read(offset, &mut buf[piece]))
+            .map_err(self.when(Asked::Read { offset, length }))
+    }
+
+    /// Gives an error its words.
+    fn when(&self, asked: Asked) -> impl FnOnce(Error) -> Error {
+        move |error| error.when(asked, self.path.as_ref())
     }
 
     /// A vector of this many bytes that `fill` fills. The bytes come from in front of `end`.
@@ -376,53 +358,13 @@ impl Mapping {
     }
 }
 
-/// Appends `length` bytes that `fill` fills.
-pub(crate) fn read_onto(
-    bytes: &mut Vec<u8>,
-    length: u64,
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let no_memory = || Error::from(ErrorCode::Enomem);
-    let length = usize::try_from(length).map_err(|_| no_memory())?;
-    bytes.try_reserve(length).map_err(|_| no_memory())?;
-    fill(&mut bytes.spare_capacity_mut()[..length])?;
-    // SAFETY: there is room for so many, and `sys` has filled all of it.
-    unsafe { bytes.set_len(bytes.len() + length) };
-    Ok(())
-}
-
-/// Bytes that may be written to. `sys` writes nothing but bytes.
-fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
-    // SAFETY: the same bytes with the same alignment. That nothing uninitialised is written
-    // through it is kept by `sys`, which either fills it or leaves initialised bytes.
-    unsafe { &mut *(bytes as *mut [u8] as *mut [MaybeUninit<u8>]) }
-}
-
-/// Moves `length` bytes by `call`, in one piece or in as many as the host's limit asks for.
-///
-/// The first call is for all of them. So whatever else is wrong is said before anything moves,
-/// the host checking for it before it looks at the limit.
-fn in_pieces(
-    offset: u64,
-    length: usize,
-    mut call: impl FnMut(u64, ops::Range<usize>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let (mut done, mut most) = (0usize, length);
-    loop {
-        let end = length.min(done.saturating_add(most));
-        match call(offset.saturating_add(done as u64), done..end) {
-            Ok(()) if end == length => return Ok(()),
-            Ok(()) => done = end,
-            Err(error) if most > 1 && error.is(&ErrorCode::LimitExceeded) => {
-                most = most.div_ceil(2)
-            }
-            Err(error) => return Err(error),
-        }
-    }
+/// How many bytes there are from `offset` on, as far as a buffer may be as large.
+fn left(len: u64, offset: u64) -> usize {
+    usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX)
 }
 
 impl fmt::Debug for Mapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mapping").finish_non_exhaustive()
+        f.debug_struct("Mapping").field("path", &self.path).finish_non_exhaustive()
     }
 }
