@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::process::ExitCode;
 
-use iommap_guest::{Advice, ErrorCode, Mapping, Reader};
+use iommap_guest::{Advice, ErrorKind, Mapping, Reader};
 use lookups::Lookups;
 use mmdb::Database;
 use options::{Addresses, HELP, Options};
@@ -80,7 +80,7 @@ fn lines(file: &str) -> Result<Box<dyn BufRead>, Failure> {
     match Mapping::open(file) {
         Ok(mapping) => Ok(Box::new(Reader::new(mapping))),
         // A pipe can't be mapped but read.
-        Err(error) if error.code() == ErrorCode::Enotreg => {
+        Err(error) if error.kind() == ErrorKind::Enotreg => {
             let file = File::open(file).map_err(|error| format!("{file}: {error}"))?;
             Ok(Box::new(BufReader::new(file)))
         }
@@ -98,14 +98,14 @@ fn damaged(path: &str, error: &mmdb::Error<iommap_guest::Error>) -> Failure {
 
 /// What happened, and what can be done about it.
 fn explain(error: &iommap_guest::Error) -> String {
-    match error.code() {
-        ErrorCode::Enoent => "there is no such file. Names are those that the component sees: \
+    match error.kind() {
+        ErrorKind::Enoent => "there is no such file. Names are those that the component sees: \
              --dir HOST::GUEST shows the host's directory HOST as GUEST"
             .into(),
-        ErrorCode::Eacces => "not granted, or not readable. A directory is granted with \
+        ErrorKind::Eacces => "not granted, or not readable. A directory is granted with \
              `iommap run --dir DIR ...`, and a path may not leave it"
             .into(),
-        ErrorCode::Sigbus => "the file was cut short while it was being read".into(),
+        ErrorKind::Sigbus => "the file was cut short while it was being read".into(),
         _ => error.to_string(),
     }
 }

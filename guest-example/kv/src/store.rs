@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 
-use iommap_guest::{ErrorCode, Mapping};
+use iommap_guest::{ErrorKind, Mapping};
 use progress::Progress;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableDefinition};
 
@@ -41,7 +41,7 @@ pub(crate) fn for_writing(options: &Options) -> Result<Database, Failure> {
 pub(crate) fn or_create(options: &Options) -> Result<Database, Failure> {
     match Mapping::options().read(true).write(true).open(&options.database) {
         Ok(mapping) => open(options, mapping),
-        Err(error) if error.code() == ErrorCode::Enoent => create(options),
+        Err(error) if error.kind() == ErrorKind::Enoent => create(options),
         Err(error) => Err(refused(options, &error)),
     }
 }
@@ -75,12 +75,12 @@ fn builder(options: &Options) -> Builder {
 
 /// Why there is no mapping, and what can be done about it.
 fn refused(options: &Options, error: &iommap_guest::Error) -> Failure {
-    let why = match error.code() {
-        ErrorCode::Enoent => {
+    let why = match error.kind() {
+        ErrorKind::Enoent => {
             "there is no such file, or no directory for it. Names are those that the component \
              sees: --dir HOST::GUEST shows the host's directory HOST as GUEST"
         }
-        ErrorCode::Eacces => {
+        ErrorKind::Eacces => {
             "not granted, or read-only. A directory is granted with \
              `iommap run --dir DIR ...`, and a path may not leave it"
         }
