@@ -1,15 +1,16 @@
-//! Opening a database.
+//! A database: how it is opened, what is in it, and what goes wrong with it.
 
-use std::error::Error;
-use std::fs;
-
-use iommap_guest::{ErrorKind, Mapping};
-use progress::Progress;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableDefinition};
-
-use crate::Failure;
 use crate::backend::Mapped;
 use crate::options::Options;
+use iommap_guest::{ErrorKind, Mapping};
+use redb::{
+    Builder, Database, DatabaseError, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError,
+};
+use std::error::Error;
+use std::{fs, io};
+
+/// What went wrong, as a sentence.
+pub(crate) type Failure = String;
 
 /// The only table.
 pub(crate) const RECORDS: TableDefinition<&str, &str> = TableDefinition::new("kv");
@@ -65,11 +66,6 @@ fn builder(options: &Options) -> Builder {
     let mut builder = Database::builder();
     // By default it would take a gigabyte, a quarter of all that a guest can have.
     builder.set_cache_size(options.cache);
-    let progress = std::cell::RefCell::new(Progress::new(options.quiet));
-    builder.set_repair_callback(move |repair| {
-        let percent = repair.progress() * 100.0;
-        progress.borrow_mut().draw(|| format!("it was not closed: repairing, {percent:.0} %"));
-    });
     builder
 }
 
@@ -84,7 +80,7 @@ fn refused(options: &Options, error: &iommap_guest::Error) -> Failure {
             "not granted, or read-only. A directory is granted with \
              `iommap run --dir DIR ...`, and a path may not leave it"
         }
-        _ => return failed(options, error),
+        _ => return error.to_string(),
     };
     format!("{}: {why}", options.database)
 }
@@ -92,4 +88,25 @@ fn refused(options: &Options, error: &iommap_guest::Error) -> Failure {
 /// What went wrong with the database. redb says of some errors only that there is one.
 pub(crate) fn failed(options: &Options, error: &dyn Error) -> Failure {
     format!("{}: {error}", options.database)
+}
+
+pub(crate) fn output_failed(error: io::Error) -> Failure {
+    format!("the output cannot be written: {error}")
+}
+
+/// The records as they are now; none if nothing was ever put in.
+pub(crate) fn records(
+    database: &dyn ReadableDatabase,
+) -> Result<Option<ReadOnlyTable<&'static str, &'static str>>, redb::Error> {
+    match database.begin_read()?.open_table(RECORDS) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How long the file is.
+pub(crate) fn length(options: &Options) -> Result<u64, Failure> {
+    let length = Mapping::open(&options.database).and_then(|mapping| mapping.len());
+    length.map_err(|error| error.to_string())
 }
