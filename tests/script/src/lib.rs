@@ -24,7 +24,7 @@ use std::collections::hash_map::Entry;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 
 use command::{Bad, Words};
-use iommap_guest::{Advice, Error, ErrorCode, Mapping, Range, Reader, SyncMode, Writer};
+use iommap_guest::{Advice, Error, Mapping, Range, Reader, SyncMode, Writer};
 
 /// Mappings with names, and what is done to them.
 pub struct Script {
@@ -47,9 +47,9 @@ impl Script {
     pub fn step(&mut self, command: &str) -> String {
         match self.answer(command) {
             Ok(Ok(answer)) => answer.say(),
-            Ok(Err(error)) => match error.code() {
-                ErrorCode::Other(Some(words)) => format!("err other {words}"),
-                code => format!("err {}", code.name()),
+            Ok(Err(error)) => match error.message() {
+                Some(words) => format!("err other {words}"),
+                None => format!("err {}", error.kind().name()),
             },
             Err(Bad(why)) => format!("bad {why}"),
         }
@@ -259,7 +259,7 @@ fn operation(
 fn kept(error: std::io::Error) -> Bad {
     let kind = error.kind();
     match error.downcast::<Error>() {
-        Ok(error) => Bad(format!("{kind:?}: {}", error.code().name())),
+        Ok(error) => Bad(format!("{kind:?}: {}", error.kind().name())),
         Err(error) => Bad(format!("{kind:?}, and no error of the crate: {error}")),
     }
 }

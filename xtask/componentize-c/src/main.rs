@@ -18,25 +18,27 @@ use wit_component::ComponentEncoder;
 const HELP: &str = "\
 Makes a component of a program in C.
 
-Usage: componentize-c --wit PATH... --world WORLD --work DIR -o COMPONENT.wasm SOURCE.c...
+Usage: componentize-c [OPTIONS] -o COMPONENT.wasm SOURCE.c...
 
 Options:
-      --wit PATH     a WIT file or directory; those that others depend on come first
-      --world WORLD  the world that the component is for, such as `search`. What is generated for
-                     it, WORLD.h and WORLD.c, goes to the directory `bindings` in DIR
-      --work DIR     where to put what is made on the way
+      --wit PATH     a WIT file or directory; those that others depend on come first [default: wit]
+      --world WORLD  the world that the component is for [default: the only one]. What is generated
+                     for it, WORLD.h and WORLD.c, goes to the directory `bindings` in DIR
+      --work DIR     where to put what is made on the way [default: build]
       --reactor      the component has no `main`: it only exports what its world says
       --zig PATH     zig, version 0.17.1 [default: zig]
+      --python PATH  the zig of this Python, which `pip install ziglang` brings
   -o, --output PATH  the component
   -h, --help         this text
 ";
 
 struct Options {
     wit: Vec<PathBuf>,
-    world: String,
+    world: Option<String>,
     work: PathBuf,
     reactor: bool,
-    zig: PathBuf,
+    /// The program, and what comes first among its arguments.
+    zig: (PathBuf, &'static [&'static str]),
     output: PathBuf,
     sources: Vec<PathBuf>,
 }
@@ -47,8 +49,8 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let bindings = options.work.join("bindings");
-    write_bindings(&options, &bindings)?;
-    let module = compile(&options, &bindings)?;
+    let world = write_bindings(&options, &bindings)?;
+    let module = compile(&options, &world, &bindings)?;
     let component = encode(&module, options.reactor)?;
     fs::write(&options.output, component)
         .with_context(|| format!("cannot write {}", options.output.display()))
@@ -56,36 +58,33 @@ fn main() -> Result<()> {
 
 fn parse(mut args: lexopt::Parser) -> Result<Option<Options>> {
     let (mut wit, mut sources) = (Vec::new(), Vec::new());
-    let (mut world, mut work, mut output) = (None, None, None);
-    let (mut reactor, mut zig) = (false, PathBuf::from("zig"));
+    let (mut world, mut work, mut output) = (None, PathBuf::from("build"), None);
+    let (mut reactor, mut zig) = (false, (PathBuf::from("zig"), &[][..]));
     while let Some(arg) = args.next()? {
         match arg {
             Long("wit") => wit.push(args.value()?.into()),
             Long("world") => world = Some(args.value()?.string()?),
-            Long("work") => work = Some(args.value()?.into()),
+            Long("work") => work = args.value()?.into(),
             Long("reactor") => reactor = true,
-            Long("zig") => zig = args.value()?.into(),
+            Long("zig") => zig = (args.value()?.into(), &[]),
+            Long("python") => zig = (args.value()?.into(), &["-m", "ziglang"]),
             Short('o') | Long("output") => output = Some(args.value()?.into()),
             Short('h') | Long("help") => return Ok(None),
             Value(source) => sources.push(source.into()),
             unknown => return Err(unknown.unexpected().into()),
         }
     }
-    ensure!(!wit.is_empty() && !sources.is_empty(), "--wit and a SOURCE.c are needed");
-    Ok(Some(Options {
-        wit,
-        world: world.context("--world is needed")?,
-        work: work.context("--work is needed")?,
-        reactor,
-        zig,
-        output: output.context("--output is needed")?,
-        sources,
-    }))
+    ensure!(!sources.is_empty(), "a SOURCE.c is needed");
+    if wit.is_empty() {
+        wit.push("wit".into());
+    }
+    let output = output.context("--output is needed")?;
+    Ok(Some(Options { wit, world, work, reactor, zig, output, sources }))
 }
 
 /// What wit-bindgen makes of the world: a header, a source, and an object file that holds the
-/// world's type.
-fn write_bindings(options: &Options, dir: &Path) -> Result<()> {
+/// world's type. Returns the world's name.
+fn write_bindings(options: &Options, dir: &Path) -> Result<String> {
     let mut resolve = Resolve::default();
     // The last one is what the world is named in.
     let mut package = None;
@@ -94,22 +93,33 @@ fn write_bindings(options: &Options, dir: &Path) -> Result<()> {
         package = Some(id);
     }
     let package = package.context("no WIT")?;
-    let world = resolve.select_world(&[package], Some(&options.world))?;
+    let world = resolve.select_world(&[package], options.world.as_deref())?;
+    let name = resolve.worlds[world].name.clone();
     let mut files = Files::default();
     wit_bindgen_c::Opts::default().build().generate(&mut resolve, world, &mut files)?;
     fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    for (name, content) in files.iter() {
-        fs::write(dir.join(name), content).with_context(|| format!("cannot write {name}"))?;
+    for (file, content) in files.iter() {
+        fs::write(dir.join(file), content).with_context(|| format!("cannot write {file}"))?;
     }
-    Ok(())
+    Ok(name)
 }
 
 /// The module.
-fn compile(options: &Options, bindings: &Path) -> Result<Vec<u8>> {
+fn compile(options: &Options, world: &str, bindings: &Path) -> Result<Vec<u8>> {
     let output = options.work.join("module.wasm");
-    let name = options.world.replace('-', "_");
-    let mut zig = Command::new(&options.zig);
-    zig.args(["cc", "-target", "wasm32-wasi", "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror"]);
+    let name = world.replace('-', "_");
+    let (program, first) = &options.zig;
+    let mut zig = Command::new(program);
+    zig.args(*first).args([
+        "cc",
+        "-target",
+        "wasm32-wasi",
+        "-std=gnu17",
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+    ]);
     if options.reactor {
         zig.arg("-mexec-model=reactor");
     }
@@ -118,7 +128,7 @@ fn compile(options: &Options, bindings: &Path) -> Result<Vec<u8>> {
     zig.arg(bindings.join(format!("{name}_component_type.o")));
     zig.args(["-Wl,--strip-debug", "-o"]).arg(&output);
     let status = zig.status().with_context(|| {
-        format!("cannot run {}: `pip install ziglang` brings it", options.zig.display())
+        format!("cannot run {}: `pip install ziglang` brings it", program.display())
     })?;
     if !status.success() {
         let args: Vec<OsString> = zig.get_args().map(ToOwned::to_owned).collect();
