@@ -2,8 +2,8 @@
 //! Then to the landing pad. If not, to [`chain`].
 //!
 //! A handler runs between any two instructions of the program, so it may use next to nothing of
-//! it. This one reads its arguments, compares an address with two constants, writes one register
-//! and adds to one atomic. No locks, no allocation, no thread-local: a thread-local of a shared
+//! it. This one reads its arguments, compares an address with constants and writes two registers.
+//! No locks, no allocation, no thread-local: a thread-local of a shared
 //! library may be allocated at its first use, and the fault may have come from inside `malloc`.
 
 use std::io;
@@ -12,8 +12,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::atomic::Routine;
 use super::system::{self, Cause, SIGNALS};
-use super::{RECOVERED, chain, machine};
+use super::{chain, machine};
 
 /// Ours is in place.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -110,10 +111,9 @@ unsafe extern "C" fn on_signal(
     // only.
     let cause = system::cause(code);
 
-    // SAFETY: with SA_SIGINFO the kernel passes a valid context, and after `return` it continues
-    // with what is in there.
-    if cause != Cause::Sent && unsafe { recover(ucontext) } {
-        RECOVERED.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: with SA_SIGINFO the kernel passes valid information and a valid context, and after
+    // `return` it continues with what is in there.
+    if cause != Cause::Sent && unsafe { recover(ucontext, (*info).si_addr().addr()) } {
         return;
     }
 
@@ -121,23 +121,35 @@ unsafe extern "C" fn on_signal(
     unsafe { chain::pass_on(signal, info, ucontext, cause) }
 }
 
-/// Sends a fault of the copy to its landing pad; says if it was one.
+/// Sends a fault of a routine of ours to its landing pad; says if it was one.
 ///
 /// # Safety
 ///
 /// `ucontext` is the context of a signal being handled by this thread.
-unsafe fn recover(ucontext: *mut libc::c_void) -> bool {
+unsafe fn recover(ucontext: *mut libc::c_void, address: usize) -> bool {
     // SAFETY: the caller's promise.
-    let counter = unsafe { system::program_counter(ucontext) };
-    // SAFETY: `program_counter` points into the context, which is valid and ours alone.
+    let (counter, second) = unsafe { system::registers(ucontext) };
+    // SAFETY: it points into the context, which is valid and ours alone.
     let at = unsafe { ptr::read(counter) };
-    let start = (machine::routine as *const ()).addr();
-    // Below the start this wraps around to something large.
-    if at.wrapping_sub(start) >= machine::SIZE {
-        return false;
+    let Some(landing) = landing_for(at) else { return false };
+    // SAFETY: as for the read. Landing is sound from each instruction of a routine: it has no
+    // frame to unwind, and keeps the registers in which the landing pad reads how far it got. The
+    // second register of what it returns is among those that a routine is free to use.
+    unsafe {
+        ptr::write(counter, landing);
+        ptr::write(second, address);
     }
-    // SAFETY: as for the read. Landing is sound from each instruction of the routine: it has no
-    // frame to unwind, and keeps the registers in which the landing pad reads how far it got.
-    unsafe { ptr::write(counter, (machine::landing as *const ()).addr()) };
     true
+}
+
+/// Where a fault of the instruction at `at` goes, if that is in a routine of ours.
+fn landing_for(at: usize) -> Option<usize> {
+    // Below the start this wraps around to something large.
+    let within = |start: *const (), size| at.wrapping_sub(start.addr()) < size;
+    if within(machine::copy::routine as *const (), machine::copy::SIZE) {
+        return Some((machine::copy::landing as *const ()).addr());
+    }
+    let word = |routine: &Routine| within(*routine as *const (), machine::words::SIZE);
+    let lands = machine::words::ALL.iter().any(word);
+    lands.then(|| (machine::words::landing as *const ()).addr())
 }

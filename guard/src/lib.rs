@@ -58,9 +58,6 @@
 //! # }
 //! ```
 
-use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 #[cfg(not(any(
     target_os = "freebsd",
     target_os = "linux",
@@ -102,35 +99,15 @@ mod handler;
 mod system;
 
 // What every other processor uses. Built for all of Linux, so that it is tested everywhere.
+pub mod atomic;
+mod fault;
 #[cfg(target_os = "linux")]
 mod portable;
 mod variant;
 
+pub use fault::{Fault, faults_recovered};
 #[doc(hidden)]
 pub use variant::{Variant, routine_range};
-
-/// Faults that became an error, by handler or by system call.
-static RECOVERED: AtomicUsize = AtomicUsize::new(0);
-
-/// A copy met a page that is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    /// So many bytes from the start on are known to be copied.
-    ///
-    /// It is a lower bound. A copy moves several bytes at once, up to 128, and those count
-    /// together, so of a short copy the answer is often 0. Behind `copied`, up to the length
-    /// asked for, each byte of the destination is either what it was or what was to be copied
-    /// there.
-    pub copied: usize,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a mapped page is gone, {} bytes into the copy", self.copied)
-    }
-}
-
-impl std::error::Error for Fault {}
 
 /// Puts the guard's handler in front of SIGBUS, so that [`copy`] survives a lost page.
 ///
@@ -199,26 +176,14 @@ pub unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> Result<(), Fault
     {
         // SAFETY: the caller keeps `copy`'s conditions, which are the routine's, and `chosen`
         // holds only what this processor can do.
-        let left = unsafe { machine::routine(dst, src, len, machine::chosen()) };
-        outcome(len, left)
+        unsafe {
+            let how = machine::chosen();
+            fault::outcome(dst, src, len, how, machine::copy::routine(dst, src, len, how))
+        }
     }
     #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
     {
         // SAFETY: the caller keeps `copy`'s conditions, which are the same.
         unsafe { portable::copy(dst, src, len) }
     }
-}
-
-/// How many lost pages in this process became a [`Fault`] so far.
-///
-/// A forked child starts with its parent's number.
-pub fn faults_recovered() -> u64 {
-    RECOVERED.load(Ordering::Relaxed) as u64
-}
-
-/// Makes a result of the number of bytes a routine has left.
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-#[inline]
-fn outcome(len: usize, left: usize) -> Result<(), Fault> {
-    if left == 0 { Ok(()) } else { Err(Fault { copied: len - left }) }
 }

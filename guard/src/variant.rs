@@ -49,8 +49,10 @@ impl Variant {
             #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
             Way::Machine(how) => {
                 // SAFETY: the caller's promise. `all` made `how`, of what is available.
-                let left = unsafe { super::machine::routine(dst, src, len, how) };
-                super::outcome(len, left)
+                unsafe {
+                    let left = super::machine::copy::routine(dst, src, len, how);
+                    super::fault::outcome(dst, src, len, how, left)
+                }
             }
             // SAFETY: the caller's promise.
             #[cfg(target_os = "linux")]
@@ -63,8 +65,8 @@ impl Variant {
 pub fn routine_range() -> Range<usize> {
     #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
     {
-        let start = (super::machine::routine as *const ()).addr();
-        start..start + super::machine::SIZE
+        let start = (super::machine::copy::routine as *const ()).addr();
+        start..start + super::machine::copy::SIZE
     }
     #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
     {

@@ -25,23 +25,29 @@ pub(crate) fn errno() -> *mut libc::c_int {
     unsafe { libc::__errno_location() }
 }
 
-/// The program counter in a signal's context: the address of the instruction that faulted, and
-/// the one that the thread goes on with after the handler.
+/// Two registers in a signal's context: the program counter, which is the address of the
+/// instruction that faulted and the one that the thread goes on with after the handler, and the
+/// one in which a function returns the second half of its result.
 ///
 /// # Safety
 ///
 /// `ucontext` is the third argument of a handler installed with SA_SIGINFO, which is running.
 #[inline]
-pub(crate) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
+pub(crate) unsafe fn registers(ucontext: *mut libc::c_void) -> (*mut usize, *mut usize) {
     let ucontext = ucontext.cast::<libc::ucontext_t>();
     // SAFETY: the caller's promise: a context is there. No reference to it is made.
     #[cfg(target_arch = "x86_64")]
     unsafe {
-        (&raw mut (*ucontext).uc_mcontext.gregs[libc::REG_RIP as usize]).cast()
+        let registers = &raw mut (*ucontext).uc_mcontext.gregs;
+        (
+            (&raw mut (*registers)[libc::REG_RIP as usize]).cast(),
+            (&raw mut (*registers)[libc::REG_RDX as usize]).cast(),
+        )
     }
     // SAFETY: as above.
     #[cfg(target_arch = "aarch64")]
     unsafe {
-        (&raw mut (*ucontext).uc_mcontext.pc).cast()
+        let registers = &raw mut (*ucontext).uc_mcontext;
+        ((&raw mut (*registers).pc).cast(), (&raw mut (*registers).regs[1]).cast())
     }
 }

@@ -7,3 +7,4 @@ mod pages;
 mod signals;
 mod sigsegv;
 mod threads;
+mod words;

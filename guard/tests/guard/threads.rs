@@ -15,7 +15,7 @@ use crate::pages::{Pages, page, pattern, patterned};
 use iommap_guard as guard;
 
 #[test]
-fn given_a_thread_in_the_copy_when_a_signal_is_sent_to_it_then_that_is_no_fault() {
+fn a_signal_sent_to_a_thread_in_the_copy_is_no_fault() {
     /// Signals that arrived while the copy was running.
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn sees_counter(
@@ -76,7 +76,7 @@ fn given_a_thread_in_the_copy_when_a_signal_is_sent_to_it_then_that_is_no_fault(
 }
 
 #[test]
-fn given_threads_that_install_at_once_when_a_page_is_lost_then_all_are_guarded() {
+fn threads_that_install_at_once_are_all_guarded() {
     in_child(|| {
         handle(plain_address(), 0, &[]);
         let barrier = std::sync::Barrier::new(8);
@@ -104,7 +104,7 @@ fn given_threads_that_install_at_once_when_a_page_is_lost_then_all_are_guarded()
 }
 
 #[test]
-fn given_a_forked_child_when_a_page_is_lost_then_it_is_guarded_too() {
+fn a_forked_child_is_guarded() {
     in_child(|| {
         guard::install().unwrap();
         let pages = lost();
@@ -130,7 +130,7 @@ fn given_a_forked_child_when_a_page_is_lost_then_it_is_guarded_too() {
 }
 
 #[test]
-fn given_the_guard_when_a_stack_overflows_then_rust_still_says_so() {
+fn a_stack_overflow_is_still_reported_by_rust() {
     /// Uses the stack up.
     fn deeper(n: usize) -> usize {
         let frame = std::hint::black_box([n; 64]);
@@ -149,7 +149,7 @@ fn given_the_guard_when_a_stack_overflows_then_rust_still_says_so() {
 }
 
 #[test]
-fn given_a_thread_with_an_alternate_stack_when_signals_come_then_they_are_handled_there() {
+fn an_alternate_stack_is_used() {
     in_child(|| {
         handle(plain_address(), 0, &[]);
         guard::install().unwrap();
@@ -167,7 +167,7 @@ fn given_a_thread_with_an_alternate_stack_when_signals_come_then_they_are_handle
 }
 
 #[test]
-fn given_a_thread_without_an_alternate_stack_when_signals_come_then_they_are_handled() {
+fn without_an_alternate_stack_it_works_too() {
     in_child(|| {
         handle(plain_address(), 0, &[]);
         guard::install().unwrap();
@@ -191,7 +191,7 @@ fn given_a_thread_without_an_alternate_stack_when_signals_come_then_they_are_han
 }
 
 #[test]
-fn given_a_thread_that_blocks_the_signal_when_a_page_is_lost_then_the_kernel_kills() {
+fn a_thread_that_blocks_the_signal_is_not_protected() {
     in_child(|| {
         guard::install().unwrap();
         // SAFETY: a mask of our own.
@@ -206,7 +206,7 @@ fn given_a_thread_that_blocks_the_signal_when_a_page_is_lost_then_the_kernel_kil
 }
 
 #[test]
-fn given_a_recovered_fault_when_the_program_goes_on_then_its_registers_and_errno_are_whole() {
+fn registers_and_errno_are_whole_after_a_fault() {
     in_child(|| {
         guard::install().unwrap();
         let pages = Pages::new(2 * page());
