@@ -67,6 +67,10 @@ pub trait Word: Sealed {}
 impl Word for u32 {}
 impl Word for u64 {}
 
+#[cfg_attr(
+    not(any(target_arch = "aarch64", target_arch = "x86_64")),
+    allow(dead_code, reason = "there are no routines to call")
+)]
 mod sealed {
     pub trait Sealed: Copy + Eq {
         const WIDE: bool;

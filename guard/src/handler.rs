@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::atomic::Routine;
 use super::system::{self, Cause, SIGNALS};
-use super::{chain, machine};
+use super::{chain, machine, mask};
 
 /// Ours is in place.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -61,31 +61,27 @@ fn remember(signal: libc::c_int, action: libc::sigaction) {
     }
 }
 
-/// The action we install: as much like the predecessor's as it can be.
+/// The action we install.
 ///
-/// Its mask, SA_NODEFER and SA_RESTART are the kernel's business before and after a handler runs,
-/// so they can only be kept by installing ours with them. In particular ours must not be open to
-/// the signal while the predecessor expects it blocked: then a burst of signals that somebody
-/// sends piles up on the stack, each interrupting the one before, until the stack is full. (A
-/// handler can't make up for that with a mask of its own, because the next signal comes in as
-/// soon as it gives the mask back.) SA_NODEFER is kept where the predecessor has it, so that it
-/// may itself run into a lost page.
+/// SA_RESTART is the kernel's business after a handler ran, so the predecessor's can only be kept
+/// by installing ours with it. Its mask and SA_NODEFER are kept by [`mask`] when it is called:
+/// while ours runs everything is blocked that can be, the signal itself included. That holds until
+/// ours has returned, so that a burst of signals that somebody sends doesn't pile up on the stack,
+/// each interrupting the one before, unless the predecessor wants just that.
 ///
 /// SA_ONSTACK, because the fault may have come where the stack is nearly full.
 fn ours(predecessor: &libc::sigaction) -> libc::sigaction {
     // SAFETY: all fields are integers, arrays of them, or an optional function pointer, for
-    // which zeros are a value. A mask of zeros is the empty mask on every system.
+    // which zeros are a value.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = address();
+    action.sa_mask = mask::while_handling();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     match predecessor.sa_sigaction {
         libc::SIG_DFL => {}
         // What is ignored interrupts no system call.
         libc::SIG_IGN => action.sa_flags |= libc::SA_RESTART,
-        _ => {
-            action.sa_flags |= predecessor.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER);
-            action.sa_mask = predecessor.sa_mask;
-        }
+        _ => action.sa_flags |= predecessor.sa_flags & libc::SA_RESTART,
     }
     action
 }

@@ -37,7 +37,13 @@
 //! - **A forked child** inherits handler and guard, and both work. `exec` resets them, as it
 //!   resets all handlers.
 //! - **The alternate signal stack** is used where a thread has one (threads made by Rust do) and
-//!   not missed where it hasn't: the handler needs a few hundred bytes.
+//!   not missed where it hasn't. One must have room for the kernel's frame (`AT_MINSIGSTKSZ` in the
+//!   auxiliary vector says how much that is) and a KiB for the handler. The 2 KiB of POSIX's
+//!   `MINSIGSTKSZ` are less than the frame alone where the processor has AVX-512 (3.6 KiB): the
+//!   kernel kills a thread with such a stack, whatever the handler does.
+//! - **Other signals wait** while the handler runs, so that none comes on top of it on that stack:
+//!   a profiler's SIGPROF comes a microsecond later. Those that an instruction raises don't wait,
+//!   and a predecessor runs with the mask that it asked for.
 //! - **Two versions of this crate** in one program each have their own routine and handler, and
 //!   pass on to each other what isn't theirs.
 //!
@@ -96,6 +102,8 @@ mod chain;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod handler;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod mask;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod system;
 
 // What every other processor uses. Built for all of Linux, so that it is tested everywhere.
@@ -121,7 +129,8 @@ pub use variant::{Variant, routine_range};
 /// have delivered it:
 ///
 /// - A handler of either kind is called, with all three arguments if it asked for them. Its
-///   signal mask, SA_NODEFER, SA_RESTART and SA_RESETHAND mean what they mean. SA_ONSTACK is not
+///   signal mask, SA_NODEFER, SA_RESTART and SA_RESETHAND mean what they mean. If a handler that was
+///   installed later passes the signal on, the mask is that one's instead. SA_ONSTACK is not
 ///   looked at: the predecessor runs on the alternate stack where there is one, wanted or not.
 /// - The default action kills the process with SIGBUS. After a fault that is done by restoring
 ///   the default and returning, so that a core dump shows the faulting instruction. (Should the

@@ -51,3 +51,22 @@ pub(crate) unsafe fn registers(ucontext: *mut libc::c_void) -> (*mut usize, *mut
         ((&raw mut (*registers).pc).cast(), (&raw mut (*registers).regs[1]).cast())
     }
 }
+
+/// The signals that were blocked when the signal came, and will be again after the handler.
+///
+/// # Safety
+///
+/// As for [`registers`].
+pub(crate) unsafe fn blocked_before(ucontext: *mut libc::c_void) -> libc::sigset_t {
+    let ucontext = ucontext.cast::<libc::ucontext_t>();
+    // The kernel's set. What libc's has behind it is not in the frame.
+    const LEN: usize = 8;
+    // SAFETY: integers, for which zeros are a value.
+    let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the caller's promise; both are that long, and apart.
+    unsafe {
+        let from = (&raw const (*ucontext).uc_sigmask).cast::<u8>();
+        std::ptr::copy_nonoverlapping(from, (&raw mut mask).cast::<u8>(), LEN);
+    }
+    mask
+}

@@ -49,3 +49,13 @@ pub(crate) unsafe fn registers(ucontext: *mut libc::c_void) -> (*mut usize, *mut
         ((&raw mut (*registers).__pc).cast(), (&raw mut (*registers).__x[1]).cast())
     }
 }
+
+/// The signals that were blocked when the signal came, and will be again after the handler.
+///
+/// # Safety
+///
+/// As for [`registers`].
+pub(crate) unsafe fn blocked_before(ucontext: *mut libc::c_void) -> libc::sigset_t {
+    // SAFETY: the caller's promise.
+    unsafe { (*ucontext.cast::<libc::ucontext_t>()).uc_sigmask }
+}

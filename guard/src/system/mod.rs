@@ -4,8 +4,9 @@
 //! - `SIGNALS`: those that may tell of a lost page.
 //! - `cause(code)`: did an instruction fault, or was the signal sent?
 //! - `errno()`: where this thread's `errno` is.
+//! - `blocked_before(context)`: the signals that were blocked when the signal came.
 //! - `registers(context)`: where the kernel keeps the interrupted program counter and the register
-//!   for the second half of a result. They are all that the handler looks at or changes. All
+//!   for the second half of a result. These two are all that the handler changes. All
 //!   others stay as the fault left them, and the landing pad, being part of the copy, knows what
 //!   they mean.
 

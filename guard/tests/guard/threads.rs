@@ -248,3 +248,111 @@ fn alternate_stack(stack: Option<&mut Vec<u8>>) -> libc::stack_t {
         old
     }
 }
+
+/// What a profiler does: its handler's frame lies on the alternate stack, and isn't small.
+mod profiler {
+    use super::*;
+
+    /// Signals that came, and those of them that came while another was handled on that stack.
+    pub(super) static CAME: AtomicUsize = AtomicUsize::new(0);
+    pub(super) static NESTED: AtomicUsize = AtomicUsize::new(0);
+
+    pub(super) extern "C" fn handler(
+        _: libc::c_int,
+        _: *mut libc::siginfo_t,
+        context: *mut libc::c_void,
+    ) {
+        let context = context.cast::<libc::ucontext_t>();
+        // SAFETY: the kernel's context.
+        let stack = unsafe { (*context).uc_stack };
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        let interrupted = unsafe { (*context).uc_mcontext.gregs[libc::REG_RSP as usize] as usize };
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        let interrupted = unsafe { (*context).uc_mcontext.sp as usize };
+        let nested = interrupted.wrapping_sub(stack.ss_sp.addr()) < stack.ss_size;
+        NESTED.fetch_add(usize::from(nested), Ordering::SeqCst);
+        CAME.fetch_add(1, Ordering::SeqCst);
+        // What it writes down of the frames that it found.
+        std::hint::black_box([CAME.load(Ordering::SeqCst); 160]);
+    }
+}
+
+#[test]
+fn other_signals_wait_until_the_handler_is_done() {
+    in_child(|| {
+        guard::install().unwrap();
+        let handler = (profiler::handler as WithInfo as *const ()).expose_provenance();
+        let flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        handle_signal(libc::SIGPROF, handler, flags, &[]);
+        let thread = AtomicU64::new(0);
+        let faults = AtomicUsize::new(0);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // A thread of the standard library's, with its alternate stack.
+            scope.spawn(|| {
+                let pages = lost();
+                let mut to = [0; 8];
+                // SAFETY: no memory is involved.
+                thread.store(unsafe { libc::pthread_self() } as u64, Ordering::SeqCst);
+                while !done.load(Ordering::Relaxed) {
+                    // SAFETY: a buffer of 8 bytes, and a mapped page.
+                    let result = unsafe { guard::copy(to.as_mut_ptr(), pages.at(0), 8) };
+                    assert!(result.is_err());
+                    faults.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            while thread.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            while profiler::CAME.load(Ordering::SeqCst) < 20_000
+                || faults.load(Ordering::Relaxed) < 20_000
+            {
+                // SAFETY: the thread runs until it is told that it is done.
+                unsafe { libc::pthread_kill(thread.load(Ordering::SeqCst) as _, libc::SIGPROF) };
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(profiler::NESTED.load(Ordering::SeqCst), 0);
+    })
+    .assert_done();
+}
+
+#[test]
+fn a_predecessor_runs_with_its_own_mask_and_not_the_guards() {
+    in_child(|| {
+        handle(plain_address(), libc::SA_NODEFER, &[libc::SIGUSR1]);
+        guard::install().unwrap();
+        // SAFETY: a mask of our own.
+        unsafe {
+            let mut mask: libc::sigset_t = mem::zeroed();
+            libc::sigaddset(&mut mask, libc::SIGUSR2);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &mask, ptr::null_mut());
+        }
+        // SAFETY: no memory is involved.
+        unsafe { libc::raise(libc::SIGBUS) };
+        let both = 1 << libc::SIGUSR1 | 1 << libc::SIGUSR2;
+        assert_eq!(BLOCKED.load(Ordering::SeqCst), both);
+        assert_eq!(blocked(), 1 << libc::SIGUSR2, "what was blocked before, after it");
+    })
+    .assert_done();
+}
+
+#[test]
+fn an_alternate_stack_of_the_kernels_frame_and_a_kib_is_enough() {
+    in_child(|| {
+        guard::install().unwrap();
+        // SAFETY: no memory is involved. Where the kernel doesn't say, it is 0.
+        let frame = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+        let frame = if frame == 0 { libc::MINSIGSTKSZ } else { frame };
+        let mut stack = vec![0_u8; frame + 1024];
+        let old = alternate_stack(Some(&mut stack));
+        for _ in 0..100 {
+            assert_guarded();
+        }
+        // SAFETY: what was there before.
+        assert_eq!(unsafe { libc::sigaltstack(&old, ptr::null_mut()) }, 0);
+    })
+    .assert_done();
+}
