@@ -7,13 +7,13 @@ pub(crate) mod words;
 /// uses.
 pub(crate) fn detect() {}
 
-/// What this processor can do beyond the basics; see `x86_64/processor.rs`.
-pub(crate) fn available() -> usize {
-    0
-}
-
-/// What the copy is to be told in an ordinary copy.
+/// What the copy is to be told in an ordinary copy; see `x86_64/processor.rs`.
 #[inline(always)]
 pub(crate) fn chosen() -> usize {
     0
+}
+
+/// All that the copy may be told.
+pub(crate) fn ways() -> Vec<usize> {
+    vec![chosen()]
 }

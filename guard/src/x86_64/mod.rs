@@ -4,4 +4,4 @@ pub(crate) mod copy;
 mod processor;
 pub(crate) mod words;
 
-pub(crate) use processor::{available, chosen, detect};
+pub(crate) use processor::{chosen, detect, ways};

@@ -99,6 +99,18 @@ fn nothing_is_copied_between_pointers_that_dangle() {
 }
 
 #[test]
+fn a_prefetch_of_what_is_lost_or_nowhere_does_nothing() {
+    in_child(|| {
+        let pages = Pages::new(page());
+        pages.set_len(0);
+        guard::prefetch(pages.at(0), page());
+        guard::prefetch(std::ptr::dangling(), usize::MAX);
+        guard::prefetch(std::ptr::null(), 0);
+    })
+    .assert_done();
+}
+
+#[test]
 fn a_read_into_a_lost_page_says_exactly_how_far_it_got() {
     in_child(|| {
         guard::install().unwrap();
