@@ -1,5 +1,5 @@
 //! The handler, for each of the signals that may tell of a lost page: is it a fault of the copy?
-//! Then to the landing pad. If not, to [`chain`].
+//! Then to the landing pad. In a window? Then zeros go there. If not, to [`chain`].
 //!
 //! A handler runs between any two instructions of the program, so it may use next to nothing of
 //! it. This one reads its arguments, compares an address with constants and writes two registers.
@@ -111,6 +111,16 @@ unsafe extern "C" fn on_signal(
     // `return` it continues with what is in there.
     if cause != Cause::Sent && unsafe { recover(ucontext, (*info).si_addr().addr()) } {
         return;
+    }
+
+    // Not ours by what was running. By what it touched?
+    #[cfg(target_os = "linux")]
+    if cause == Cause::Fault && signal == libc::SIGBUS {
+        // SAFETY: as above.
+        let address = unsafe { (*info).si_addr() }.addr();
+        if super::watch::cover(address, code) {
+            return;
+        }
     }
 
     // SAFETY: the arguments are the kernel's.

@@ -112,6 +112,9 @@ mod fault;
 #[cfg(target_os = "linux")]
 mod portable;
 mod variant;
+/// Windows, where the kernel tells a fault's address and its own: on Linux.
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+pub mod watch;
 
 pub use fault::{Fault, faults_recovered};
 #[doc(hidden)]
