@@ -306,8 +306,8 @@ fn other_signals_wait_until_the_handler_is_done() {
             while thread.load(Ordering::SeqCst) == 0 {
                 std::thread::yield_now();
             }
-            while profiler::CAME.load(Ordering::SeqCst) < 20_000
-                || faults.load(Ordering::Relaxed) < 20_000
+            while profiler::CAME.load(Ordering::SeqCst) < 5000
+                || faults.load(Ordering::Relaxed) < 5000
             {
                 // SAFETY: the thread runs until it is told that it is done.
                 unsafe { libc::pthread_kill(thread.load(Ordering::SeqCst) as _, libc::SIGPROF) };

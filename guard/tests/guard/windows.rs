@@ -389,7 +389,7 @@ fn threads_with_windows_of_their_own_lose_pages_at_once() {
                 .map(|thread| {
                     let covered = &covered;
                     scope.spawn(move || {
-                        for round in 0..300 {
+                        for round in 0..100 {
                             // A new one each time, so that places and nodes are used again.
                             let window = Window::new(1 + (round + thread) % 5);
                             let watch = window.watch(thread).unwrap();
