@@ -2,7 +2,9 @@
 //!
 //! A page of a mapped file can go at any time. Somebody cuts the file short, a network file
 //! system loses its server, a disk can't be read: the next touch of the page is a SIGBUS, and a
-//! SIGBUS kills the process. [`copy`] touches such a page and returns a [`Fault`] instead.
+//! SIGBUS kills the process. [`copy`] touches such a page and returns a [`Fault`] instead, which
+//! says exactly how far it got. [`atomic`] does the same for single words. For memory that others
+//! touch by plain instructions, `watch` (on Linux) puts zeros where a page is lost, and tells.
 //!
 //! # How
 //!
@@ -10,7 +12,8 @@
 //! known. [`install`] puts a handler in front of SIGBUS that looks at one thing: did the fault
 //! happen inside that range? Then it moves the program counter to a landing pad, which returns
 //! "so many bytes are left" to the routine's caller. If not, the signal belongs to somebody
-//! else, and whoever handled SIGBUS before gets it. Nothing is armed before a copy or disarmed
+//! else, and whoever handled SIGBUS before gets it. (The words have a range and a landing pad of
+//! their own.) Nothing is armed before a copy or disarmed
 //! after it, so a copy costs what a `memcpy` costs; a fault costs a few microseconds.
 //!
 //! Where no such routine is written (on Linux, any processor but x86-64 and aarch64), the kernel
@@ -34,8 +37,9 @@
 //!   FreeBSD, OpenBSD, and macOS without Mach ports.
 //! - **A thread that blocks SIGBUS** is not protected. The kernel doesn't hold back a fault: it
 //!   kills the process when the signal is blocked.
-//! - **A forked child** inherits handler and guard, and both work. `exec` resets them, as it
-//!   resets all handlers.
+//! - **A forked child** inherits handler, guard and windows, and all work. In the child of a process
+//!   with several threads no window may be made or ended, since another thread may have had the
+//!   lock for that. `exec` resets them, as it resets all handlers.
 //! - **The alternate signal stack** is used where a thread has one (threads made by Rust do) and
 //!   not missed where it hasn't. One must have room for the kernel's frame (`AT_MINSIGSTKSZ` in the
 //!   auxiliary vector says how much that is) and a KiB for the handler. The 2 KiB of POSIX's
@@ -87,7 +91,14 @@ compile_error!(
      not supported"
 );
 
-// `machine` is the routine written for this processor, where there is one.
+pub mod atomic;
+mod fault;
+// What every other processor uses. Built for all of Linux, so that it is tested everywhere.
+#[cfg(target_os = "linux")]
+mod portable;
+mod variant;
+
+// What is written for this processor, where something is, by the name of `machine`.
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
@@ -105,14 +116,6 @@ mod handler;
 mod mask;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod system;
-
-// What every other processor uses. Built for all of Linux, so that it is tested everywhere.
-pub mod atomic;
-mod fault;
-#[cfg(target_os = "linux")]
-mod portable;
-mod variant;
-/// Windows, where the kernel tells a fault's address and its own: on Linux.
 #[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
 pub mod watch;
 
@@ -227,3 +230,8 @@ pub fn prefetch(at: *const u8, len: usize) {
         let _ = line;
     }
 }
+
+/// The README's example, which is to stay right.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
