@@ -133,7 +133,8 @@ fn findings(totals: &Totals, process: &Process) -> Vec<String> {
     unless(process.raised > 0, "no fault was raised".into());
     let (raised, recovered) = (process.raised, process.recovered);
     unless(
-        raised == recovered && recovered == totals.faults,
+        // A copy that met a lost page copies what is in front of it, and may meet another.
+        raised >= recovered && recovered == totals.faults,
         format!("{raised} faults raised, {recovered} recovered, {} accounted for", totals.faults),
     );
     let told = totals.errors[6];
@@ -176,7 +177,7 @@ mod tests {
             |totals, _| totals.errors[14] = 1,
             |totals, _| totals.unreturned = 1,
             |totals, _| totals.failures.push("a trap".into()),
-            |_, process| process.raised += 1,
+            |_, process| process.raised -= 1,
             |_, process| process.mappings = 1,
         ];
         for (n, change) in change.iter().enumerate() {

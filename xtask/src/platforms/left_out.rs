@@ -3,15 +3,15 @@
 /// The names of tests, and what qemu-user (7.2) lacks for them.
 pub(super) const LEFT_OUT: &[(&str, &str)] = &[
     (
-        "given_linux_when_the_ways_to_copy_are_listed_then_the_system_call_is_among_them",
+        "linux_has_the_copy_by_system_call_too",
         "no process_vm_readv, so the copy by system call is not there to be tested",
     ),
     (
-        "given_a_thread_that_blocks_the_signal_when_a_page_is_lost_then_the_kernel_kills",
+        "a_thread_that_blocks_the_signal_is_not_protected",
         "a fault whose signal is blocked comes again for ever instead of killing",
     ),
     (
-        "given_threads_that_install_at_once_when_a_page_is_lost_then_all_are_guarded",
+        "threads_that_install_at_once_are_all_guarded",
         "a signal sent to the process is lost when it finds a thread that ends: 6 of 40 runs, and \
          none of 60 without the emulator",
     ),

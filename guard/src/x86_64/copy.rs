@@ -10,6 +10,8 @@
 //! - `r8` is the end of the destination from the first instruction on, and `rdi` is the first
 //!   byte that is not known to be copied. `rdi` moves only when everything before it was stored.
 //!   [`landing`] subtracts the one from the other.
+//! - `rdx` is the second half of what the routine returns. The handler puts the fault's address
+//!   there, and the landing pad leaves it alone.
 //! - `eax` is zero until the upper halves of the vector registers were touched, so that the
 //!   landing pad knows whether it has to clean them. It is also what a whole copy returns.
 //!
@@ -22,53 +24,15 @@
 //! with `endbr64`. The landing pad needs none: no branch leads there, but a return from the kernel.
 
 use std::arch::naked_asm;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::processor::WIDE;
+use crate::fault::Left;
 
 /// The routine is exactly this long, padding included.
 pub(crate) const SIZE: usize = 768;
 
-/// The processor copies 32 bytes at a time without a penalty (AVX2).
-pub(crate) const WIDE: usize = 1;
-/// The processor's own string copy is quick (ERMS).
-pub(crate) const STRING: usize = 2;
-
-/// From here on the string copy is at least as quick as the wide loop, where it is quick at all.
-///
-/// Measured on a Zen 5: at 4 KiB the loop wins by a fifth, from 64 KiB on the string copy, which
-/// need not read the destination's cache lines before it writes them.
-const STRING_FROM: usize = 16 * 1024;
-
-/// What the processor can do: [`WIDE`] and [`STRING`]. Nothing until [`detect`] ran, which is
-/// correct everywhere and only slower.
-static HOW: AtomicUsize = AtomicUsize::new(0);
-
-/// Asks the processor once what it can do.
-pub(crate) fn detect() {
-    HOW.store(available(), Ordering::Relaxed);
-}
-
-/// What this processor can do.
-pub(crate) fn available() -> usize {
-    let mut how = 0;
-    // AVX is all that the loop needs. The first processors that had it split a load of 32 bytes
-    // in two, so AVX2 is the sign that it pays.
-    if std::arch::is_x86_feature_detected!("avx2") {
-        how |= WIDE;
-    }
-    if std::arch::is_x86_feature_detected!("ermsb") {
-        how |= STRING;
-    }
-    how
-}
-
-/// What [`routine`] is to be told in an ordinary copy.
-#[inline(always)]
-pub(crate) fn chosen() -> usize {
-    HOW.load(Ordering::Relaxed)
-}
-
 /// Copies `len` bytes and returns how many are left: none, or after a fault at least as many as
-/// were not copied.
+/// were not copied, and the fault's address.
 ///
 /// Stores go upwards, so after a fault on the destination nothing behind the lost page was
 /// written by a store that came before it. Up to 64 bytes a copy is a few loads and then as many
@@ -76,14 +40,14 @@ pub(crate) fn chosen() -> usize {
 ///
 /// # Safety
 ///
-/// As for [`copy`](super::copy). `how` must hold no bit that [`available`] doesn't.
+/// As for [`copy`](crate::copy). `how` is one of [`ways`](super::processor::ways).
 #[unsafe(naked)]
 pub(crate) unsafe extern "sysv64" fn routine(
     dst: *mut u8,
     src: *const u8,
     len: usize,
     how: usize,
-) -> usize {
+) -> Left {
     naked_asm!(
         "2:",
         #[cfg(target_os = "openbsd")]
@@ -152,9 +116,8 @@ pub(crate) unsafe extern "sysv64" fn routine(
         ".p2align 4",
         "40:",
         "lea r9, [rsi + rdx]",
-        "cmp rdx, {string_from}",
+        "cmp rdx, rcx",
         "jae 70f",
-        "41:",
         "test ecx, {wide}",
         "jz 60f",
         "mov eax, 1",
@@ -253,8 +216,6 @@ pub(crate) unsafe extern "sysv64" fn routine(
         // rest. The processor keeps `rdi` at the next byte to store, also when it faults.
         ".p2align 4",
         "70:",
-        "test ecx, {string}",
-        "jz 41b",
         "movups xmm0, [rsi]",
         "movups xmm1, [rsi + 16]",
         "movups xmm2, [rsi + 32]",
@@ -272,9 +233,7 @@ pub(crate) unsafe extern "sysv64" fn routine(
         "rep movsb",
         "ret",
         ".org 2b + {size}, 0xcc",
-        string_from = const STRING_FROM,
         wide = const WIDE,
-        string = const STRING,
         size = const SIZE,
     )
 }
@@ -286,6 +245,6 @@ pub(crate) unsafe extern "sysv64" fn routine(
 ///
 /// Never called. Only jumped to, with the registers of a faulted [`routine`].
 #[unsafe(naked)]
-pub(crate) unsafe extern "sysv64" fn landing() -> usize {
+pub(crate) unsafe extern "sysv64" fn landing() -> Left {
     naked_asm!("test eax, eax", "jz 2f", "vzeroupper", "2:", "mov rax, r8", "sub rax, rdi", "ret",)
 }

@@ -1,7 +1,7 @@
 //! The copy for aarch64: one routine without a frame, whose every instruction lies between two
 //! addresses that the handler knows.
 //!
-//! The scheme is that of `x86_64.rs`, and simpler, because one set of instructions is enough:
+//! The scheme is that of `x86_64/copy.rs`, and simpler, because one set of instructions is enough:
 //!
 //! - It never touches the stack, so the handler needs to move the program counter and nothing
 //!   else. The return address is in `x30` throughout. Nothing unwinds out of the routine, so it
@@ -9,6 +9,8 @@
 //! - `x4` is the end of the destination from the first instruction on, and `x0` is the first
 //!   byte that is not known to be copied. `x0` moves only when everything before it was stored.
 //!   [`landing`] subtracts the one from the other.
+//! - `x1` is the second half of what the routine returns. The handler puts the fault's address
+//!   there, and the landing pad leaves it alone.
 //! - The range is a constant: `.org` fills the routine up to [`SIZE`] bytes, and the assembler
 //!   refuses a routine that is longer. The only names are Rust's mangled ones.
 //!
@@ -18,39 +20,27 @@
 
 use std::arch::naked_asm;
 
+use crate::fault::Left;
+
 /// The routine is exactly this long, padding included.
 pub(crate) const SIZE: usize = 512;
 
-/// There is nothing to find out: every aarch64 that runs one of our systems has what the routine uses.
-pub(crate) fn detect() {}
-
-/// What this processor can do beyond the basics; see `x86_64.rs`.
-pub(crate) fn available() -> usize {
-    0
-}
-
-/// What [`routine`] is to be told in an ordinary copy.
-#[inline(always)]
-pub(crate) fn chosen() -> usize {
-    0
-}
-
 /// Copies `len` bytes and returns how many are left: none, or after a fault at least as many as
-/// were not copied.
+/// were not copied, and the fault's address.
 ///
 /// Up to 128 bytes a copy is a few loads and then as many stores, the last ones overlapping the
 /// ones before: no loop, and one branch or two.
 ///
 /// # Safety
 ///
-/// As for [`copy`](super::copy).
+/// As for [`copy`](crate::copy).
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn routine(
     dst: *mut u8,
     src: *const u8,
     len: usize,
     how: usize,
-) -> usize {
+) -> Left {
     naked_asm!(
         "2:",
         "hint #34",
@@ -173,6 +163,6 @@ pub(crate) unsafe extern "C" fn routine(
 ///
 /// Never called. Only jumped to, with the registers of a faulted [`routine`].
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn landing() -> usize {
+pub(crate) unsafe extern "C" fn landing() -> Left {
     naked_asm!("hint #34", "sub x0, x4, x0", "ret")
 }
