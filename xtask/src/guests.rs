@@ -42,7 +42,7 @@ pub fn for_tests() -> Result<Vec<Guest>> {
 pub fn inputs() -> Result<Vec<PathBuf>> {
     let mut inputs: Vec<_> = WORKSPACES.iter().map(|dir| root().join(dir)).collect();
     // And what of the host's workspace they depend on.
-    inputs.extend(["wit", "guest", "tests/script"].map(|dir| root().join(dir)));
+    inputs.extend(["wit", "guest", "tests/commands", "tests/pattern", "tests/script"].map(|dir| root().join(dir)));
     inputs.extend(toolchain::find()?.and_then(|toolchain| toolchain.rustc().map(Path::to_owned)));
     Ok(inputs)
 }
