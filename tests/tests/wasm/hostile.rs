@@ -124,8 +124,7 @@ fn given_a_realloc_that_leaves_its_memory_when_read_then_it_traps() {
 
 #[test]
 fn given_a_realloc_that_calls_the_host_when_read_then_it_traps() {
-    let reenter = "(call_indirect $table (type $pread)
-                     (i32.const 0) (i64.const 0) (i64.const 1) (i32.const 64) (i32.const 0))
+    let reenter = "(call $pread (i32.const 0) (i64.const 0) (i64.const 1) (i32.const 64))
                    (i32.const 8192)";
     is_no_place_to_read_to(reenter, "cannot leave component instance");
 }
