@@ -21,7 +21,7 @@ const WHILE: Duration = Duration::from_secs(2);
 const PAGES: u64 = 8;
 
 #[test]
-fn given_a_file_that_comes_and_goes_when_guests_use_it_then_each_answer_is_right() {
+fn answers_are_right_while_the_file_comes_and_goes() {
     in_child(|| {
         let length = PAGES * page();
         if let Some(file) = env::var_os(CUT) {

@@ -116,7 +116,7 @@ fn assert_trap<R>(ended: wasmtime::Result<R>, expected: Trap) {
 }
 
 #[test]
-fn given_a_guest_left_alone_when_it_has_made_its_calls_then_every_byte_was_right() {
+fn a_guest_left_alone_finds_every_byte_right() {
     let mut world = World::new(env!("GUEST_HAMMER"), |_| ());
     let job = Job { calls: 5000, ..endless() };
     let report = world.hammer(&job).unwrap();
@@ -128,7 +128,7 @@ fn given_a_guest_left_alone_when_it_has_made_its_calls_then_every_byte_was_right
 }
 
 #[test]
-fn given_a_wrong_byte_in_the_file_when_the_guest_reads_it_then_it_says_where() {
+fn a_wrong_byte_in_the_file_is_found() {
     let mut world = World::new(env!("GUEST_HAMMER"), |_| ());
     let mut bytes = vec![0; (PAGES * 4096) as usize];
     bytes[PAGES as usize * 4096 - 5000] = 0x80;
@@ -143,7 +143,7 @@ fn given_a_wrong_byte_in_the_file_when_the_guest_reads_it_then_it_says_where() {
 }
 
 #[test]
-fn given_a_guest_that_calls_for_ever_when_its_epoch_ends_then_it_is_interrupted_between_calls() {
+fn the_end_of_an_epoch_interrupts_a_guest_between_calls() {
     let mut world = World::new(env!("GUEST_HAMMER"), |config| {
         config.epoch_interruption(true);
     });
@@ -167,7 +167,7 @@ fn given_a_guest_that_calls_for_ever_when_its_epoch_ends_then_it_is_interrupted_
 }
 
 #[test]
-fn given_a_guest_that_calls_for_ever_when_its_fuel_ends_then_it_stops_between_calls() {
+fn the_end_of_its_fuel_stops_a_guest_between_calls() {
     let mut world = World::new(env!("GUEST_HAMMER"), |config| {
         config.consume_fuel(true);
     });
@@ -178,7 +178,7 @@ fn given_a_guest_that_calls_for_ever_when_its_fuel_ends_then_it_stops_between_ca
 }
 
 #[test]
-fn given_a_guest_that_wrote_and_never_ends_when_its_epoch_ends_then_what_it_wrote_stays() {
+fn what_a_guest_wrote_stays_when_its_epoch_ends() {
     let mut world = World::new(env!("GUEST_DRIVER"), |config| {
         config.epoch_interruption(true);
     });
@@ -193,7 +193,7 @@ fn given_a_guest_that_wrote_and_never_ends_when_its_epoch_ends_then_what_it_wrot
 }
 
 #[test]
-fn given_a_guest_that_wrote_and_traps_when_its_store_is_gone_then_what_it_wrote_stays() {
+fn what_a_guest_wrote_stays_when_it_traps() {
     for trap in ["trap", "oob"] {
         let mut world = World::new(env!("GUEST_DRIVER"), |_| ());
         assert_eq!(world.step("open m /data/f read-write").unwrap(), "ok");

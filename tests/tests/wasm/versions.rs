@@ -97,7 +97,7 @@ fn try_version(kind: Kind, version: &str) {
 }
 
 #[test]
-fn given_guests_of_any_wasi_0_2_when_they_map_descriptors_then_they_are_served() {
+fn guests_of_any_wasi_0_2_can_map_descriptors() {
     for kind in Kind::ALL {
         for version in ["0.2.0", "0.2.3", "0.2.6", "0.2.12", "0.2.99"] {
             try_version(kind, version);
@@ -106,6 +106,6 @@ fn given_guests_of_any_wasi_0_2_when_they_map_descriptors_then_they_are_served()
 }
 
 #[test]
-fn given_a_guest_of_wasi_0_3_when_it_maps_a_descriptor_then_it_is_served() {
+fn a_guest_of_wasi_0_3_can_map_a_descriptor() {
     try_version(Kind::Async, "0.3.0");
 }
