@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_bytes_of_any_mixture_when_checked_then_only_a_wrong_one_is_found() {
+    fn only_a_wrong_byte_of_a_mixture_is_found() {
         let mut bytes = vec![0; 5000];
         fill(&mut bytes, 4091, 1);
         fill(&mut bytes[100..203], 4191, 0);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn given_any_place_when_filled_then_no_byte_is_zero_and_generations_differ() {
+    fn no_byte_is_zero_and_generations_differ() {
         for generation in 0..GENERATIONS {
             assert!((0..1000).all(|index| word(index, generation).iter().all(|byte| *byte != 0)));
             assert_ne!(word(7, generation), word(7, (generation + 1) % GENERATIONS));
