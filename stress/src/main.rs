@@ -1,7 +1,7 @@
 //! `cargo xtask stress`: guests that share a file which other processes destroy.
 //!
 //! Guests on several threads, with a store each, sync and async, read and write one file and check
-//! every byte that they read ([`pattern`]). Meanwhile other processes cut, regrow, punch and
+//! every byte that they read ([`iommap_pattern`]). Meanwhile other processes cut, regrow, punch and
 //! replace the file ([`vandal`]), some guests trap behind the end of their memory, and some are
 //! interrupted by an epoch ([`guests`]). In the end it must all add up ([`totals`]).
 //!
@@ -10,7 +10,6 @@
 
 mod guests;
 mod leftovers;
-mod pattern;
 mod raised;
 mod run;
 mod supervisor;

@@ -3,7 +3,7 @@
 use crate::guests::{Engines, Plan, Worker};
 use crate::totals::{Process, Totals, report};
 use crate::vandal::{FILE, WHOLE};
-use crate::{leftovers, pattern, raised};
+use crate::{leftovers, raised};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::{Child, Command};
@@ -84,8 +84,8 @@ fn wrong_in_file(directory: &Path) -> Result<Option<String>> {
     if bytes.len() as u64 > WHOLE {
         return Ok(Some(format!("the file has {} bytes", bytes.len())));
     }
-    let any = (1 << pattern::GENERATIONS) - 1;
-    let wrong = pattern::wrong(&bytes, 0, any);
+    let any = (1 << iommap_pattern::GENERATIONS) - 1;
+    let wrong = iommap_pattern::wrong(&bytes, 0, any);
     Ok(wrong.map(|(first, count)| format!("{count} in the file itself, from {first} on")))
 }
 

@@ -1,6 +1,6 @@
 //! The other processes: they cut, regrow, punch and replace the file.
 
-use crate::{Random, pattern};
+use crate::Random;
 use anyhow::Result;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{self, File, OpenOptions};
@@ -21,7 +21,7 @@ pub(crate) const WHOLE: u64 = PAGES * 4096;
 /// Whole contents of the generation that is everybody's.
 pub(crate) fn contents() -> Vec<u8> {
     let mut bytes = vec![0; WHOLE as usize];
-    pattern::fill(&mut bytes, 0, 0);
+    iommap_pattern::fill(&mut bytes, 0, 0);
     bytes
 }
 

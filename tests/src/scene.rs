@@ -8,6 +8,7 @@ use iommap::{
     Account, AsyncOptions, Counters, FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView,
     IommapView,
 };
+pub use iommap_commands::{fnv, shown};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use wasmtime::component::{
@@ -404,21 +405,6 @@ impl Guest {
 pub fn assert_all_returned(account: &Account) {
     let used = account.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
-}
-
-/// How the driver shows bytes: `hex:..`, or their number and hash if they are many.
-pub fn shown(bytes: &[u8]) -> String {
-    if bytes.len() > 64 {
-        return format!("len={} fnv={:016x}", bytes.len(), fnv(bytes));
-    }
-    bytes.iter().fold("hex:".into(), |text, byte| format!("{text}{byte:02x}"))
-}
-
-/// FNV-1a of 64 bits.
-pub fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 /// Bytes none of which tells where it is by itself, but any few of which do.

@@ -19,7 +19,7 @@ const READS: usize = 50;
 const WRITES: usize = 100_000;
 
 #[test]
-fn given_a_mapping_that_others_write_when_its_guest_reads_then_it_never_sees_half_a_write() {
+fn a_guest_never_reads_half_of_a_write_through_its_mapping() {
     on_each_store(|scene| {
         scene.write("f", vec![0; LENGTH]);
         let mut guest = scene.hostile(HONEST);
@@ -77,7 +77,7 @@ fn given_a_mapping_that_others_write_when_its_guest_reads_then_it_never_sees_hal
 }
 
 #[test]
-fn given_a_mapping_when_others_close_it_between_two_calls_then_its_guest_is_told() {
+fn a_guest_is_told_that_others_closed_its_mapping() {
     on_each_store(|scene| {
         scene.write("f", vec![1; LENGTH]);
         let mut guest = scene.hostile(HONEST);

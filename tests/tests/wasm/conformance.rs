@@ -26,28 +26,28 @@ fn hold(language: &Language) {
 }
 
 #[test]
-fn given_the_cases_when_told_to_a_guest_in_rust_then_it_answers_as_expected() {
+fn conformance_of_a_guest_in_rust() {
     in_child(|| hold(&RUST));
 }
 
 #[test]
-fn given_the_cases_when_told_to_a_guest_in_c_then_it_answers_as_expected() {
+fn conformance_of_a_guest_in_c() {
     in_child(|| hold(&C));
 }
 
 #[test]
-fn given_the_cases_when_told_to_a_guest_in_javascript_then_it_answers_as_expected() {
+fn conformance_of_a_guest_in_javascript() {
     in_child(|| hold(&JAVASCRIPT));
 }
 
 #[test]
-fn given_the_cases_when_told_to_a_guest_in_python_then_it_answers_as_expected() {
+fn conformance_of_a_guest_in_python() {
     in_child(|| hold(&PYTHON));
 }
 
 /// What the other tests rely on: that a wrong answer is noticed.
 #[test]
-fn given_guests_in_other_languages_when_asked_then_they_are_not_one_and_the_same() {
+fn the_guests_in_other_languages_are_not_one_and_the_same() {
     let drivers: Vec<_> = [RUST, C, JAVASCRIPT, PYTHON].iter().filter_map(|l| l.driver()).collect();
     assert_eq!(drivers.first().copied(), Some(DRIVER));
     let contents: std::collections::BTreeSet<_> =

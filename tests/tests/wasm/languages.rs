@@ -39,7 +39,7 @@ fn text() -> Vec<u8> {
 }
 
 #[test]
-fn given_a_file_when_searched_in_c_then_it_finds_what_rust_finds() {
+fn search_in_c_finds_what_search_in_rust_finds() {
     let Some(search) = C.sample() else { return };
     let scene = scene();
     scene.write("log", text());
@@ -75,7 +75,7 @@ fn given_a_file_when_searched_in_c_then_it_finds_what_rust_finds() {
 }
 
 #[test]
-fn given_a_log_when_summarised_in_javascript_then_the_summary_is_right() {
+fn logs_in_javascript_sums_up_a_log() {
     let Some(logs) = JAVASCRIPT.sample() else { return };
     let scene = scene();
     let mut log = String::from("2026-11-24T09:00:00Z INFO  server: listening on 127.0.0.1:80\n");
@@ -123,7 +123,7 @@ fn given_a_log_when_summarised_in_javascript_then_the_summary_is_right() {
 }
 
 #[test]
-fn given_records_when_read_in_python_then_each_is_what_was_written() {
+fn records_in_python_are_read_as_written() {
     let Some(records) = PYTHON.sample() else { return };
     let scene = scene();
     let (code, out, err) = run(&scene, records, &["/data/r", "--make", "70000"]);

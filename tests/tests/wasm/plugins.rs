@@ -19,7 +19,7 @@ fn program(body: &str) -> Vec<u8> {
 }
 
 #[test]
-fn given_a_folder_of_plugins_when_some_are_bad_then_the_others_are_run() {
+fn bad_plugins_in_a_folder_leave_the_others_running() {
     let scene = Scene::new(Kind::Sync);
     let (folder, data) = (scene.path("plugins"), scene.path("data"));
     fs::create_dir(&folder).unwrap();

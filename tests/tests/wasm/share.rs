@@ -25,7 +25,7 @@ fn mapping(scene: &Scene, name: &str, access: AccessMode) -> Arc<Mapping> {
 }
 
 #[test]
-fn given_many_stores_when_they_open_one_file_then_one_range_serves_them_all() {
+fn one_range_serves_many_stores_on_one_file() {
     on_each_store(|scene| {
         let contents = pattern(3 * page() as usize + 5);
         scene.write("f", &contents);
@@ -53,7 +53,7 @@ fn given_many_stores_when_they_open_one_file_then_one_range_serves_them_all() {
 }
 
 #[test]
-fn given_an_embedder_that_shares_no_regions_when_stores_open_one_file_then_each_has_its_own() {
+fn without_common_regions_each_store_has_a_range_of_its_own() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let mut builder = scene.grant();
@@ -67,7 +67,7 @@ fn given_an_embedder_that_shares_no_regions_when_stores_open_one_file_then_each_
 }
 
 #[test]
-fn given_two_stores_on_one_file_when_one_acts_then_the_other_keeps_what_is_its_own() {
+fn a_store_keeps_what_is_its_own_on_a_common_region() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let (mut one, mut other) = (scene.guest(), scene.guest());
@@ -121,7 +121,7 @@ fn given_two_stores_on_one_file_when_one_acts_then_the_other_keeps_what_is_its_o
 }
 
 #[test]
-fn given_two_stores_on_one_file_when_it_is_cut_then_each_fault_is_its_readers() {
+fn each_fault_on_a_common_region_is_its_readers() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(2 * page() as usize));
@@ -139,7 +139,7 @@ fn given_two_stores_on_one_file_when_it_is_cut_then_each_fault_is_its_readers() 
 }
 
 #[test]
-fn given_a_store_that_traps_when_others_have_its_file_then_they_read_on() {
+fn stores_read_on_when_another_on_their_file_traps() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let (mut one, mut other) = (scene.guest(), scene.guest());
@@ -156,7 +156,7 @@ fn given_a_store_that_traps_when_others_have_its_file_then_they_read_on() {
 }
 
 #[test]
-fn given_a_mapping_that_the_embedder_shares_when_guests_open_it_then_they_read_it_by_its_name() {
+fn guests_open_an_embedders_mapping_by_its_name() {
     on_each_store(|scene| {
         scene.write("index", "contents");
         let index = mapping(scene, "index", AccessMode::Read);
@@ -200,7 +200,7 @@ fn given_a_mapping_that_the_embedder_shares_when_guests_open_it_then_they_read_i
 }
 
 #[test]
-fn given_a_mapping_shared_for_writing_when_one_guest_writes_then_the_other_and_the_host_see_it() {
+fn what_is_written_to_an_embedders_mapping_is_seen_by_all() {
     on_each_store(|scene| {
         scene.write("board", "--------");
         let board = mapping(scene, "board", AccessMode::ReadWrite);
@@ -233,7 +233,7 @@ fn given_a_mapping_shared_for_writing_when_one_guest_writes_then_the_other_and_t
 }
 
 #[test]
-fn given_a_guest_that_runs_when_its_embedder_shares_a_mapping_then_it_can_open_it_from_then_on() {
+fn a_running_guest_can_open_what_its_embedder_shares() {
     on_each_store(|scene| {
         scene.write("news", "contents");
         let news = mapping(scene, "news", AccessMode::Read);

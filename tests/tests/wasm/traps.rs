@@ -11,7 +11,7 @@ fn trap<T>(result: wasmtime::Result<T>) -> Option<Trap> {
 }
 
 #[test]
-fn given_the_guard_when_wasm_leaves_its_memory_then_it_traps_and_others_go_on() {
+fn wasm_that_leaves_its_memory_traps_and_others_go_on() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(10_000));
@@ -31,7 +31,7 @@ fn given_the_guard_when_wasm_leaves_its_memory_then_it_traps_and_others_go_on() 
 }
 
 #[test]
-fn given_the_guard_when_wasm_reaches_unreachable_then_it_traps() {
+fn wasm_that_reaches_unreachable_traps() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", "hello");
@@ -43,7 +43,7 @@ fn given_the_guard_when_wasm_reaches_unreachable_then_it_traps() {
 }
 
 #[test]
-fn given_the_guard_when_wasm_has_no_stack_left_then_it_traps() {
+fn wasm_without_stack_left_traps() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", "hello");
@@ -57,7 +57,7 @@ fn given_the_guard_when_wasm_has_no_stack_left_then_it_traps() {
 }
 
 #[test]
-fn given_faults_and_traps_in_turn_when_they_meet_then_each_is_what_it_is() {
+fn faults_and_traps_in_turn_are_each_what_they_are() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(3 * page() as usize));
@@ -76,7 +76,7 @@ fn given_faults_and_traps_in_turn_when_they_meet_then_each_is_what_it_is() {
 }
 
 #[test]
-fn given_threads_that_trap_and_fault_at_once_when_done_then_each_got_its_own() {
+fn threads_that_trap_and_fault_at_once_each_get_their_own() {
     in_child(|| {
         std::thread::scope(|threads| {
             for kind in Kind::ALL {

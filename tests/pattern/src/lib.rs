@@ -1,17 +1,17 @@
-//! What every byte of the file must be: nothing else than its place and its generation say.
+//! What every byte of a file under stress must be: nothing else than its place and its generation say.
 //!
 //! Each byte describes itself, so that a reader can tell right from wrong whatever happened
 //! around it, half a write by somebody else included. Zero is what a hole reads as, and no
 //! generation's byte.
 //!
-//! The guest `hammer` uses this file too.
+//! The guest `hammer` writes and checks them, and so do the processes around it in `stress/`.
 
 /// Generations go from 0 to this, less one. 0 is what whoever regrows the file writes; the
 /// others belong to the store that owns the page.
-pub(crate) const GENERATIONS: u32 = 4;
+pub const GENERATIONS: u32 = 4;
 
 /// The eight bytes at `8 * index`, in the order in which they are in the file.
-pub(crate) fn word(index: u64, generation: u32) -> [u8; 8] {
+pub fn word(index: u64, generation: u32) -> [u8; 8] {
     let mut mixed = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (u64::from(generation) << 61);
     mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed ^= mixed >> 32;
@@ -19,7 +19,7 @@ pub(crate) fn word(index: u64, generation: u32) -> [u8; 8] {
 }
 
 /// Fills `target`, which starts at `offset` of the file.
-pub(crate) fn fill(target: &mut [u8], offset: u64, generation: u32) {
+pub fn fill(target: &mut [u8], offset: u64, generation: u32) {
     for (at, byte) in (offset..).zip(target) {
         *byte = word(at / 8, generation)[(at % 8) as usize];
     }
@@ -27,7 +27,7 @@ pub(crate) fn fill(target: &mut [u8], offset: u64, generation: u32) {
 
 /// The place of the first byte that is none of the `allowed` generations (a bit each), nor zero,
 /// and how many there are.
-pub(crate) fn wrong(found: &[u8], offset: u64, allowed: u32) -> Option<(u64, u64)> {
+pub fn wrong(found: &[u8], offset: u64, allowed: u32) -> Option<(u64, u64)> {
     let mut first = None;
     let mut count = 0;
     let mut at = 0;
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_bytes_of_any_mixture_when_checked_then_only_a_wrong_one_is_found() {
+    fn only_a_wrong_byte_of_a_mixture_is_found() {
         let mut bytes = vec![0; 5000];
         fill(&mut bytes, 4091, 1);
         fill(&mut bytes[100..203], 4191, 0);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn given_any_place_when_filled_then_no_byte_is_zero_and_generations_differ() {
+    fn no_byte_is_zero_and_generations_differ() {
         for generation in 0..GENERATIONS {
             assert!((0..1000).all(|index| word(index, generation).iter().all(|byte| *byte != 0)));
             assert_ne!(word(7, generation), word(7, (generation + 1) % GENERATIONS));

@@ -1,19 +1,20 @@
-//! The language of the commands, without what they do.
+//! The language in which the tests tell a guest what to do, without what is done: used by the guests
+//! `driver` and `rustic`, and by the tests themselves.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 /// Why a command makes no sense.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Bad(pub(crate) String);
+pub struct Bad(pub String);
 
 /// The rest of a command.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Words(VecDeque<Vec<u8>>);
+pub struct Words(VecDeque<Vec<u8>>);
 
 impl Words {
     /// The words of `line`, with quotes and escapes resolved.
-    pub(crate) fn split(line: &str) -> Result<Words, Bad> {
+    pub fn split(line: &str) -> Result<Words, Bad> {
         let mut words = VecDeque::new();
         // `None` between words.
         let mut word: Option<Vec<u8>> = None;
@@ -37,28 +38,37 @@ impl Words {
         Ok(Words(words))
     }
 
+    /// All that are left, as text.
+    pub fn texts(self) -> Result<Vec<String>, Bad> {
+        self.0.into_iter().map(utf8).collect()
+    }
+
     fn word(&mut self, what: &str) -> Result<Vec<u8>, Bad> {
         self.0.pop_front().ok_or_else(|| Bad(format!("{what} is missing")))
     }
 
-    pub(crate) fn text(&mut self, what: &str) -> Result<String, Bad> {
+    /// A word that is text.
+    pub fn text(&mut self, what: &str) -> Result<String, Bad> {
         utf8(self.word(what)?)
     }
 
-    pub(crate) fn optional_text(&mut self) -> Result<Option<String>, Bad> {
+    /// A word that is text, if there is one more.
+    pub fn optional_text(&mut self) -> Result<Option<String>, Bad> {
         self.0.pop_front().map(utf8).transpose()
     }
 
-    pub(crate) fn number(&mut self, what: &str) -> Result<u64, Bad> {
+    /// A word that is a number.
+    pub fn number(&mut self, what: &str) -> Result<u64, Bad> {
         number(&self.text(what)?)
     }
 
-    pub(crate) fn one_of<T: Copy>(&mut self, what: &str, table: &[(&str, T)]) -> Result<T, Bad> {
+    /// What a word stands for in `table`.
+    pub fn one_of<T: Copy>(&mut self, what: &str, table: &[(&str, T)]) -> Result<T, Bad> {
         one_of(&self.text(what)?, table)
     }
 
     /// `OFFSET+LENGTH,OFFSET+LENGTH..`, or `-`.
-    pub(crate) fn ranges(&mut self) -> Result<Vec<(u64, u64)>, Bad> {
+    pub fn ranges(&mut self) -> Result<Vec<(u64, u64)>, Bad> {
         let text = self.text("a list of ranges")?;
         if text == "-" {
             return Ok(Vec::new());
@@ -74,31 +84,12 @@ impl Words {
     }
 
     /// `hex:..`, `fill:BYTE:LENGTH` or `text:..`.
-    pub(crate) fn data(&mut self) -> Result<Vec<u8>, Bad> {
-        let word = self.word("data")?;
-        if let Some(text) = word.strip_prefix(b"text:") {
-            return Ok(text.to_vec());
-        }
-        let bad = |word: &[u8]| {
-            Bad(format!("{:?} is not hex:.., fill:BYTE:LENGTH or text:..", word.escape_ascii()))
-        };
-        let text = std::str::from_utf8(&word).map_err(|_| bad(&word))?;
-        if let Some(digits) = text.strip_prefix("hex:") {
-            let pairs = digits.as_bytes().chunks(2).map(|pair| match *pair {
-                [high, low] => Some(hex(high)? << 4 | hex(low)?),
-                _ => None,
-            });
-            return pairs.collect::<Option<_>>().ok_or_else(|| bad(&word));
-        }
-        let fill = text.strip_prefix("fill:").and_then(|fill| fill.split_once(':'));
-        let (byte, length) = fill.ok_or_else(|| bad(&word))?;
-        let byte = u8::try_from(number(byte)?).map_err(|_| bad(&word))?;
-        let length = usize::try_from(number(length)?).map_err(|_| bad(&word))?;
-        Ok(vec![byte; length])
+    pub fn data(&mut self) -> Result<Vec<u8>, Bad> {
+        data(&self.word("data")?)
     }
 
     /// That nothing is left over.
-    pub(crate) fn end(&self) -> Result<(), Bad> {
+    pub fn end(&self) -> Result<(), Bad> {
         match self.0.front() {
             None => Ok(()),
             Some(word) => Err(Bad(format!("\"{}\" is too much", word.escape_ascii()))),
@@ -129,8 +120,31 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
+/// Bytes as a command says them: `hex:..`, `fill:BYTE:LENGTH` or `text:..`.
+pub fn data(word: &[u8]) -> Result<Vec<u8>, Bad> {
+    if let Some(text) = word.strip_prefix(b"text:") {
+        return Ok(text.to_vec());
+    }
+    let bad = || {
+        Bad(format!("\"{}\" is not hex:.., fill:BYTE:LENGTH or text:..", word.escape_ascii()))
+    };
+    let text = std::str::from_utf8(word).map_err(|_| bad())?;
+    if let Some(digits) = text.strip_prefix("hex:") {
+        let pairs = digits.as_bytes().chunks(2).map(|pair| match *pair {
+            [high, low] => Some(hex(high)? << 4 | hex(low)?),
+            _ => None,
+        });
+        return pairs.collect::<Option<_>>().ok_or_else(bad);
+    }
+    let fill = text.strip_prefix("fill:").and_then(|fill| fill.split_once(':'));
+    let (byte, length) = fill.ok_or_else(bad)?;
+    let byte = u8::try_from(number(byte)?).map_err(|_| bad())?;
+    let length = usize::try_from(number(length)?).map_err(|_| bad())?;
+    Ok(vec![byte; length])
+}
+
 /// A number, decimal or hexadecimal.
-pub(crate) fn number(text: &str) -> Result<u64, Bad> {
+pub fn number(text: &str) -> Result<u64, Bad> {
     let (digits, radix) = match text.strip_prefix("0x") {
         Some(digits) => (digits, 16),
         None => (text, 10),
@@ -143,15 +157,15 @@ pub(crate) fn number(text: &str) -> Result<u64, Bad> {
 }
 
 /// What `text` stands for in `table`.
-pub(crate) fn one_of<T: Copy>(text: &str, table: &[(&str, T)]) -> Result<T, Bad> {
+pub fn one_of<T: Copy>(text: &str, table: &[(&str, T)]) -> Result<T, Bad> {
     table.iter().find(|(name, _)| *name == text).map(|&(_, value)| value).ok_or_else(|| {
         let names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
         Bad(format!("{text:?} is none of {}", names.join(", ")))
     })
 }
 
-/// Bytes in an answer: themselves if they are few.
-pub(crate) fn describe(bytes: &[u8]) -> String {
+/// Bytes in an answer: `hex:..`, or their number and hash if they are many.
+pub fn shown(bytes: &[u8]) -> String {
     if bytes.len() > 64 {
         return format!("len={} fnv={:016x}", bytes.len(), fnv(bytes));
     }
@@ -163,7 +177,7 @@ pub(crate) fn describe(bytes: &[u8]) -> String {
 }
 
 /// FNV-1a of 64 bits.
-fn fnv(bytes: &[u8]) -> u64 {
+pub fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
@@ -246,13 +260,13 @@ mod tests {
 
     #[test]
     fn bytes_in_answers() {
-        assert_eq!(describe(b""), "hex:");
-        assert_eq!(describe(b"\x00\xfe"), "hex:00fe");
-        assert_eq!(describe(&[0; 64]).len(), 4 + 128);
+        assert_eq!(shown(b""), "hex:");
+        assert_eq!(shown(b"\x00\xfe"), "hex:00fe");
+        assert_eq!(shown(&[0; 64]).len(), 4 + 128);
         // The published test vectors of FNV-1a.
         assert_eq!(fnv(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv(b"foobar"), 0x8594_4171_f739_67e8);
-        assert_eq!(describe(&[7; 65]), format!("len=65 fnv={:016x}", fnv(&[7; 65])));
+        assert_eq!(shown(&[7; 65]), format!("len=65 fnv={:016x}", fnv(&[7; 65])));
     }
 }

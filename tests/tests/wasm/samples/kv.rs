@@ -59,7 +59,7 @@ fn natively(file: &Path) -> String {
 }
 
 #[test]
-fn given_records_when_put_scanned_and_deleted_then_they_are_as_they_were_left() {
+fn records_are_as_they_were_left() {
     let scene = scene();
     for (key, value) in [("b", "2"), ("a", "1"), ("ab", "3"), ("c", "x\ty"), ("a", "one")] {
         assert_eq!(done(&scene, &["put", key, value]), "");
@@ -83,7 +83,7 @@ fn given_records_when_put_scanned_and_deleted_then_they_are_as_they_were_left() 
 }
 
 #[test]
-fn given_a_loaded_database_when_native_redb_opens_it_then_it_has_the_same_records() {
+fn native_redb_finds_the_same_records() {
     let scene = scene();
     let (code, out, err) = said(&run(&scene, &["load", "20000", "--batch", "3000", "--report"]));
     assert_eq!(code, 0, "{err}");
@@ -109,7 +109,7 @@ fn given_a_loaded_database_when_native_redb_opens_it_then_it_has_the_same_record
 
 /// `IOMMAP_KILLS=10 IOMMAP_RECORDS=1000000` makes it the real thing.
 #[test]
-fn given_a_load_when_it_is_killed_again_and_again_then_nothing_committed_is_lost() {
+fn a_load_killed_again_and_again_loses_nothing_committed() {
     let (kills, records) = (setting("IOMMAP_KILLS", 3), setting("IOMMAP_RECORDS", 40_000));
     let scene = scene();
     let copy = scene.directory().join("copy");
@@ -164,7 +164,7 @@ fn given_a_load_when_it_is_killed_again_and_again_then_nothing_committed_is_lost
 }
 
 #[test]
-fn given_a_database_that_was_not_closed_when_only_reading_is_granted_then_it_says_what_to_do() {
+fn a_database_left_open_needs_a_grant_for_writing() {
     let scene = scene();
     let mut child = command(&scene, &["load", "1000000", "--batch", "100", "--report"])
         .stdout(Stdio::piped())
@@ -190,7 +190,7 @@ fn given_a_database_that_was_not_closed_when_only_reading_is_granted_then_it_say
 }
 
 #[test]
-fn given_files_that_are_no_databases_when_opened_then_they_are_left_alone() {
+fn kv_leaves_files_alone_that_are_no_databases() {
     let scene = scene();
     scene.write("db", "not a database at all".repeat(1_000));
     for args in [&["put", "a", "b"][..], &["get", "a"], &["load", "5"], &["compact"], &["check"]] {
@@ -211,7 +211,7 @@ fn given_files_that_are_no_databases_when_opened_then_they_are_left_alone() {
 }
 
 #[test]
-fn given_a_limit_on_files_when_a_load_reaches_it_then_what_was_committed_stays() {
+fn what_was_committed_stays_when_a_load_reaches_a_limit() {
     let scene = scene();
     let limit = ["--limit", "file-bytes=2M"];
     let args = [DB, "load", "100000", "--batch", "500", "--report"];

@@ -196,21 +196,21 @@ fn hold_guests(kind: Kind) {
 }
 
 #[test]
-fn given_any_sequence_on_a_sync_store_when_others_interfere_then_it_is_as_the_model_says() {
+fn the_model_holds_on_a_sync_store() {
     isolated(|| hold_guests(Kind::Sync));
 }
 
 #[test]
-fn given_any_sequence_on_a_blocking_store_when_others_interfere_then_it_is_as_the_model_says() {
+fn the_model_holds_on_a_blocking_store() {
     isolated(|| hold_guests(Kind::Blocking));
 }
 
 #[test]
-fn given_any_sequence_on_an_async_store_when_others_interfere_then_it_is_as_the_model_says() {
+fn the_model_holds_on_an_async_store() {
     isolated(|| hold_guests(Kind::Async));
 }
 
 #[test]
-fn given_any_sequence_on_an_offloading_store_when_others_interfere_then_it_is_as_the_model_says() {
+fn the_model_holds_on_an_offloading_store() {
     isolated(|| hold_guests(Kind::Offloading));
 }

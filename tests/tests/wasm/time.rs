@@ -2,14 +2,13 @@
 //! between calls, and what a guest wrote before its end stays written.
 
 use iommap::{Account, FsPerms, IommapCtx, IommapCtxView, IommapView};
+use iommap_tests::bindings::hammer::{Hammer, Job, Report, Wrong};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-use wasmtime::component::{
-    Component, ComponentType, Instance, Lift, Linker, Lower, ResourceTable, TypedFunc,
-};
+use wasmtime::component::{Component, Instance, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Store, Trap};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -34,40 +33,6 @@ impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
-}
-
-/// As in `tests/guests/hammer/wit/hammer.wit`.
-#[derive(Clone, ComponentType, Lower)]
-#[component(record)]
-struct Job {
-    path: String,
-    pages: u64,
-    seed: u64,
-    calls: u64,
-    owner: u64,
-    owners: u64,
-    private: bool,
-    #[component(name = "trap-after")]
-    trap_after: Option<u64>,
-}
-
-#[derive(ComponentType, Lift)]
-#[component(record)]
-struct Report {
-    calls: u64,
-    verified: u64,
-    wrong: u64,
-    #[component(name = "first-wrong")]
-    first_wrong: Option<Wrong>,
-    errors: Vec<u64>,
-}
-
-#[derive(Debug, PartialEq, ComponentType, Lift)]
-#[component(record)]
-struct Wrong {
-    offset: u64,
-    found: u8,
-    allowed: u32,
 }
 
 /// A store with a guest in it, and a directory with the file `f` of zeros.
@@ -108,8 +73,8 @@ impl World {
         World { directory, engine, store, instance, account }
     }
 
-    fn hammer(&mut self) -> TypedFunc<(Job,), (Report,)> {
-        self.instance.get_typed_func(&mut self.store, "run").unwrap()
+    fn hammer(&mut self, job: &Job) -> wasmtime::Result<Report> {
+        Hammer::new(&mut self.store, &self.instance)?.call_run(&mut self.store, job)
     }
 
     fn step(&mut self, command: &str) -> wasmtime::Result<String> {
@@ -151,38 +116,37 @@ fn assert_trap<R>(ended: wasmtime::Result<R>, expected: Trap) {
 }
 
 #[test]
-fn given_a_guest_left_alone_when_it_has_made_its_calls_then_every_byte_was_right() {
+fn a_guest_left_alone_finds_every_byte_right() {
     let mut world = World::new(env!("GUEST_HAMMER"), |_| ());
-    let run = world.hammer();
     let job = Job { calls: 5000, ..endless() };
-    let (report,) = run.call(&mut world.store, (job,)).unwrap();
+    let report = world.hammer(&job).unwrap();
     assert!(report.calls >= 5000 && report.verified > 100_000);
-    assert_eq!((report.wrong, report.first_wrong), (0, None));
+    assert_eq!(report.wrong, 0);
+    assert!(report.first_wrong.is_none());
     // `out-of-bounds`, which it asks for now and then.
     assert_eq!(report.errors.iter().sum::<u64>(), report.errors[5]);
 }
 
 #[test]
-fn given_a_wrong_byte_in_the_file_when_the_guest_reads_it_then_it_says_where() {
+fn a_wrong_byte_in_the_file_is_found() {
     let mut world = World::new(env!("GUEST_HAMMER"), |_| ());
     let mut bytes = vec![0; (PAGES * 4096) as usize];
     bytes[PAGES as usize * 4096 - 5000] = 0x80;
     fs::write(world.directory.path().join("f"), bytes).unwrap();
-    let run = world.hammer();
     // Reads only what nobody writes to: all pages but the first are somebody else's.
     let job = Job { calls: 5000, owners: PAGES, ..endless() };
-    let (report,) = run.call(&mut world.store, (job,)).unwrap();
+    let report = world.hammer(&job).unwrap();
     assert!(report.wrong > 0);
     let wrong = report.first_wrong.unwrap();
-    assert_eq!(wrong, Wrong { offset: PAGES * 4096 - 5000, found: 0x80, allowed: 0b1111 });
+    let Wrong { offset, found, allowed } = wrong;
+    assert_eq!((offset, found, allowed), (PAGES * 4096 - 5000, 0x80, 0b1111));
 }
 
 #[test]
-fn given_a_guest_that_calls_for_ever_when_its_epoch_ends_then_it_is_interrupted_between_calls() {
+fn the_end_of_an_epoch_interrupts_a_guest_between_calls() {
     let mut world = World::new(env!("GUEST_HAMMER"), |config| {
         config.epoch_interruption(true);
     });
-    let run = world.hammer();
     world.store.set_epoch_deadline(1);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -195,7 +159,7 @@ fn given_a_guest_that_calls_for_ever_when_its_epoch_ends_then_it_is_interrupted_
             }
             engine.increment_epoch();
         });
-        assert_trap(run.call(&mut world.store, (endless(),)), Trap::Interrupt);
+        assert_trap(world.hammer(&endless()), Trap::Interrupt);
         over.store(true, Ordering::Relaxed);
     });
     assert!(world.account.counters().bytes_read >= 100_000);
@@ -203,19 +167,18 @@ fn given_a_guest_that_calls_for_ever_when_its_epoch_ends_then_it_is_interrupted_
 }
 
 #[test]
-fn given_a_guest_that_calls_for_ever_when_its_fuel_ends_then_it_stops_between_calls() {
+fn the_end_of_its_fuel_stops_a_guest_between_calls() {
     let mut world = World::new(env!("GUEST_HAMMER"), |config| {
         config.consume_fuel(true);
     });
-    let run = world.hammer();
     world.store.set_fuel(30_000_000).unwrap();
-    assert_trap(run.call(&mut world.store, (endless(),)), Trap::OutOfFuel);
+    assert_trap(world.hammer(&endless()), Trap::OutOfFuel);
     assert!(world.account.counters().bytes_read > 0);
     world.end();
 }
 
 #[test]
-fn given_a_guest_that_wrote_and_never_ends_when_its_epoch_ends_then_what_it_wrote_stays() {
+fn what_a_guest_wrote_stays_when_its_epoch_ends() {
     let mut world = World::new(env!("GUEST_DRIVER"), |config| {
         config.epoch_interruption(true);
     });
@@ -230,7 +193,7 @@ fn given_a_guest_that_wrote_and_never_ends_when_its_epoch_ends_then_what_it_wrot
 }
 
 #[test]
-fn given_a_guest_that_wrote_and_traps_when_its_store_is_gone_then_what_it_wrote_stays() {
+fn what_a_guest_wrote_stays_when_it_traps() {
     for trap in ["trap", "oob"] {
         let mut world = World::new(env!("GUEST_DRIVER"), |_| ());
         assert_eq!(world.step("open m /data/f read-write").unwrap(), "ok");

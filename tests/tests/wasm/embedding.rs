@@ -154,7 +154,7 @@ impl Guest {
 }
 
 #[test]
-fn given_any_way_to_embed_when_a_guest_maps_files_then_it_works_within_its_limits() {
+fn every_way_to_embed_serves_guests_within_their_limits() {
     for way in Way::all() {
         let dir = TempDir::new().unwrap();
         std::fs::write(dir.path().join("f"), "hello").unwrap();
@@ -201,7 +201,7 @@ fn given_any_way_to_embed_when_a_guest_maps_files_then_it_works_within_its_limit
 }
 
 #[test]
-fn given_a_pool_when_guests_come_and_go_then_each_finds_it_empty() {
+fn each_guest_of_a_pool_finds_it_empty() {
     let way = Way { pooling: true, concurrency: false, calls_are_async: false, own_table: false };
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("f"), "hello").unwrap();
@@ -217,7 +217,7 @@ fn given_a_pool_when_guests_come_and_go_then_each_finds_it_empty() {
 }
 
 #[test]
-fn given_an_async_store_when_it_is_spawned_then_it_runs_on_any_thread() {
+fn a_spawned_async_store_runs_on_any_thread() {
     let way = Way { pooling: false, concurrency: true, calls_are_async: true, own_table: false };
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("f"), "hello").unwrap();
@@ -258,7 +258,7 @@ fn what_a_runtime_moves_between_threads_may_be_moved() {
 }
 
 #[test]
-fn given_grants_when_taken_over_by_wasi_then_they_are_the_same() {
+fn wasi_can_take_over_the_same_grants() {
     let dir = TempDir::new().unwrap();
     let mut iommap = IommapCtx::builder();
     iommap.preopened_dir(dir.path(), "/data", FsPerms::ReadOnly).unwrap();

@@ -71,8 +71,8 @@ fn hold_to_maxminddb(database: &Path, addresses: &[IpAddr]) {
 }
 
 #[test]
-fn given_a_real_database_when_random_addresses_are_looked_up_then_maxminddb_agrees() {
-    let test = "given_a_real_database_when_random_addresses_are_looked_up_then_maxminddb_agrees";
+fn maxminddb_agrees_on_random_addresses_in_real_databases() {
+    let test = "maxminddb_agrees_on_random_addresses_in_real_databases";
     let Some(databases) = real_databases(test) else { return };
     let mut random = Random::new(20_260_617);
     for database in &databases {
@@ -97,9 +97,8 @@ fn given_a_real_database_when_random_addresses_are_looked_up_then_maxminddb_agre
 }
 
 #[test]
-fn given_a_real_database_when_it_is_benchmarked_then_each_kind_of_address_has_its_lines() {
-    let test =
-        "given_a_real_database_when_it_is_benchmarked_then_each_kind_of_address_has_its_lines";
+fn bench_prints_lines_for_each_kind_of_address() {
+    let test = "bench_prints_lines_for_each_kind_of_address";
     let Some(databases) = real_databases(test) else { return };
     let grant = format!("{}::/db::ro", databases[0].parent().unwrap().display());
     let args = ["/db/iptoasn-country.mmdb", "--bench", "5000", "--seed", "3"];
@@ -139,7 +138,7 @@ fn made(ip_version: u16) -> Vec<u8> {
 }
 
 #[test]
-fn given_addresses_when_looked_up_then_each_has_its_network_and_record() {
+fn each_address_has_its_network_and_record() {
     let scene = scene();
     scene.write("db", made(6));
     let addresses = ["192.0.2.77", "2001:db8:1::", "198.51.100.1"];
@@ -164,7 +163,7 @@ fn given_addresses_when_looked_up_then_each_has_its_network_and_record() {
 }
 
 #[test]
-fn given_lines_that_are_no_addresses_when_a_file_is_looked_up_then_each_is_named() {
+fn lines_that_are_no_addresses_are_named() {
     let scene = scene();
     scene.write("db", made(4));
     scene.write("list", "192.0.2.1\n\nlocalhost\n  192.0.2.2  \r\n::1\n192.0.2.3");
@@ -179,7 +178,7 @@ fn given_lines_that_are_no_addresses_when_a_file_is_looked_up_then_each_is_named
 }
 
 #[test]
-fn given_files_that_are_no_databases_when_opened_then_it_says_so() {
+fn geoip_says_which_files_are_no_databases() {
     let scene = scene();
     scene.write("text", "not at all".repeat(1_000));
     scene.write("empty", "");
