@@ -29,6 +29,7 @@ pub fn in_child<Body: FnOnce()>(body: Body) {
     let mut child = Command::new(std::env::current_exe().expect("this program's path"))
         .args([test, "--exact", "--nocapture"])
         .env(BODY_OF, test)
+        .env(iommap_artifacts::GUESTS, iommap_artifacts::components())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

@@ -89,19 +89,6 @@ impl Language {
         }
     }
 
-    /// The component that was made last, or why there is none.
-    pub(crate) fn component(self, name: &str) -> Result<PathBuf, String> {
-        match fs::read_to_string(self.note()) {
-            Ok(why) => Err(why),
-            Err(_) => Ok(components().join(name)),
-        }
-    }
-
-    /// A file that says why the guests are skipped.
-    fn note(self) -> PathBuf {
-        components().join(format!("{}.skipped", self.name()))
-    }
-
     /// Finds the tools, or sets them up if that is allowed, and returns where they are.
     ///
     /// # Errors
@@ -145,6 +132,16 @@ pub struct Others {
     pub skipped: Vec<(Language, String)>,
 }
 
+impl Others {
+    /// A guest, or why its language was skipped.
+    pub(crate) fn guest(&self, language: Language, name: &str) -> Result<PathBuf, String> {
+        let skipped = self.skipped.iter().find(|(skipped, _)| *skipped == language);
+        let built = self.guests.iter().find(|guest| guest.name == name);
+        let why = || skipped.map_or_else(String::new, |(_, why)| why.clone());
+        built.map(|guest| guest.path.clone()).ok_or_else(why)
+    }
+}
+
 /// Builds the guests of every language whose tools can be had.
 ///
 /// # Errors
@@ -164,14 +161,12 @@ pub fn build_others(set_up: SetUp) -> Result<Others> {
                         .with_context(|| format!("{} was not built", source.dir))?;
                     others.guests.push(Guest { name: source.name.to_owned(), path });
                 }
-                let _ = fs::remove_file(language.note());
             }
             Err(why) if env::var_os("IOMMAP_LANGUAGES").is_some_and(|v| v == "required") => {
                 bail!("{} is required (IOMMAP_LANGUAGES): {why:#}", language.name());
             }
             Err(why) => {
                 let why = format!("{why:#}").split_whitespace().collect::<Vec<_>>().join(" ");
-                fs::write(language.note(), &why)?;
                 others.skipped.push((language, why));
             }
         }

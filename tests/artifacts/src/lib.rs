@@ -18,12 +18,11 @@ pub use tools::{SetUp, database};
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 
-/// The environment variable with the directory of Rust's components, where all guests were built a
-/// moment ago: then they are taken as they are. `cargo xtask test` sets it, and so should who starts
-/// many programs that ask.
+/// The environment variable with what [`components`] returns, where they were built a moment ago and
+/// need not be looked at again: for those who start many programs that ask.
 pub const GUESTS: &str = "IOMMAP_GUESTS";
 
 /// A component that was built.
@@ -52,37 +51,39 @@ pub fn guest(name: &str) -> &'static str {
 /// A guest does not compile.
 #[track_caller]
 pub fn try_guest(name: &str) -> Result<&'static str, String> {
-    type Found = BTreeMap<String, Result<&'static str, String>>;
-    static FOUND: Mutex<Found> = Mutex::new(BTreeMap::new());
-    static RUST: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    static OTHERS: LazyLock<Result<Others, String>> =
+        LazyLock::new(|| build_others(SetUp::Forbidden).map_err(|why| format!("{why:#}")));
+    static FOUND: Mutex<BTreeMap<String, &str>> = Mutex::new(BTreeMap::new());
+
+    let path = match Language::of(name) {
+        None => components().join(name).with_extension("wasm"),
+        Some(language) => {
+            let others = OTHERS.as_ref().unwrap_or_else(|why| panic!("{why}"));
+            others.guest(language, name)?
+        }
+    };
+    let mut found = FOUND.lock().expect("nobody panics with it");
+    let leak = || &*path.display().to_string().leak();
+    Ok(found.entry(name.to_owned()).or_insert_with(leak))
+}
+
+/// Where the components of Rust's guests are, all of them built.
+///
+/// # Panics
+///
+/// A guest does not compile.
+#[track_caller]
+pub fn components() -> &'static Path {
+    static COMPONENTS: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
         if let Some(dir) = env::var_os(GUESTS) {
             return Ok(dir.into());
         }
         let build = || {
             let toolchain = Toolchain::find()?;
             build_all(&toolchain)?;
-            Ok(toolchain.components())
+            anyhow::Ok(toolchain.components())
         };
-        build().map_err(|error: anyhow::Error| format!("{error:#}"))
+        build().map_err(|why| format!("{why:#}"))
     });
-    static OTHERS: LazyLock<Result<(), String>> = LazyLock::new(|| {
-        if env::var_os(GUESTS).is_some() {
-            return Ok(());
-        }
-        build_others(SetUp::Forbidden).map(drop).map_err(|error| format!("{error:#}"))
-    });
-
-    if let Some(found) = FOUND.lock().expect("nobody panics with it").get(name) {
-        return found.clone();
-    }
-    let path = match Language::of(name) {
-        None => Ok(RUST.as_ref().unwrap_or_else(|why| panic!("{why}")).join(name)),
-        Some(language) => {
-            OTHERS.as_ref().unwrap_or_else(|why| panic!("{why}"));
-            language.component(name)
-        }
-    };
-    let found = path.map(|path| &*path.with_extension("wasm").display().to_string().leak());
-    FOUND.lock().expect("nobody panics with it").insert(name.to_owned(), found.clone());
-    found
+    COMPONENTS.as_ref().unwrap_or_else(|why| panic!("{why}"))
 }
