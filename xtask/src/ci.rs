@@ -9,7 +9,7 @@ use std::time::Instant;
 use xshell::{Shell, cmd};
 
 /// Workspaces beside the host's and the guests'.
-const TOOLS: [&str; 2] = ["fuzz/libfuzzer", "guest-example/search-c/componentize"];
+const TOOLS: [&str; 3] = ["ci/public-api", "fuzz/libfuzzer", "guest-example/search-c/componentize"];
 
 /// No more packages than this may iommap add to an embedder, itself among them.
 const MOST_ADDED: usize = 5;
