@@ -4,7 +4,6 @@ mod ci;
 mod demo;
 mod document;
 mod geoip;
-mod load;
 mod platforms;
 mod run;
 mod serve;
@@ -70,9 +69,15 @@ enum Command {
         args: Vec<OsString>,
     },
     /// Start the HTTP server on a database of countries, and look addresses up in a browser
-    Serve(serve::Serve),
+    Serve {
+        /// Built as what is installed is built: takes minutes the first time
+        #[arg(long)]
+        release: bool,
+        #[command(flatten)]
+        options: serve::Options,
+    },
     /// Put the HTTP server under load, and see that nothing is wrong and nothing is left over
-    Load(load::Load),
+    Load(serve::Options),
     /// Measure calls through a mapping beside what one would use otherwise
     Bench {
         /// Less than two minutes, and nothing written; without it, docs/performance.md is
@@ -131,8 +136,8 @@ fn other(command: Command) -> Result<()> {
         }
         Command::Geoip { count, rounds, seed } => geoip::run(count, rounds, seed),
         Command::Stress { seconds, args } => run::stress(seconds, &args),
-        Command::Serve(options) => serve::run(&options),
-        Command::Load(options) => load::run(&options),
+        Command::Serve { release, options } => serve::serve(&options, release),
+        Command::Load(options) => serve::load(&options),
         Command::Bench { quick, args } => run::bench(quick, &args),
         Command::Platforms { quick, write } => platforms::run(quick, write.as_deref()),
         Command::Embedder => ci::embedder(),
