@@ -21,9 +21,9 @@ fn wasm_that_leaves_its_memory_traps_and_others_go_on() {
                 let mut guest = scene.guest();
                 guest.play("open m /data/f read -> ok");
                 assert_eq!(trap(guest.try_step("oob")), Some(Trap::MemoryOutOfBounds));
-                let account = guest.account();
+                let usage = guest.usage();
                 drop(guest);
-                assert_all_returned(&account);
+                assert_all_returned(&usage);
                 bystander.play("pread m 0 0 -> ok hex:");
             }
         });
