@@ -2,7 +2,7 @@
 
 use crate::embedding::{Embedding, FILE_NAME, GUEST_DIR, State, Thing};
 use crate::loops::{Loop, component};
-use crate::offsets::Work;
+use crate::offsets::{Params, Work};
 use iommap::{AccessMode, FsPerms, Grants, Mapping, MappingHandle, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,15 +14,12 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     Descriptor, DescriptorFlags, HostDescriptor, OpenFlags, PathFlags,
 };
 
-/// The parameters of a loop: those of [`Work`].
-pub(crate) type Params = (u32, u32, u64, u64, u64);
-
 /// The guest's code, compiled once.
 pub(crate) struct Code(Component);
 
 impl Code {
     pub(crate) fn new(embedding: &Embedding) -> Result<Code> {
-        Ok(Code(Component::new(&embedding.engine, component())?))
+        Ok(Code(Component::new(&embedding.engine, component()?)?))
     }
 }
 
@@ -64,8 +61,7 @@ impl Boundary {
 
     /// Runs a loop and returns the state of its generator.
     pub(crate) fn run(&mut self, which: Loop, work: Work) -> Result<u64> {
-        let params = (work.count, work.size, work.mask, work.step, work.seed);
-        Ok(self.loops[which as usize].call(&mut self.store, params)?.0)
+        Ok(self.loops[which as usize].call(&mut self.store, work.params())?.0)
     }
 
     /// What the last operation read.

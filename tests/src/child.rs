@@ -77,6 +77,7 @@ fn run<Body: FnOnce()>(body: Body, prepare: impl FnOnce(&mut Command)) {
     child
         .args([test, "--exact", "--nocapture"])
         .env(BODY_OF, test)
+        .env(iommap_artifacts::GUESTS, iommap_artifacts::components())
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     prepare(&mut child);

@@ -85,7 +85,7 @@ impl Kind {
     /// The guest on the Rust guest crate, for this kind's engine.
     pub fn rustic(self) -> &'static Component {
         static RUSTIC: LazyLock<[Component; 4]> = LazyLock::new(|| {
-            let component = |kind: Kind| Component::from_file(kind.engine(), env!("GUEST_RUSTIC"));
+            let component = |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("rustic"));
             Kind::ALL.map(|kind| component(kind).expect("the guest on the Rust guest crate"))
         });
         &RUSTIC[self as usize]
@@ -94,7 +94,7 @@ impl Kind {
     /// The driver in Rust.
     fn driver(self) -> &'static Driver {
         static DRIVERS: LazyLock<[Driver; 4]> =
-            LazyLock::new(|| Kind::ALL.map(|kind| Driver::load(kind, env!("GUEST_DRIVER"))));
+            LazyLock::new(|| Kind::ALL.map(|kind| Driver::load(kind, iommap_artifacts::guest("driver"))));
         &DRIVERS[self as usize]
     }
 }

@@ -1,9 +1,9 @@
 //! One cell of the table: so many stores, in a process that does nothing else.
 
 use super::usage::{Usage, ranges};
-use super::{READS, Way};
 use crate::embedding::{FILE_NAME, GUEST_DIR};
 use crate::offsets::{FILE_BYTES, content, next, scrambled};
+use clap::ValueEnum;
 use iommap::{
     AccessMode, Account, FsPerms, Grants, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView,
     Limits, Mapping, OpenOptions,
@@ -14,6 +14,30 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, ResourceTable, TypedFunc};
 use wasmtime::error::Context;
 use wasmtime::{Config, Engine, Result, Store, ensure};
+
+/// How many reads each of them makes, after it has opened the file.
+pub(super) const READS: u32 = 16;
+
+/// How stores come to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Way {
+    /// Each maps it for itself.
+    Separate,
+    /// They open it, and use one region.
+    Shared,
+    /// They open a mapping that their embedder shares.
+    Lent,
+}
+
+impl Way {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Way::Separate => "a region each",
+            Way::Shared => "one region",
+            Way::Lent => "the embedder's mapping",
+        }
+    }
+}
 
 /// What one process found.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -157,7 +181,7 @@ fn tenants() -> Result<impl FnMut(&mut IommapCtxBuilder) -> Result<Tenant>> {
     let engine = Engine::new(&config)?;
     let mut linker = Linker::<State>::new(&engine);
     iommap::add_to_linker(&mut linker, State::iommap)?;
-    let guest = Component::new(&engine, include_str!("guest.wat"))?;
+    let guest = Component::new(&engine, wat::parse_str(include_str!("guest.wat"))?)?;
     let guest = linker.instantiate_pre(&guest)?;
     Ok(move |builder: &mut IommapCtxBuilder| {
         let state = State { iommap: builder.build(), table: ResourceTable::new() };

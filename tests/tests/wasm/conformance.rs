@@ -4,7 +4,7 @@
 //! goes to standard error, so that it is seen when all is well, too.
 
 use iommap_tests::child::in_child;
-use iommap_tests::command_line::DRIVER;
+use iommap_artifacts::guest;
 use iommap_tests::conformance::conform;
 use iommap_tests::languages::{C, JAVASCRIPT, Language, PYTHON, RUST};
 use iommap_tests::scene::{Driver, Kind};
@@ -49,7 +49,7 @@ fn conformance_of_a_guest_in_python() {
 #[test]
 fn the_guests_in_other_languages_are_not_one_and_the_same() {
     let drivers: Vec<_> = [RUST, C, JAVASCRIPT, PYTHON].iter().filter_map(|l| l.driver()).collect();
-    assert_eq!(drivers.first().copied(), Some(DRIVER));
+    assert_eq!(drivers.first().copied(), Some(guest("driver")));
     let contents: std::collections::BTreeSet<_> =
         drivers.iter().map(|path| std::fs::read(path).unwrap()).collect();
     assert_eq!(contents.len(), drivers.len());

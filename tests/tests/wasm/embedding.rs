@@ -8,7 +8,7 @@ use iommap::{
     AsyncOptions, Counters, Error, FsPerms, Grants, IommapCtx, IommapCtxBuilder, IommapCtxView,
     IommapView, Limits, Mapping, MappingHandle, Usage,
 };
-use iommap_tests::command_line::DRIVER;
+use iommap_artifacts::guest;
 use iommap_tests::scene::assert_all_returned;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -122,7 +122,7 @@ impl Guest {
         store.limiter(|state| &mut state.limits);
         store.set_fuel(FUEL).unwrap();
         store.set_epoch_deadline(1);
-        let driver = Component::from_file(engine, DRIVER).unwrap();
+        let driver = Component::from_file(engine, guest("driver")).unwrap();
         let runtime = Arc::new(Runtime::new().unwrap());
         let instance = if way.calls_are_async {
             runtime.block_on(linker.instantiate_async(&mut store, &driver)).unwrap()

@@ -2,7 +2,8 @@
 
 use std::process::Output;
 
-use iommap_tests::command_line::{SEARCH, iommap_run};
+use iommap_artifacts::guest;
+use iommap_tests::command_line::iommap_run;
 use iommap_tests::languages::{C, JAVASCRIPT, PYTHON};
 use iommap_tests::{Kind, Scene};
 
@@ -64,7 +65,7 @@ fn search_in_c_finds_what_search_in_rust_finds() {
     ] {
         let args: Vec<_> = args.split(' ').collect();
         let (code, out, err) = run(&scene, search, &args);
-        let (rust_code, rust_out, _) = run(&scene, SEARCH, &args);
+        let (rust_code, rust_out, _) = run(&scene, guest("search"), &args);
         assert_eq!((code, out), (rust_code, rust_out), "{args:?}: {err}");
     }
     let (code, out, err) = run(&scene, search, &["-q", "needle", "/data/none"]);

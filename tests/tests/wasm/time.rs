@@ -117,7 +117,7 @@ fn assert_trap<R>(ended: wasmtime::Result<R>, expected: Trap) {
 
 #[test]
 fn a_guest_left_alone_finds_every_byte_right() {
-    let mut world = World::new(env!("GUEST_HAMMER"), |_| ());
+    let mut world = World::new(iommap_artifacts::guest("hammer"), |_| ());
     let job = Job { calls: 5000, ..endless() };
     let report = world.hammer(&job).unwrap();
     assert!(report.calls >= 5000 && report.verified > 100_000);
@@ -129,7 +129,7 @@ fn a_guest_left_alone_finds_every_byte_right() {
 
 #[test]
 fn a_wrong_byte_in_the_file_is_found() {
-    let mut world = World::new(env!("GUEST_HAMMER"), |_| ());
+    let mut world = World::new(iommap_artifacts::guest("hammer"), |_| ());
     let mut bytes = vec![0; (PAGES * 4096) as usize];
     bytes[PAGES as usize * 4096 - 5000] = 0x80;
     fs::write(world.directory.path().join("f"), bytes).unwrap();
@@ -144,7 +144,7 @@ fn a_wrong_byte_in_the_file_is_found() {
 
 #[test]
 fn the_end_of_an_epoch_interrupts_a_guest_between_calls() {
-    let mut world = World::new(env!("GUEST_HAMMER"), |config| {
+    let mut world = World::new(iommap_artifacts::guest("hammer"), |config| {
         config.epoch_interruption(true);
     });
     world.store.set_epoch_deadline(1);
@@ -168,7 +168,7 @@ fn the_end_of_an_epoch_interrupts_a_guest_between_calls() {
 
 #[test]
 fn the_end_of_its_fuel_stops_a_guest_between_calls() {
-    let mut world = World::new(env!("GUEST_HAMMER"), |config| {
+    let mut world = World::new(iommap_artifacts::guest("hammer"), |config| {
         config.consume_fuel(true);
     });
     world.store.set_fuel(30_000_000).unwrap();
@@ -179,7 +179,7 @@ fn the_end_of_its_fuel_stops_a_guest_between_calls() {
 
 #[test]
 fn what_a_guest_wrote_stays_when_its_epoch_ends() {
-    let mut world = World::new(env!("GUEST_DRIVER"), |config| {
+    let mut world = World::new(iommap_artifacts::guest("driver"), |config| {
         config.epoch_interruption(true);
     });
     assert_eq!(world.step("open m /data/f read-write").unwrap(), "ok");
@@ -195,7 +195,7 @@ fn what_a_guest_wrote_stays_when_its_epoch_ends() {
 #[test]
 fn what_a_guest_wrote_stays_when_it_traps() {
     for trap in ["trap", "oob"] {
-        let mut world = World::new(env!("GUEST_DRIVER"), |_| ());
+        let mut world = World::new(iommap_artifacts::guest("driver"), |_| ());
         assert_eq!(world.step("open m /data/f read-write").unwrap(), "ok");
         assert_eq!(world.step("pwrite m 8000 fill:7:9000").unwrap(), "ok");
         assert!(world.step(trap).is_err());

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use iommap_geoip::{Reference, random::Random};
-use iommap_tests::command_line::{GEOIP, iommap_run, said};
+use iommap_artifacts::guest;
+use iommap_tests::command_line::{iommap_run, said};
 use iommap_tests::{Kind, Scene};
 use mmdb::{Value, make::Maker};
 
@@ -15,7 +16,7 @@ const ADDRESSES: usize = 100_000;
 
 /// Runs geoip with the scene's directory as its `/data`.
 fn run(scene: &Scene, args: &[&str]) -> Output {
-    iommap_run(scene.directory(), &[], GEOIP, args).output().unwrap()
+    iommap_run(scene.directory(), &[], guest("geoip"), args).output().unwrap()
 }
 
 fn scene() -> Scene {
@@ -24,7 +25,7 @@ fn scene() -> Scene {
 
 /// The databases that set-up fetches: of both IP versions, and of either. None if it did not.
 fn real_databases(test: &str) -> Option<Vec<PathBuf>> {
-    let Some(both) = xtask::data::find().unwrap() else {
+    let Some(both) = iommap_artifacts::database(iommap_artifacts::SetUp::Forbidden).ok() else {
         println!("skipped: no database: `cargo xtask data` fetches it, with npm: {test}");
         return None;
     };
@@ -45,7 +46,7 @@ fn hold_to_maxminddb(database: &Path, addresses: &[IpAddr]) {
     let name = database.file_name().unwrap().to_str().unwrap();
     let grant = format!("{}::/db::ro", database.parent().unwrap().display());
     let args = [&format!("/db/{name}"), "--file", "/data/addresses"];
-    let output = iommap_run(scene.directory(), &["--dir", &grant], GEOIP, &args).output().unwrap();
+    let output = iommap_run(scene.directory(), &["--dir", &grant], guest("geoip"), &args).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!((code, &*err), (0, ""), "{name}");
 
@@ -103,7 +104,7 @@ fn bench_prints_lines_for_each_kind_of_address() {
     let grant = format!("{}::/db::ro", databases[0].parent().unwrap().display());
     let args = ["/db/iptoasn-country.mmdb", "--bench", "5000", "--seed", "3"];
     let output =
-        iommap_run(scene().directory(), &["--dir", &grant], GEOIP, &args).output().unwrap();
+        iommap_run(scene().directory(), &["--dir", &grant], guest("geoip"), &args).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!((code, &*err), (0, ""));
     let lines: Vec<_> = out.lines().collect();

@@ -8,7 +8,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use iommap_tests::command_line::{KV, iommap_run, said};
+use iommap_artifacts::guest;
+use iommap_tests::command_line::{iommap_run, said};
 use iommap_tests::{Kind, Scene};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -22,7 +23,7 @@ fn scene() -> Scene {
 }
 
 fn command(scene: &Scene, args: &[&str]) -> Command {
-    iommap_run(scene.directory(), &[], KV, &[&[DB], args].concat())
+    iommap_run(scene.directory(), &[], guest("kv"), &[&[DB], args].concat())
 }
 
 fn run(scene: &Scene, args: &[&str]) -> Output {
@@ -178,7 +179,7 @@ fn a_database_left_open_needs_a_grant_for_writing() {
     let grant = format!("{}::/ro::ro", scene.directory().display());
     let read_only = |key: &str| {
         let args = ["/ro/db", "get", key];
-        said(&iommap_run(scene.directory(), &["--dir", &grant], KV, &args).output().unwrap())
+        said(&iommap_run(scene.directory(), &["--dir", &grant], guest("kv"), &args).output().unwrap())
     };
     let (code, _, err) = read_only("load:0000000007");
     assert_eq!(code, 1);
@@ -215,7 +216,7 @@ fn what_was_committed_stays_when_a_load_reaches_a_limit() {
     let scene = scene();
     let limit = ["--limit", "file-bytes=2M"];
     let args = [DB, "load", "100000", "--batch", "500", "--report"];
-    let output = iommap_run(scene.directory(), &limit, KV, &args).output().unwrap();
+    let output = iommap_run(scene.directory(), &limit, guest("kv"), &args).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 1, "{err}");
     assert!(err.contains("limit"), "{err}");
