@@ -85,7 +85,8 @@ impl Kind {
     /// The guest on the Rust guest crate, for this kind's engine.
     pub fn rustic(self) -> &'static Component {
         static RUSTIC: LazyLock<[Component; 4]> = LazyLock::new(|| {
-            let component = |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("rustic"));
+            let component =
+                |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("rustic"));
             Kind::ALL.map(|kind| component(kind).expect("the guest on the Rust guest crate"))
         });
         &RUSTIC[self as usize]
@@ -93,8 +94,9 @@ impl Kind {
 
     /// The driver in Rust.
     fn driver(self) -> &'static Driver {
-        static DRIVERS: LazyLock<[Driver; 4]> =
-            LazyLock::new(|| Kind::ALL.map(|kind| Driver::load(kind, iommap_artifacts::guest("driver"))));
+        static DRIVERS: LazyLock<[Driver; 4]> = LazyLock::new(|| {
+            Kind::ALL.map(|kind| Driver::load(kind, iommap_artifacts::guest("driver")))
+        });
         &DRIVERS[self as usize]
     }
 }
@@ -121,12 +123,17 @@ impl Driver {
 
 /// An engine that finds what an earlier test program compiled.
 fn engine(concurrency: bool) -> Engine {
-    let mut cache = CacheConfig::new();
-    cache.with_directory(concat!(env!("OUT_DIR"), "/compiled"));
     let mut config = Config::new();
     config.concurrency_support(concurrency);
-    config.cache(Some(Cache::new(cache).expect("a cache")));
+    config.cache(Some(cache()));
     Engine::new(&config).expect("an engine")
+}
+
+/// What was compiled by whichever test, for the next.
+pub fn cache() -> Cache {
+    let mut config = CacheConfig::new();
+    config.with_directory(iommap_artifacts::target_dir().join("compiled"));
+    Cache::new(config).expect("a cache")
 }
 
 /// Where async stores run.

@@ -9,13 +9,12 @@ use iommap::{
     IommapView, Limits, Mapping, MappingHandle, Usage,
 };
 use iommap_artifacts::guest;
-use iommap_tests::scene::assert_all_returned;
+use iommap_tests::scene::{assert_all_returned, cache};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, Linker, ResourceTable, TypedFunc};
 use wasmtime::{
-    Cache, CacheConfig, Config, Engine, PoolingAllocationConfig, Store, StoreLimits,
-    StoreLimitsBuilder, Trap,
+    Config, Engine, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder, Trap,
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -65,12 +64,10 @@ impl Way {
     }
 
     fn engine(self) -> Engine {
-        let mut cache = CacheConfig::new();
-        cache.with_directory(concat!(env!("OUT_DIR"), "/compiled"));
         let mut config = Config::new();
         config.concurrency_support(self.concurrency);
         config.epoch_interruption(true).consume_fuel(true);
-        config.cache(Some(Cache::new(cache).unwrap()));
+        config.cache(Some(cache()));
         if self.pooling {
             let mut pool = PoolingAllocationConfig::new();
             pool.total_memories(4).total_tables(8).total_stacks(4).total_core_instances(16);

@@ -4,8 +4,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use iommap_artifacts::guest;
 use iommap_tests::child::in_namespace;
-use iommap_tests::command_line::{LAST, SEARCH, iommap_run};
+use iommap_tests::command_line::iommap_run;
 use iommap_tests::fuse::{Fuse, Request};
 
 /// What `timeout(1)` says, and `iommap run`.
@@ -39,19 +40,19 @@ fn a_guest_on_a_file_that_hangs_ends_at_its_timeout() {
             Err(why) => return eprintln!("skipped: no file system that hangs: {why}"),
         };
         let directory = fuse.directory().to_owned();
-        let run = |timeout, guest, args: &[&str]| {
-            ends(&mut iommap_run(&directory, &["--timeout", timeout], guest, args))
+        let run = |timeout, name, args: &[&str]| {
+            ends(&mut iommap_run(&directory, &["--timeout", timeout], guest(name), args))
         };
         // It works, as long as the file system does.
-        assert_eq!(run("60", SEARCH, &["-c", "needle", "/data/f"]).code(), Some(1));
+        assert_eq!(run("60", "search", &["-c", "needle", "/data/f"]).code(), Some(1));
         // Only a page that is waited for: who waits for an answer to `open` can't even be killed.
-        for (guest, args) in [
-            (SEARCH, &["needle", "/data/f"][..]),
+        for (name, args) in [
+            ("search", &["needle", "/data/f"][..]),
             // From the file's end.
-            (LAST, &["-n", "1", "/data/f"]),
+            ("last", &["-n", "1", "/data/f"]),
         ] {
             fuse.hold(Request::Read);
-            assert_eq!(run("1", guest, args).code(), Some(TIMEOUT), "{args:?}");
+            assert_eq!(run("1", name, args).code(), Some(TIMEOUT), "{args:?}");
             fuse.wait_for_one();
             fuse.release();
         }
