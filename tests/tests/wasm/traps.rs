@@ -123,7 +123,8 @@ fn a_guest_with_wasm_gc_types_is_refused_and_does_not_abort() {
     let guest = scene.path("guest.wasm");
     std::fs::write(&guest, wat::parse_str(SUBTYPES).unwrap()).unwrap();
     let guest = guest.to_str().unwrap();
-    let (code, out, err) = said(&iommap_run(scene.directory(), &[], guest, &[]).output().unwrap());
+    let (code, out, err) =
+        said(&iommap_run::<&str>(scene.directory(), &[], guest, &[]).output().unwrap());
     assert_eq!((code, &*out), (2, ""), "{err}");
     assert!(err.contains("subtypes"), "{err}");
 }
