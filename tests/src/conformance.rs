@@ -121,7 +121,15 @@ impl<'a> Case<'a> {
             }
             ["limit", name, value] => {
                 assert!(self.guest.is_none(), "limits come before the first command");
-                assert!(self.limits.set(name, number(value)), "there is no limit {name}");
+                let limit = match name {
+                    "mappings" => &mut self.limits.mappings,
+                    "mapped-bytes" => &mut self.limits.mapped_bytes,
+                    "file-bytes" => &mut self.limits.file_bytes,
+                    "call-bytes" => &mut self.limits.call_bytes,
+                    "locked-bytes" => &mut self.limits.locked_bytes,
+                    _ => panic!("there is no limit {name}"),
+                };
+                *limit = number(value);
             }
             ["file", name, data] => self.scene.write(name, bytes(data)),
             ["sparse", name, length] => {

@@ -39,4 +39,5 @@ pub const JAVASCRIPT: Language =
     Language { name: "javascript", driver: "driver-javascript", sample: "logs" };
 
 /// Python.
-pub const PYTHON: Language = Language { name: "python", driver: "driver-python", sample: "records" };
+pub const PYTHON: Language =
+    Language { name: "python", driver: "driver-python", sample: "records" };

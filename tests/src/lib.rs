@@ -7,6 +7,7 @@
 //! - [`bindings`]: the types of the interfaces that tests speak.
 //! - [`child`]: whatever may crash, in a process of its own.
 //! - [`command_line`]: the program `iommap`, with the sample guests.
+//! - [`fuse`]: a file system that keeps its users waiting.
 //! - [`languages`]: which guests there are that are not in Rust.
 //! - [`conformance`]: cases that guests in every language are held to.
 //!
@@ -16,6 +17,8 @@ pub mod bindings;
 pub mod child;
 pub mod command_line;
 pub mod conformance;
+pub mod fuse;
+mod group;
 pub mod languages;
 pub mod odd;
 pub mod scene;

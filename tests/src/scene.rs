@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use iommap::{
-    Account, AsyncOptions, Counters, FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView,
-    IommapView,
+    AsyncOptions, Counters, FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, Usage,
 };
 pub use iommap_commands::{fnv, shown};
 use tempfile::TempDir;
@@ -86,7 +85,8 @@ impl Kind {
     /// The guest on the Rust guest crate, for this kind's engine.
     pub fn rustic(self) -> &'static Component {
         static RUSTIC: LazyLock<[Component; 4]> = LazyLock::new(|| {
-            let component = |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("rustic"));
+            let component =
+                |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("rustic"));
             Kind::ALL.map(|kind| component(kind).expect("the guest on the Rust guest crate"))
         });
         &RUSTIC[self as usize]
@@ -94,8 +94,9 @@ impl Kind {
 
     /// The driver in Rust.
     fn driver(self) -> &'static Driver {
-        static DRIVERS: LazyLock<[Driver; 4]> =
-            LazyLock::new(|| Kind::ALL.map(|kind| Driver::load(kind, iommap_artifacts::guest("driver"))));
+        static DRIVERS: LazyLock<[Driver; 4]> = LazyLock::new(|| {
+            Kind::ALL.map(|kind| Driver::load(kind, iommap_artifacts::guest("driver")))
+        });
         &DRIVERS[self as usize]
     }
 }
@@ -122,12 +123,17 @@ impl Driver {
 
 /// An engine that finds what an earlier test program compiled.
 fn engine(concurrency: bool) -> Engine {
-    let mut cache = CacheConfig::new();
-    cache.with_directory(concat!(env!("OUT_DIR"), "/compiled"));
     let mut config = Config::new();
     config.concurrency_support(concurrency);
-    config.cache(Some(Cache::new(cache).expect("a cache")));
+    config.cache(Some(cache()));
     Engine::new(&config).expect("an engine")
+}
+
+/// What was compiled by whichever test, for the next.
+pub fn cache() -> Cache {
+    let mut config = CacheConfig::new();
+    config.with_directory(iommap_artifacts::target_dir().join("compiled"));
+    Cache::new(config).expect("a cache")
 }
 
 /// Where async stores run.
@@ -300,19 +306,19 @@ pub struct Host {
     kind: Kind,
     /// The store.
     pub store: Store<State>,
-    account: Arc<Account>,
+    usage: Arc<Usage>,
 }
 
 impl Host {
     /// A store of this kind with this context.
     pub fn new(kind: Kind, context: &mut IommapCtxBuilder) -> Host {
         let iommap = context.build();
-        let account = iommap.account().clone();
+        let usage = iommap.usage().clone();
         let mut wasi = WasiCtx::builder();
         context.preopen_into(&mut wasi).expect("the same directories");
         let wasi = wasi.inherit_stderr().build();
         let state = State { iommap, wasi, table: ResourceTable::new() };
-        Host { kind, store: Store::new(kind.engine(), state), account }
+        Host { kind, store: Store::new(kind.engine(), state), usage }
     }
 
     /// Brings a component to life.
@@ -339,9 +345,9 @@ impl Host {
         }
     }
 
-    /// The store's account, which outlives it.
-    pub fn account(&self) -> Arc<Account> {
-        self.account.clone()
+    /// What the store uses, which outlives it.
+    pub fn usage(&self) -> Arc<Usage> {
+        self.usage.clone()
     }
 }
 
@@ -365,6 +371,19 @@ impl Guest {
     /// What the guest answers, or how it trapped.
     pub fn try_step(&mut self, command: &str) -> wasmtime::Result<String> {
         self.host.call(&self.step, (command.into(),)).map(|(answer,)| answer)
+    }
+
+    /// Tells the guest a command, as a call with the store in it, for whoever wants to drop both
+    /// before it has answered. On an async store.
+    pub fn into_call(
+        mut self,
+        command: &str,
+    ) -> impl Future<Output = wasmtime::Result<String>> + Send {
+        let params = (command.to_owned(),);
+        async move {
+            let (answer,) = self.step.call_async(&mut self.host.store, params).await?;
+            Ok(answer)
+        }
     }
 
     /// Tells the guest each line's command, and compares its answer to what is behind the arrow.
@@ -391,19 +410,19 @@ impl Guest {
 
     /// What the store uses and did so far.
     pub fn counters(&self) -> Counters {
-        self.host.account.counters()
+        self.host.usage.counters()
     }
 
-    /// The store's account, which outlives it.
-    pub fn account(&self) -> Arc<Account> {
-        self.host.account()
+    /// What the store uses, which outlives it.
+    pub fn usage(&self) -> Arc<Usage> {
+        self.host.usage()
     }
 }
 
-/// Fails unless an account has nothing in use.
+/// Fails unless a store has nothing in use.
 #[track_caller]
-pub fn assert_all_returned(account: &Account) {
-    let used = account.counters();
+pub fn assert_all_returned(usage: &Usage) {
+    let used = usage.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
 }
 

@@ -246,7 +246,8 @@ fn given_what_is_no_command_when_run_then_it_says_so() {
         assert!(err.contains(word), "{guest:?}: {err}");
     }
     let none = scene.path("none").into_os_string().into_string().unwrap();
-    let output = iommap().args(["run", "--dir", &none, guest("search"), "--help"]).output().unwrap();
+    let output =
+        iommap().args(["run", "--dir", &none, guest("search"), "--help"]).output().unwrap();
     let (code, _, err) = said(&output);
     assert!(code != 0 && err.contains("none"), "{err}");
 }
@@ -267,7 +268,8 @@ fn given_a_file_opened_with_std_when_mapped_then_its_last_lines_are_printed() {
     let args = ["-n", "2", "/data/unfinished", "/data/empty"];
     let (code, out, _) = said(&run(&scene, &["--stats"], guest("last"), &args));
     assert_eq!((code, out.as_str()), (0, "two\nthree"));
-    let (code, out, err) = said(&run(&scene, &[], guest("last"), &["/data/none", "data/unfinished"]));
+    let (code, out, err) =
+        said(&run(&scene, &[], guest("last"), &["/data/none", "data/unfinished"]));
     assert_eq!((code, out.as_str()), (1, "one\ntwo\nthree"), "{err}");
     assert!(err.starts_with("last: /data/none: "), "{err}");
 }

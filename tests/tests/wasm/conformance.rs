@@ -3,8 +3,8 @@
 //! Each test in a child, since files are cut and the process's own limits changed; what it says
 //! goes to standard error, so that it is seen when all is well, too.
 
-use iommap_tests::child::in_child;
 use iommap_artifacts::guest;
+use iommap_tests::child::in_child;
 use iommap_tests::conformance::conform;
 use iommap_tests::languages::{C, JAVASCRIPT, Language, PYTHON, RUST};
 use iommap_tests::scene::{Driver, Kind};

@@ -23,7 +23,7 @@ fn a_mapping_outlives_its_descriptor() {
             ",
         );
         assert_eq!(scene.read("f"), b"hello!");
-        assert_all_returned(&guest.account());
+        assert_all_returned(&guest.usage());
     });
 }
 
@@ -130,8 +130,8 @@ fn a_descriptor_of_no_regular_file_is_enotreg() {
 fn limits_hold_for_descriptors() {
     on_each_store(|scene| {
         scene.write("f", vec![7; 3000]);
-        let limits =
-            Limits { mappings: 2, mapped_bytes: 7000, file_bytes: 3500, ..Limits::default() };
+        let mut limits = Limits::default();
+        (limits.mappings, limits.mapped_bytes, limits.file_bytes) = (2, 7000, 3500);
         let mut guest = scene.guest_with(scene.grant().limits(limits));
         guest.play(
             "
@@ -152,7 +152,7 @@ fn limits_hold_for_descriptors() {
         scene.cut("f", 7001);
         guest.play("map g fd read -> err limit-exceeded");
         guest.play("close e -> ok");
-        assert_all_returned(&guest.account());
+        assert_all_returned(&guest.usage());
     });
 }
 
@@ -163,9 +163,9 @@ fn a_dropped_descriptor_traps_and_others_go_on() {
         let mut guest = scene.guest();
         guest.play("open m /data/f read -> ok");
         assert!(guest.try_step("map-stale x read").is_err());
-        let account = guest.account();
+        let usage = guest.usage();
         drop(guest);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
         scene.guest().play("open m /data/f read -> ok");
     });
 }
@@ -208,7 +208,7 @@ fn a_file_opened_with_std_is_mapped_or_an_error() {
         guest.play("std /data/f read -> ok hex:6f74686572");
         let refused = guest.step("std /data/f read-write");
         assert!(refused.contains("not permitted"), "{refused}");
-        assert_all_returned(&guest.account());
+        assert_all_returned(&guest.usage());
     });
 }
 

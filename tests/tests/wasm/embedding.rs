@@ -5,17 +5,16 @@
 use std::sync::Arc;
 
 use iommap::{
-    Account, AsyncOptions, Counters, Error, FsPerms, Grants, Iommap, IommapCtx, IommapCtxBuilder,
-    IommapCtxView, IommapView, Limits, Mapping, MappingHandle,
+    AsyncOptions, Counters, Error, FsPerms, Grants, IommapCtx, IommapCtxBuilder, IommapCtxView,
+    IommapView, Limits, Mapping, MappingHandle, Usage,
 };
 use iommap_artifacts::guest;
-use iommap_tests::scene::assert_all_returned;
+use iommap_tests::scene::{assert_all_returned, cache};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, Linker, ResourceTable, TypedFunc};
 use wasmtime::{
-    Cache, CacheConfig, Config, Engine, PoolingAllocationConfig, Store, StoreLimits,
-    StoreLimitsBuilder, Trap,
+    Config, Engine, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder, Trap,
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -65,12 +64,10 @@ impl Way {
     }
 
     fn engine(self) -> Engine {
-        let mut cache = CacheConfig::new();
-        cache.with_directory(concat!(env!("OUT_DIR"), "/compiled"));
         let mut config = Config::new();
         config.concurrency_support(self.concurrency);
         config.epoch_interruption(true).consume_fuel(true);
-        config.cache(Some(Cache::new(cache).unwrap()));
+        config.cache(Some(cache()));
         if self.pooling {
             let mut pool = PoolingAllocationConfig::new();
             pool.total_memories(4).total_tables(8).total_stacks(4).total_core_instances(16);
@@ -162,7 +159,7 @@ fn every_way_to_embed_serves_guests_within_their_limits() {
         let linker = way.linker(&engine);
 
         let mut guest = Guest::new(way, &engine, &linker, &dir);
-        let account = guest.store.data().iommap.account().clone();
+        let usage = guest.store.data().iommap.usage().clone();
         guest.play(
             "
             open m /data/f read-write               -> ok
@@ -179,24 +176,24 @@ fn every_way_to_embed_serves_guests_within_their_limits() {
             close m                                 -> ok
             ",
         );
-        assert_eq!(account.counters().mappings, 1, "{way:?}");
+        assert_eq!(usage.counters().mappings, 1, "{way:?}");
         // A guest that never ends, ended by fuel.
         guest.store.set_fuel(1_000_000).unwrap();
         let error = guest.try_step("spin").unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Trap::OutOfFuel), "{way:?}");
         drop(guest);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
 
         // And one that the clock ends.
         let mut guest = Guest::new(way, &engine, &linker, &dir);
-        let account = guest.store.data().iommap.account().clone();
+        let usage = guest.store.data().iommap.usage().clone();
         guest.play("open m /data/f read -> ok");
         guest.store.set_fuel(u64::MAX).unwrap();
         engine.increment_epoch();
         let error = guest.try_step("spin").unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Trap::Interrupt), "{way:?}");
         drop(guest);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
     }
 }
 
@@ -247,12 +244,11 @@ fn what_a_runtime_moves_between_threads_may_be_moved() {
     send::<Store<State>>();
     share::<Mapping>();
     share::<MappingHandle>();
-    share::<Account>();
+    share::<Usage>();
     share::<Grants>();
     share::<Limits>();
     share::<Counters>();
     share::<Error>();
-    share::<Iommap>();
     share::<AsyncOptions>();
     share::<Linker<State>>();
 }

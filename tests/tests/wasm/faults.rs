@@ -139,9 +139,9 @@ fn a_cut_file_can_be_hinted_synced_and_closed() {
                 guest.play(&format!("pread {name} 0 1 -> err sigbus"));
                 guest.play(&format!("close {name} -> ok"));
             }
-            let account = guest.account();
+            let usage = guest.usage();
             drop(guest);
-            iommap_tests::scene::assert_all_returned(&account);
+            iommap_tests::scene::assert_all_returned(&usage);
         });
     });
 }
@@ -205,7 +205,7 @@ fn a_fault_asks_the_guest_for_memory_once() {
             guest.list(&[(0, 10), (u64::from(page), 10)]).unwrap();
             assert_eq!(guest.pread_many(1024, 2, RESULT).unwrap(), "sigbus");
             assert_eq!(guest.reallocs().unwrap(), [once(length), once(1), once(20)]);
-            assert_eq!(guest.host().account().counters().faults_recovered, 3);
+            assert_eq!(guest.host().usage().counters().faults_recovered, 3);
         });
     });
 }
@@ -225,7 +225,7 @@ fn a_fault_is_no_trap_for_a_realloc_that_only_allocates() {
             for length in [1, 2, 100, page()] {
                 assert_eq!(guest.pread(0, length, RESULT).unwrap(), "sigbus");
             }
-            assert_eq!(guest.host().account().counters().faults_recovered, 4);
+            assert_eq!(guest.host().usage().counters().faults_recovered, 4);
         });
     });
 }

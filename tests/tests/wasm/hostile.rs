@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use iommap::{AccessMode, Account, FsPerms, Grants, Limits, Mapping, MappingHandle, OpenOptions};
+use iommap::{FsPerms, Grants, IommapCtx, Limits, OpenOptions, Usage};
 use iommap_tests::Scene;
-use iommap_tests::scene::{assert_all_returned, on_each_store, pattern};
+use iommap_tests::scene::{DATA, assert_all_returned, on_each_store, pattern};
 use iommap_tests::wat::{FREE, HONEST, Hostile, RESULT, RESULT_BYTES, Realloc};
 
 /// More than what `Kind::Offloading` lets stay where it is.
@@ -25,9 +25,9 @@ fn harms_only_itself(realloc: &str, mischief: impl Fn(&mut Hostile, &Scene)) {
         let mut guest = scene.hostile(realloc);
         assert_eq!(guest.open().unwrap(), "ok");
         mischief(&mut guest, scene);
-        let account = guest.host().account();
+        let usage = guest.host().usage();
         drop(guest);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
         other.play("pwrite m 0 hex:0102 -> ok");
         other.play("pread m 0 2 -> ok hex:0102");
     });
@@ -307,14 +307,15 @@ fn a_realloc_that_traps_holds_no_lock() {
         on_each_store(|scene| {
             scene.write("f", pattern(LENGTH));
             let mut grants = Grants::default();
-            grants.preopened_dir(scene.directory(), "/data", FsPerms::ReadWrite).unwrap();
-            let account = Account::new(Limits::default());
-            let options = OpenOptions::new(AccessMode::ReadWrite);
-            let mapping = Mapping::open(&grants, &account, "/data/f", &options).unwrap();
-            let mapping = Arc::new(mapping);
+            grants.preopened_dir(scene.directory(), DATA, FsPerms::ReadWrite).unwrap();
+            let usage = Usage::new(Limits::default());
+            let options = OpenOptions::new().read(true).write(true);
+            let mapping = Arc::new(grants.open(&usage, "/data/f", &options).unwrap());
 
-            let mut guest = scene.hostile("(unreachable)");
-            guest.adopt(MappingHandle::from(mapping.clone())).unwrap();
+            let mut builder = IommapCtx::builder();
+            builder.share("/data/f", mapping.clone(), FsPerms::ReadWrite);
+            let mut guest = scene.hostile_with("(unreachable)", &mut builder);
+            assert_eq!(guest.open().unwrap(), "ok");
             guest.list(&[(0, 8)]).unwrap();
             let result =
                 if many { guest.pread_many(FREE, 1, RESULT) } else { guest.pread(0, 8, RESULT) };
@@ -325,7 +326,7 @@ fn a_realloc_that_traps_holds_no_lock() {
             let worker = mapping.clone();
             std::thread::spawn(move || {
                 worker.pwrite(0, b"written").unwrap();
-                worker.truncate(7).unwrap();
+                worker.set_len(7).unwrap();
                 worker.close().unwrap();
                 done.send(()).unwrap();
             });
@@ -333,7 +334,7 @@ fn a_realloc_that_traps_holds_no_lock() {
             assert_eq!(scene.read("f"), b"written");
             drop(guest);
             drop(mapping);
-            assert_all_returned(&account);
+            assert_all_returned(&usage);
         });
     }
 }

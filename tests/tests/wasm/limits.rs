@@ -74,7 +74,7 @@ fn the_limit_on_mapped_bytes_holds_until_some_go() {
             close c                                 -> ok
             ",
         );
-        assert_all_returned(&guest.account());
+        assert_all_returned(&guest.usage());
     });
 }
 
@@ -159,12 +159,12 @@ fn all_returns_with_the_store_of_a_guest_that_trapped() {
             );
             guest.try_step(end).unwrap_err();
             assert!(guest.try_step("position a").is_err(), "it is not entered again");
-            let account = guest.account();
-            let used = account.counters();
+            let usage = guest.usage();
+            let used = usage.counters();
             assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (2, 20_000, 10_000));
             drop(guest);
-            assert_all_returned(&account);
-            assert_eq!(account.counters().opened, 3, "what was done stays known");
+            assert_all_returned(&usage);
+            assert_eq!(usage.counters().opened, 3, "what was done stays known");
         }
     });
 }
@@ -177,10 +177,10 @@ fn all_returns_with_a_store_that_has_open_mappings() {
         for n in 0..20 {
             guest.play(&format!("open m{n} /data/f read-write -> ok"));
         }
-        let account = guest.account();
-        assert_eq!(account.counters().mapped_bytes, 200_000);
+        let usage = guest.usage();
+        assert_eq!(usage.counters().mapped_bytes, 200_000);
         drop(guest);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
     });
 }
 
@@ -193,7 +193,7 @@ fn many_opens_and_closes_add_up_to_nothing() {
             guest.play("open m /data/f read -> ok");
             guest.play("drop m -> ok");
         }
-        assert_all_returned(&guest.account());
+        assert_all_returned(&guest.usage());
         assert_eq!(guest.counters().opened, 500);
     });
 }
@@ -226,7 +226,7 @@ fn every_byte_that_moved_is_counted_and_no_other() {
 fn one_store_at_its_limit_leaves_the_other_its_own() {
     on_each_store(|scene| {
         scene.write("f", "hello");
-        // One builder, two contexts: each has an account of its own.
+        // One builder, two contexts: each has an usage of its own.
         let mut builder = scene.grant();
         builder.max_mappings(1);
         let mut one = scene.guest_with(&mut builder);

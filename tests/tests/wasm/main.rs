@@ -3,13 +3,14 @@
 //!
 //! One program, since linking wasmtime takes longer than running most of it.
 
-mod alone;
 mod batch;
+mod cancel;
 mod command_line;
 mod conformance;
 mod descriptors;
 mod embedding;
 mod faults;
+mod hang;
 mod hostile;
 mod languages;
 mod lifecycle;
@@ -18,6 +19,7 @@ mod log;
 mod model;
 mod open;
 mod plugins;
+mod process;
 mod race;
 mod rust_guest;
 mod samples;

@@ -26,14 +26,18 @@ struct Driven {
 
 impl Driven {
     fn new(scene: &Scene) -> Driven {
-        let iommap_model::Limits { mappings, mapped_bytes, file_bytes, call_bytes } =
-            iommap_model::Limits::default();
+        let model = iommap_model::Limits::default();
+        let mut limits = Limits::default();
+        limits.mappings = model.mappings;
+        limits.mapped_bytes = model.mapped_bytes;
+        limits.file_bytes = model.file_bytes;
+        limits.call_bytes = model.call_bytes;
         let mut context = IommapCtx::builder();
         context
             .preopened_dir(scene.directory(), "/d", FsPerms::ReadWrite)
             .and_then(|context| context.preopened_dir(scene.directory(), "/r", FsPerms::ReadOnly))
             .expect("grants")
-            .limits(Limits { mappings, mapped_bytes, file_bytes, call_bytes, ..Limits::default() });
+            .limits(limits);
         Driven { guest: scene.guest_with(&mut context), present: [false; SLOTS] }
     }
 

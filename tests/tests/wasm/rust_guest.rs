@@ -246,7 +246,8 @@ fn a_guest_without_std_and_loans_reads_and_writes() {
     on_each_store(|scene| {
         let bytes = pattern(100_000);
         scene.write("f", &bytes);
-        let bare = Component::from_file(scene.kind().engine(), iommap_artifacts::guest("bare")).unwrap();
+        let bare =
+            Component::from_file(scene.kind().engine(), iommap_artifacts::guest("bare")).unwrap();
         let mut host = Host::new(scene.kind(), &mut scene.grant());
         let instance = host.instantiate(&bare).unwrap();
         type Bytes = Result<Vec<u8>, String>;

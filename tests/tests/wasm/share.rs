@@ -1,9 +1,10 @@
 //! Many stores on one file, and mappings that an embedder shares with its guests.
 
-use iommap::{AccessMode, Account, FsPerms, Grants, Limits, Mapping, OpenOptions};
+use iommap::{AccessMode, FsPerms, Grants, Limits, Mapping, OpenOptions, Usage};
 use iommap_tests::Scene;
 use iommap_tests::child::in_child;
 use iommap_tests::scene::{DATA, assert_all_returned, on_each_store, page, pattern, shown};
+use iommap_tests::wat::{FREE, HONEST, RESULT};
 use std::fs;
 use std::sync::Arc;
 
@@ -14,14 +15,17 @@ fn ranges(scene: &Scene, name: &str) -> usize {
     maps.lines().filter(|line| line.ends_with(path.to_str().expect("a path"))).count()
 }
 
-/// A mapping of the embedder's own.
-fn mapping(scene: &Scene, name: &str, access: AccessMode) -> Arc<Mapping> {
+/// A mapping that an embedder opens.
+fn open(scene: &Scene, name: &str, access: AccessMode, usage: &Arc<Usage>) -> Mapping {
     let mut grants = Grants::default();
     grants.preopened_dir(scene.directory(), DATA, FsPerms::ReadWrite).expect("a grant");
-    let account = Account::new(Limits::default());
-    let path = format!("{DATA}/{name}");
-    let mapping = Mapping::open(&grants, &account, &path, &OpenOptions::new(access));
-    Arc::new(mapping.expect("a mapping"))
+    let options = OpenOptions::new().access(access);
+    grants.open(usage, &format!("{DATA}/{name}"), &options).expect("a mapping")
+}
+
+/// A mapping of the embedder's own.
+fn mapping(scene: &Scene, name: &str, access: AccessMode) -> Arc<Mapping> {
+    Arc::new(open(scene, name, access, &Usage::new(Limits::default())))
 }
 
 #[test]
@@ -45,10 +49,10 @@ fn one_range_serves_many_stores_on_one_file() {
         guests.truncate(1);
         guests[0].play("close r -> ok");
         assert_eq!(ranges(scene, "f"), 1);
-        let account = guests[0].account();
+        let usage = guests[0].usage();
         drop(guests);
         assert_eq!(ranges(scene, "f"), 0);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
     });
 }
 
@@ -57,7 +61,7 @@ fn without_common_regions_each_store_has_a_range_of_its_own() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let mut builder = scene.grant();
-        builder.share_regions(false);
+        builder.common_regions(false);
         let mut guests: Vec<_> = (0..3).map(|_| scene.guest_with(&mut builder)).collect();
         for guest in &mut guests {
             guest.play("open m /data/f read -> ok");
@@ -147,9 +151,9 @@ fn stores_read_on_when_another_on_their_file_traps() {
             guest.play("open m /data/f read -> ok");
         }
         one.try_step("trap").expect_err("a trap");
-        let account = one.account();
+        let usage = one.usage();
         drop(one);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
         other.play("pread m 0 3 -> ok hex:636f6e");
         assert_eq!(ranges(scene, "f"), 1);
     });
@@ -189,7 +193,7 @@ fn guests_open_an_embedders_mapping_by_its_name() {
         guests[1].play("drop m -> ok");
         guests.swap_remove(2);
         guests[2].play("pread m 0 1 -> ok hex:63");
-        assert_eq!(index.position(), Ok(8));
+        assert_eq!(index.len(), Ok(8));
         // Gone for those who come, kept by those who have it.
         index.close().expect("the first close");
         guests[0].play("open n /shared/index read -> err enoent");
@@ -229,6 +233,31 @@ fn what_is_written_to_an_embedders_mapping_is_seen_by_all() {
         assert_eq!(&found, b"one--two");
         assert_eq!(scene.read("board"), b"one--two");
         assert_eq!(one.counters().mappings, 2);
+    });
+}
+
+#[test]
+fn a_mapping_that_an_embedder_gives_away_is_its_guests() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(4096));
+        let mut guest = scene.hostile(HONEST);
+        let usage = guest.host().usage();
+        let given = open(scene, "f", AccessMode::ReadWrite, &usage);
+        guest.adopt(given.into()).expect("a handle");
+        guest.list(&[(0, 8), (100, 8)]).expect("memory");
+        for _ in 0..3 {
+            assert_eq!(guest.pread(8, 100, RESULT).expect("no trap"), "ok");
+            assert_eq!(guest.pread_many(FREE, 2, RESULT).expect("no trap"), "ok");
+            assert_eq!(guest.pwrite(8, FREE, 16).expect("no trap"), "ok");
+            assert_eq!(guest.pwrite_many(FREE, 2, FREE, 16).expect("no trap"), "ok");
+        }
+        let counters = usage.counters();
+        assert_eq!((counters.bytes_read, counters.bytes_written), (3 * 116, 3 * 32));
+        assert_eq!(guest.close().expect("no trap"), "ok");
+        assert_eq!(guest.pread(0, 1, RESULT).expect("no trap"), "closed");
+        assert_eq!(guest.pwrite(0, FREE, 1).expect("no trap"), "closed");
+        drop(guest);
+        assert_all_returned(&usage);
     });
 }
 

@@ -1,7 +1,7 @@
 //! No guest holds its host's thread for longer than the embedder lets it: epochs and fuel work
 //! between calls, and what a guest wrote before its end stays written.
 
-use iommap::{Account, FsPerms, IommapCtx, IommapCtxView, IommapView};
+use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView, Usage};
 use iommap_tests::bindings::hammer::{Hammer, Job, Report, Wrong};
 use std::fs;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ struct World {
     engine: Engine,
     store: Store<State>,
     instance: Instance,
-    account: Arc<Account>,
+    usage: Arc<Usage>,
 }
 
 impl World {
@@ -61,7 +61,7 @@ impl World {
             .preopened_dir(directory.path(), "/data", FsPerms::ReadWrite)
             .unwrap()
             .build();
-        let account = iommap.account().clone();
+        let usage = iommap.usage().clone();
         let wasi = WasiCtx::builder().inherit_stderr().build();
         let state = State { iommap, wasi, table: ResourceTable::new() };
         let mut store = Store::new(&engine, state);
@@ -70,7 +70,7 @@ impl World {
             store.set_fuel(u64::MAX).unwrap();
         }
         let instance = linker.instantiate(&mut store, &component).unwrap();
-        World { directory, engine, store, instance, account }
+        World { directory, engine, store, instance, usage }
     }
 
     fn hammer(&mut self, job: &Job) -> wasmtime::Result<Report> {
@@ -85,10 +85,10 @@ impl World {
 
     /// Ends the store, of which nothing is left but what is in the directory.
     fn end(self) -> TempDir {
-        let counters = self.account.counters();
+        let counters = self.usage.counters();
         assert_eq!(counters.mappings, 1, "the guest was at work: {counters:?}");
         drop(self.store);
-        let counters = self.account.counters();
+        let counters = self.usage.counters();
         assert_eq!((counters.mappings, counters.mapped_bytes), (0, 0));
         self.directory
     }
@@ -151,10 +151,10 @@ fn the_end_of_an_epoch_interrupts_a_guest_between_calls() {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         // Not before it has made some calls.
-        let (account, engine) = (world.account.clone(), world.engine.clone());
+        let (usage, engine) = (world.usage.clone(), world.engine.clone());
         scope.spawn(|| {
-            let (account, engine) = (account, engine);
-            while account.counters().bytes_read < 100_000 && !over.load(Ordering::Relaxed) {
+            let (usage, engine) = (usage, engine);
+            while usage.counters().bytes_read < 100_000 && !over.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(1));
             }
             engine.increment_epoch();
@@ -162,7 +162,7 @@ fn the_end_of_an_epoch_interrupts_a_guest_between_calls() {
         assert_trap(world.hammer(&endless()), Trap::Interrupt);
         over.store(true, Ordering::Relaxed);
     });
-    assert!(world.account.counters().bytes_read >= 100_000);
+    assert!(world.usage.counters().bytes_read >= 100_000);
     world.end();
 }
 
@@ -173,7 +173,7 @@ fn the_end_of_its_fuel_stops_a_guest_between_calls() {
     });
     world.store.set_fuel(30_000_000).unwrap();
     assert_trap(world.hammer(&endless()), Trap::OutOfFuel);
-    assert!(world.account.counters().bytes_read > 0);
+    assert!(world.usage.counters().bytes_read > 0);
     world.end();
 }
 

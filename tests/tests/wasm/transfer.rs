@@ -107,8 +107,14 @@ fn the_largest_numbers_are_refused_without_limits_too() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut limits = iommap::Limits::default();
-        for name in iommap::Limits::NAMES {
-            limits.set(name, u64::MAX);
+        for limit in [
+            &mut limits.mappings,
+            &mut limits.mapped_bytes,
+            &mut limits.file_bytes,
+            &mut limits.call_bytes,
+            &mut limits.locked_bytes,
+        ] {
+            *limit = u64::MAX;
         }
         let mut guest = scene.guest_with(scene.grant().limits(limits));
         guest.play("open m /data/f read-write -> ok");

@@ -76,7 +76,7 @@ fn try_version(kind: Kind, version: &str) {
     scene.write("f", "hello");
     let component = Component::new(kind.engine(), guest(version)).unwrap();
     let mut host = Host::new(kind, &mut scene.grant());
-    let account = host.account();
+    let usage = host.usage();
     let instance = host.instantiate(&component).unwrap();
 
     let map = instance.get_typed_func(&mut host.store, "map-file").unwrap();
@@ -88,7 +88,7 @@ fn try_version(kind: Kind, version: &str) {
         let (answer,): (u32,) = host.call(&map, (handle, mode)).unwrap();
         assert_eq!(answer, expected, "{version}, mode {mode}, {kind:?}");
     }
-    assert_eq!(account.counters().mapped_bytes, 5);
+    assert_eq!(usage.counters().mapped_bytes, 5);
 
     // One that WASI itself gave to the guest.
     let map_directory = instance.get_typed_func(&mut host.store, "map-directory").unwrap();

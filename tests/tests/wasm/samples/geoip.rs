@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use iommap_geoip::{Reference, random::Random};
 use iommap_artifacts::guest;
+use iommap_geoip::{Reference, random::Random};
 use iommap_tests::command_line::{iommap_run, said};
 use iommap_tests::{Kind, Scene};
 use mmdb::{Value, make::Maker};
@@ -46,7 +46,8 @@ fn hold_to_maxminddb(database: &Path, addresses: &[IpAddr]) {
     let name = database.file_name().unwrap().to_str().unwrap();
     let grant = format!("{}::/db::ro", database.parent().unwrap().display());
     let args = [&format!("/db/{name}"), "--file", "/data/addresses"];
-    let output = iommap_run(scene.directory(), &["--dir", &grant], guest("geoip"), &args).output().unwrap();
+    let output =
+        iommap_run(scene.directory(), &["--dir", &grant], guest("geoip"), &args).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!((code, &*err), (0, ""), "{name}");
 
@@ -103,8 +104,9 @@ fn bench_prints_lines_for_each_kind_of_address() {
     let Some(databases) = real_databases(test) else { return };
     let grant = format!("{}::/db::ro", databases[0].parent().unwrap().display());
     let args = ["/db/iptoasn-country.mmdb", "--bench", "5000", "--seed", "3"];
-    let output =
-        iommap_run(scene().directory(), &["--dir", &grant], guest("geoip"), &args).output().unwrap();
+    let output = iommap_run(scene().directory(), &["--dir", &grant], guest("geoip"), &args)
+        .output()
+        .unwrap();
     let (code, out, err) = said(&output);
     assert_eq!((code, &*err), (0, ""));
     let lines: Vec<_> = out.lines().collect();

@@ -179,7 +179,11 @@ fn a_database_left_open_needs_a_grant_for_writing() {
     let grant = format!("{}::/ro::ro", scene.directory().display());
     let read_only = |key: &str| {
         let args = ["/ro/db", "get", key];
-        said(&iommap_run(scene.directory(), &["--dir", &grant], guest("kv"), &args).output().unwrap())
+        said(
+            &iommap_run(scene.directory(), &["--dir", &grant], guest("kv"), &args)
+                .output()
+                .unwrap(),
+        )
     };
     let (code, _, err) = read_only("load:0000000007");
     assert_eq!(code, 1);
