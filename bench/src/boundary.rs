@@ -3,9 +3,8 @@
 use crate::embedding::{Embedding, FILE_NAME, GUEST_DIR, State, Thing};
 use crate::loops::{Loop, component};
 use crate::offsets::{Params, Work};
-use iommap::{AccessMode, FsPerms, Grants, Mapping, MappingHandle, OpenOptions};
+use iommap::{FsPerms, Grants, MappingHandle, OpenOptions};
 use std::path::Path;
-use std::sync::Arc;
 use wasmtime::component::{Component, Resource, TypedFunc};
 use wasmtime::{Result, Store, format_err};
 use wasmtime_wasi::filesystem::WasiFilesystemView;
@@ -80,10 +79,10 @@ impl Boundary {
 fn map(store: &mut Store<State>, dir: &Path) -> Result<Resource<MappingHandle>> {
     let mut grants = Grants::default();
     grants.preopened_dir(dir, GUEST_DIR, FsPerms::ReadWrite)?;
-    let options = OpenOptions { populate: true, ..OpenOptions::new(AccessMode::ReadWrite) };
-    let account = store.data().iommap.account().clone();
-    let mapping = Mapping::open(&grants, &account, &format!("{GUEST_DIR}/{FILE_NAME}"), &options)?;
-    Ok(store.data_mut().table.push(MappingHandle::from(Arc::new(mapping)))?)
+    let options = OpenOptions::new().read(true).write(true).populate(true);
+    let usage = store.data().iommap.usage().clone();
+    let mapping = grants.open(&usage, &format!("{GUEST_DIR}/{FILE_NAME}"), &options)?;
+    Ok(store.data_mut().table.push(MappingHandle::from(mapping))?)
 }
 
 /// Opens the file for the guest through WASI: the file, and its directory.

@@ -5,7 +5,7 @@ use crate::totals::Totals;
 use crate::vandal::{FILE, PAGES};
 use bindings::{Job, Report, Wrong};
 use fastrand::Rng;
-use iommap::{Account, AsyncOptions, FsPerms, IommapCtx, IommapCtxView, IommapView};
+use iommap::{AsyncOptions, FsPerms, IommapCtx, IommapCtxView, IommapView, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -152,12 +152,12 @@ impl Plan {
 
     /// Lets a store go on for a moment and drops the call, and then the store, whatever it does.
     fn drop_stores(&self, engines: &Engines, stop: &AtomicBool, mut random: Rng) -> Result<Totals> {
-        let (mut totals, mut accounts) = (Totals::default(), Vec::new());
+        let (mut totals, mut usages) = (Totals::default(), Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         while !stop.load(Ordering::Relaxed) {
             let patience = Duration::from_micros(random.u64(..30_000));
             let seed = random.u64(..);
-            let (store, account) = self.store(engines)?;
+            let (store, usage) = self.store(engines)?;
             let linked = &engines.offloading;
             let running = self.run_async(store, linked, self.owner, seed);
             let ended = runtime.block_on(async { timeout(patience, running).await });
@@ -168,12 +168,12 @@ impl Plan {
                     false
                 }
             };
-            accounts.push((account, reported));
+            usages.push((usage, reported));
         }
         // It waits for calls that have begun on its other threads: nothing may be used after them.
         drop(runtime);
-        for (account, reported) in accounts {
-            totals.account(account.counters(), reported);
+        for (usage, reported) in usages {
+            totals.store(usage.counters(), reported);
         }
         Ok(totals)
     }
@@ -192,20 +192,20 @@ impl Plan {
         }
     }
 
-    fn store(&self, engines: &Engines) -> Result<(Store<State>, Arc<Account>)> {
+    fn store(&self, engines: &Engines) -> Result<(Store<State>, Arc<Usage>)> {
         let iommap = IommapCtx::builder()
             .preopened_dir(&self.directory, "/data", FsPerms::ReadWrite)?
             // One and no more: what is not returned is missed at once.
             .max_mappings(1)
             .build();
-        let account = iommap.account().clone();
+        let usage = iommap.usage().clone();
         let wasi = WasiCtx::builder().inherit_stderr().build();
         let state = State { iommap, wasi, table: ResourceTable::new() };
-        Ok((Store::new(&engines.engine, state), account))
+        Ok((Store::new(&engines.engine, state), usage))
     }
 
     fn one_sync(&self, engines: &Engines, seed: u64) -> Result<Totals> {
-        let (mut store, account) = self.store(engines)?;
+        let (mut store, usage) = self.store(engines)?;
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = engines.here.instantiate(&mut store)?;
         let run = instance.get_typed_func::<(Job,), (Report,)>(&mut store, "run")?;
@@ -216,7 +216,7 @@ impl Plan {
         let mut totals = Totals::default();
         let reported = self.ended(ended, &mut totals);
         drop(store);
-        totals.account(account.counters(), reported);
+        totals.store(usage.counters(), reported);
         Ok(totals)
     }
 
@@ -227,11 +227,11 @@ impl Plan {
         owner: u64,
         seed: u64,
     ) -> Result<Totals> {
-        let (store, account) = self.store(engines)?;
+        let (store, usage) = self.store(engines)?;
         let ended = self.run_async(store, linked, owner, seed).await?;
         let mut totals = Totals::default();
         let reported = self.ended(ended, &mut totals);
-        totals.account(account.counters(), reported);
+        totals.store(usage.counters(), reported);
         Ok(totals)
     }
 

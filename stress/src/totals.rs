@@ -43,18 +43,18 @@ pub(crate) struct Totals {
     pub(crate) appended: u64,
     /// Ends of guests that nobody asked for.
     pub(crate) failures: Vec<String>,
-    /// Faults by the accounts of all stores, and of those whose guest came to its end.
+    /// Faults as all stores counted them, and of those whose guest came to its end.
     pub(crate) faults: u64,
     pub(crate) faults_reported: u64,
     pub(crate) bytes_read: u64,
     pub(crate) bytes_written: u64,
-    /// Mappings, bytes of them and locked bytes that were still charged when a store was gone.
+    /// Mappings, bytes of them and locked bytes that were still reserved when a store was gone.
     pub(crate) unreturned: u64,
 }
 
 impl Totals {
-    /// Counts what a store's account says once the store is gone.
-    pub(crate) fn account(&mut self, used: Counters, reported: bool) {
+    /// Counts what a store's usage says once the store is gone.
+    pub(crate) fn store(&mut self, used: Counters, reported: bool) {
         self.stores += 1;
         self.faults += used.faults_recovered;
         if reported {
@@ -107,7 +107,7 @@ pub(crate) fn report(totals: &Totals, process: &Process, seconds: f64) -> bool {
     row("wrong bytes", totals.wrong);
     row("faults raised by the kernel", process.raised);
     row("faults recovered by the guard", process.recovered);
-    row("faults in the stores' accounts", totals.faults);
+    row("faults as the stores counted them", totals.faults);
     for (name, count) in ERRORS.iter().zip(totals.errors).filter(|(_, count)| *count > 0) {
         row(&format!("error {name}"), count);
     }

@@ -1,11 +1,11 @@
 //! Many stores on one file: what the mappings of 1, 100 and 10,000 of them take, with one region
 //! for all and with one for each.
 //!
-//! `cell` measures so many stores in a process of its own, which `usage` looks at from outside;
+//! `cell` measures so many stores in a process of its own, which `memory` looks at from outside;
 //! here they are started, one after the other, and put into a table.
 
 mod cell;
-mod usage;
+mod memory;
 
 use crate::numbers::number;
 use crate::table::Table;

@@ -6,7 +6,7 @@ use wasmtime::{Result, format_err};
 
 /// One look at it, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Usage {
+pub(super) struct Memory {
     /// Address space: `VmSize`.
     pub(super) address_space: u64,
     /// Memory of the process's own, the file's pages not counted: `RssAnon`.
@@ -15,8 +15,8 @@ pub(super) struct Usage {
     pub(super) page_tables: u64,
 }
 
-impl Usage {
-    pub(super) fn now() -> Result<Usage> {
+impl Memory {
+    pub(super) fn now() -> Result<Memory> {
         let status = fs::read_to_string("/proc/self/status")?;
         let bytes = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -25,7 +25,7 @@ impl Usage {
                 .map(|kibibytes: u64| kibibytes << 10)
                 .ok_or_else(|| format_err!("/proc/self/status has no {name}"))
         };
-        Ok(Usage {
+        Ok(Memory {
             address_space: bytes("VmSize")?,
             memory: bytes("RssAnon")?,
             page_tables: bytes("VmPTE")?,
