@@ -58,7 +58,7 @@ fn given_nothing_that_can_be_served_when_started_then_the_message_says_what_is_w
     let text = directory.path().join("text.wasm");
     std::fs::write(&text, "no component").unwrap();
     let text = text.to_str().unwrap();
-    let driver = iommap_tests::command_line::DRIVER;
+    let driver = iommap_artifacts::guest("driver");
     for (arguments, advice) in [
         (vec!["/no/such/file.wasm"], "/no/such/file.wasm"),
         (vec![text], "not a component"),
