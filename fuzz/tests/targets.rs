@@ -9,7 +9,7 @@ const LONGEST: usize = 800;
 
 #[test]
 fn operations() {
-    check!().with_iterations(300).with_max_len(LONGEST).for_each(|input: &[u8]| {
+    check!().with_iterations(1000).with_max_len(LONGEST).for_each(|input: &[u8]| {
         keep("operations", input);
         iommap_fuzz::operations(input);
     });
@@ -17,7 +17,7 @@ fn operations() {
 
 #[test]
 fn paths() {
-    check!().with_iterations(2000).with_max_len(LONGEST).for_each(|input: &[u8]| {
+    check!().with_iterations(5000).with_max_len(LONGEST).for_each(|input: &[u8]| {
         keep("paths", input);
         iommap_fuzz::paths(input);
     });
@@ -25,7 +25,7 @@ fn paths() {
 
 #[test]
 fn ranges() {
-    check!().with_iterations(1000).with_max_len(LONGEST).for_each(|input: &[u8]| {
+    check!().with_iterations(2000).with_max_len(LONGEST).for_each(|input: &[u8]| {
         keep("ranges", input);
         iommap_fuzz::ranges(input);
     });

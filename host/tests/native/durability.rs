@@ -124,17 +124,16 @@ fn nobody_waits_for_the_sync_of_another() {
 
 /// How many reads and writes began and ended while a `sync` was waiting for the device.
 fn beside_a_sync(mapping: &Mapping, pages: u64) -> (u64, u64) {
-    // SAFETY: gettid has no preconditions.
-    let syncing = Waiting(unsafe { libc::gettid() });
+    let syncing = Waiting::this_thread();
     let over = AtomicBool::new(false);
     let (reads, writes) = (AtomicU64::new(0), AtomicU64::new(0));
     let while_it_runs = |count: &AtomicU64, work: &dyn Fn(u64)| {
         let mut n = 0;
         while !over.load(Ordering::Acquire) {
-            let before = syncing.for_the_device();
+            let before = syncing.is_in(libc::SYS_msync);
             work(n * 7919 % pages * page());
             n += 1;
-            if before && syncing.for_the_device() {
+            if before && syncing.is_in(libc::SYS_msync) {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -150,18 +149,6 @@ fn beside_a_sync(mapping: &Mapping, pages: u64) -> (u64, u64) {
         over.store(true, Ordering::Release);
     });
     (reads.load(Ordering::Relaxed), writes.load(Ordering::Relaxed))
-}
-
-/// A thread of this process that may be waiting.
-struct Waiting(libc::pid_t);
-
-impl Waiting {
-    /// Is it asleep in the system call that writes pages back?
-    fn for_the_device(&self) -> bool {
-        let call = std::fs::read_to_string(format!("/proc/self/task/{}/syscall", self.0)).unwrap();
-        let number = call.split(' ').next().and_then(|number| number.parse().ok());
-        number == Some(libc::SYS_msync)
-    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The embedder's limits: each is exact, and what was used comes back on every path.
 
 use crate::support::*;
-use iommap::OpenOptions;
 use iommap::Limits;
+use iommap::OpenOptions;
 
 #[test]
 fn at_the_limit_on_mappings_one_must_go_first() {

@@ -24,6 +24,8 @@ pub(crate) fn in_child<F: FnOnce()>(body: F) {
 pub(super) fn child<F>(prepare: impl FnOnce(Command) -> Command, body: impl FnOnce()) {
     let name = test_name::<F>();
     if is_child(&name) {
+        // Away from the line that libtest has begun.
+        println!();
         body();
         println!("{CHILD_ENDED}");
         return;

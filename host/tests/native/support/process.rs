@@ -105,3 +105,20 @@ pub(crate) fn with_rlimit<R>(
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
+
+/// A thread of this process that may be waiting in the kernel.
+pub(crate) struct Waiting(libc::pid_t);
+
+impl Waiting {
+    /// The thread that calls this.
+    pub(crate) fn this_thread() -> Waiting {
+        // SAFETY: gettid has no preconditions.
+        Waiting(unsafe { libc::gettid() })
+    }
+
+    /// Is it asleep in this system call?
+    pub(crate) fn is_in(&self, call: libc::c_long) -> bool {
+        let words = fs::read_to_string(format!("/proc/self/task/{}/syscall", self.0)).unwrap();
+        words.split(' ').next().and_then(|number| number.parse().ok()) == Some(call)
+    }
+}

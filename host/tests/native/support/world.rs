@@ -28,7 +28,7 @@ impl World {
         World::with(Limits::default(), FsPerms::ReadOnly)
     }
 
-    fn with(limits: Limits, perms: FsPerms) -> World {
+    pub(crate) fn with(limits: Limits, perms: FsPerms) -> World {
         let dir = TempDir::new().unwrap();
         let mut world = World::at(dir.path(), limits, perms);
         world._dir = Some(dir);
