@@ -17,7 +17,7 @@ pub(crate) struct Scene {
     path: PathBuf,
     contents: [Vec<u8>; 2],
     built: [u64; 2],
-    /// What the file is, and how often that has changed: see [`Moment`].
+    /// What the file is, and how often that has changed: a [`Change`] in one number.
     now: AtomicU64,
 }
 
@@ -30,6 +30,13 @@ pub(crate) enum Moment {
     Cut,
     /// On the way from one to the other.
     Changing,
+}
+
+/// What the file is, and a number that is another one after any change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) number: u64,
+    pub(crate) moment: Moment,
 }
 
 /// How often the file was changed.
@@ -53,15 +60,15 @@ impl Scene {
         Ok(scene)
     }
 
-    /// What the file is, and a number that is another one after any change.
-    pub(crate) fn now(&self) -> (u64, Moment) {
+    /// What the file is now.
+    pub(crate) fn now(&self) -> Change {
         let now = self.now.load(SeqCst);
         let moment = match now & 3 {
             which @ (0 | 1) => Moment::Whole(which as usize),
             2 => Moment::Cut,
             _ => Moment::Changing,
         };
-        (now >> 2, moment)
+        Change { number: now >> 2, moment }
     }
 
     /// When the content of this number was made, as its metadata has it.
@@ -82,7 +89,7 @@ impl Scene {
     pub(crate) fn disturb(&self, calm: Duration, stop: &AtomicBool) -> Result<Disturbed> {
         let (mut disturbed, mut which) = (Disturbed::default(), 0);
         let mut step = {
-            let mut change = self.now().0;
+            let mut change = self.now().number;
             move |scene: &Scene, moment| {
                 change += 1;
                 scene.set(change, moment);
