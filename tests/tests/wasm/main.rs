@@ -7,8 +7,12 @@ mod batch;
 mod command_line;
 mod conformance;
 mod descriptors;
+#[cfg(target_os = "linux")]
+mod ending;
 mod faults;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod hung;
 mod languages;
 mod lifecycle;
 mod limits;
