@@ -1,7 +1,7 @@
 //! The engine that compiles and runs components, and its cache.
 
 use crate::{component, notice, terminal};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use rustix::io::Errno;
 use std::path::Path;
 use tracing::debug;

@@ -1,7 +1,8 @@
 //! What a component needs, and what of it this host does not provide: as wasmtime's linker says.
 
 use crate::state::State;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
+use iommap::IommapView;
 use std::fmt::Write as _;
 use std::path::Path;
 use wasmtime::component::types::ComponentItem;

@@ -81,14 +81,13 @@ mod signals {
         let place = Place::new();
         place.hello("waits.wasm", "(loop (br 0)) (unreachable)");
         let mut command = place.command(&["run", "waits.wasm"]);
-        // SAFETY: It sets what is done about a signal, and may be called here.
-        unsafe {
-            command.pre_exec(|| {
-                // SAFETY: As above.
-                unsafe { libc::signal(SIGINT, libc::SIG_IGN) };
-                Ok(())
-            });
-        }
+        let ignore = || {
+            // SAFETY: It sets what is done about a signal, and may be called before `exec`.
+            unsafe { libc::signal(SIGINT, libc::SIG_IGN) };
+            Ok(())
+        };
+        // SAFETY: It does nothing but that.
+        unsafe { command.pre_exec(ignore) };
         let running = Running::start(&mut command);
         let process = running.child.id();
         // SAFETY: It has no pointers, and the process is a child that nobody has waited for.

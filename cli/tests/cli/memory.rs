@@ -36,16 +36,15 @@ fn memory_that_may_not_be_executed_is_told_as_such() {
     let place = Place::new();
     place.hello("hello.wasm", "(i32.const 0)");
     let mut command = place.command(&["run", "--no-cache", "hello.wasm"]);
-    // SAFETY: It is a system call that touches no memory.
-    unsafe {
-        command.pre_exec(|| {
-            // SAFETY: As above.
-            match unsafe { libc::prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) } {
-                0 => Ok(()),
-                _ => Err(std::io::Error::last_os_error()),
-            }
-        });
-    }
+    let forbid = || {
+        // SAFETY: It is a system call that touches no memory.
+        match unsafe { libc::prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: It does nothing but that.
+    unsafe { command.pre_exec(forbid) };
     let output = match command.output() {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
             eprintln!("skipped: this kernel cannot forbid memory to become executable");

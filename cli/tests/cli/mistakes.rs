@@ -80,7 +80,7 @@ fn a_command_line_with_a_mistake_is_told_what_to_write() {
         (&["run", "--timeout", "soon", "ok.wasm"], "5s"),
         (&["run", "--nonsense", "ok.wasm"], "--nonsense"),
         (&["run", "--timout", "5", "ok.wasm"], "'--timeout'"),
-        (&["rnu", "ok.wasm"], "'run'"),
+        (&["inspct", "ok.wasm"], "'inspect'"),
         (&["nonsense"], "nonsense"),
         (&["man", "nonsense"], "no command `nonsense`"),
         (&["completions", "nonsense"], "fish"),

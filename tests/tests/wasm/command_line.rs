@@ -304,7 +304,10 @@ fn a_guest_that_fails_is_told_of_calls_that_were_refused() {
     let args = ["needle", "/data/none"];
     let (code, _, err) = said(&run(&scene, &[], SEARCH, &args));
     assert_eq!(code, 2, "{err}");
-    assert!(err.contains("iommap: note: 1 call to iommap was refused") && err.contains("-v"), "{err}");
+    assert!(
+        err.contains("iommap: note: 1 call to iommap was refused") && err.contains("-v"),
+        "{err}"
+    );
     // Who sees them needs not be told that there are some.
     let (_, _, err) = said(&run(&scene, &["-v"], SEARCH, &args));
     assert!(err.contains("enoent") && !err.contains("iommap: note: "), "{err}");

@@ -81,7 +81,8 @@ fn a_guest_that_waits_for_a_hung_file_system_is_ended_all_the_same() {
     };
     let file = hung.directory().join("hangs");
     assert_eq!(std::fs::metadata(&file).unwrap().len(), LENGTH);
-    for options in [&["--stats"][..], &["--stats", "--timeout", "1h"], &["--stats", "--timeout", "1s"]]
+    for options in
+        [&["--stats"][..], &["--stats", "--timeout", "1h"], &["--stats", "--timeout", "1s"]]
     {
         let child = search(hung.directory(), options, &["x", "/data/hangs"]);
         let expected = if options.last() == Some(&"1s") {

@@ -26,8 +26,7 @@ impl Hung {
             OpenOptions::new().read(true).write(true).open("/dev/fuse").map_err(refused)?;
         let directory = tempfile::tempdir().map_err(refused)?;
         let target = path(directory.path());
-        let options =
-            format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
         let options = CString::new(options).expect("no zero");
         // SAFETY: All are strings that end with a zero, and live until it returns.
         let mounted = unsafe {
