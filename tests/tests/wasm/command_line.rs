@@ -33,7 +33,7 @@ fn log(needles: &[usize], lines: usize) -> (String, String) {
 }
 
 #[test]
-fn given_quickstart_when_run_then_every_answer_is_as_expected() {
+fn every_answer_of_quickstart_is_as_expected() {
     let scene = scene();
     let (code, out, err) = said(&run(&scene, &[], guest("quickstart"), &[]));
     assert_eq!(code, 0, "{out}{err}");
@@ -45,7 +45,7 @@ fn given_quickstart_when_run_then_every_answer_is_as_expected() {
 }
 
 #[test]
-fn given_quickstart_without_a_grant_when_run_then_it_says_what_to_do() {
+fn quickstart_without_a_grant_says_what_to_do() {
     let output = iommap().args(["run", guest("quickstart")]).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 1, "{out}{err}");
@@ -53,7 +53,7 @@ fn given_quickstart_without_a_grant_when_run_then_it_says_what_to_do() {
 }
 
 #[test]
-fn given_a_read_only_grant_when_quickstart_is_run_then_nothing_is_made() {
+fn under_a_read_only_grant_quickstart_makes_nothing() {
     let scene = scene();
     let grant = format!("{}::/data::ro", scene.directory().display());
     let output = iommap().args(["run", "--dir", &grant, guest("quickstart")]).output().unwrap();
@@ -64,7 +64,7 @@ fn given_a_read_only_grant_when_quickstart_is_run_then_nothing_is_made() {
 }
 
 #[test]
-fn given_a_log_when_searched_then_each_match_is_printed_with_its_offset() {
+fn search_prints_each_match_with_its_offset() {
     let scene = scene();
     let (text, matches) = log(&[0, 7, 5_000, 19_999], 20_000);
     scene.write("log", &text);
@@ -78,7 +78,7 @@ fn given_a_log_when_searched_then_each_match_is_printed_with_its_offset() {
 }
 
 #[test]
-fn given_matches_across_windows_when_searched_then_none_is_missed_or_found_twice() {
+fn matches_across_windows_are_found_once() {
     let scene = scene();
     // A needle at every place around the border of a window of 64 KiB, one window a place.
     let window = 64 << 10;
@@ -103,7 +103,7 @@ fn given_matches_across_windows_when_searched_then_none_is_missed_or_found_twice
 }
 
 #[test]
-fn given_what_was_found_when_search_ends_then_its_exit_code_is_passed_on() {
+fn the_exit_code_of_search_is_passed_on() {
     let scene = scene();
     scene.write("log", log(&[3], 10).0);
     for (args, expected) in [
@@ -162,7 +162,7 @@ fn assert_cut(messages: &str, offset: u64, found: &str) {
 }
 
 #[test]
-fn given_a_file_cut_to_nothing_when_search_reads_it_then_it_says_so_itself() {
+fn of_a_file_cut_to_nothing_search_itself_says_so() {
     let scene = scene();
     let (text, matches) = log(&[100, 50_000], 60_000);
     scene.write("log", &text);
@@ -178,7 +178,7 @@ fn given_a_file_cut_to_nothing_when_search_reads_it_then_it_says_so_itself() {
 }
 
 #[test]
-fn given_a_file_cut_to_a_part_when_search_reads_it_then_the_part_is_searched() {
+fn of_a_file_cut_to_a_part_the_part_is_searched() {
     let scene = scene();
     let (text, matches) = log(&[100, 5_000, 50_000], 60_000);
     scene.write("log", &text);
@@ -192,7 +192,7 @@ fn given_a_file_cut_to_a_part_when_search_reads_it_then_the_part_is_searched() {
 }
 
 #[test]
-fn given_a_file_removed_when_search_reads_it_then_it_is_searched_to_its_end() {
+fn a_file_removed_is_searched_to_its_end() {
     let scene = scene();
     let (text, matches) = log(&[100, 50_000], 60_000);
     scene.write("log", &text);
@@ -203,7 +203,7 @@ fn given_a_file_removed_when_search_reads_it_then_it_is_searched_to_its_end() {
 }
 
 #[test]
-fn given_stats_when_a_guest_ends_then_its_counters_are_printed() {
+fn stats_print_the_counters_of_a_guest() {
     let scene = scene();
     let (text, matches) = log(&[3], 10);
     scene.write("log", &text);
@@ -219,7 +219,7 @@ fn given_stats_when_a_guest_ends_then_its_counters_are_printed() {
 }
 
 #[test]
-fn given_a_limit_when_a_guest_reaches_it_then_it_is_told() {
+fn a_guest_that_reaches_a_limit_is_told() {
     let scene = scene();
     scene.write("log", log(&[3], 10).0);
     let options = ["--limit", "mapped-bytes=10"];
@@ -229,7 +229,7 @@ fn given_a_limit_when_a_guest_reaches_it_then_it_is_told() {
 }
 
 #[test]
-fn given_what_is_no_command_when_run_then_it_says_so() {
+fn what_is_no_command_is_told_so() {
     let scene = scene();
     scene.write("core.wasm", b"\0asm\x01\0\0\0");
     scene.write("text.txt", "hello");
@@ -253,7 +253,7 @@ fn given_what_is_no_command_when_run_then_it_says_so() {
 }
 
 #[test]
-fn given_a_file_opened_with_std_when_mapped_then_its_last_lines_are_printed() {
+fn a_file_opened_with_std_is_mapped_and_its_end_printed() {
     let scene = scene();
     let (text, _) = log(&[5_000, 19_999], 20_000);
     scene.write("log", &text);
@@ -275,7 +275,7 @@ fn given_a_file_opened_with_std_when_mapped_then_its_last_lines_are_printed() {
 }
 
 #[test]
-fn given_a_component_when_inspected_then_it_says_what_each_import_gets() {
+fn inspect_says_what_each_import_gets() {
     let output = iommap().args(["inspect", guest("last")]).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 0, "{out}{err}");
@@ -286,4 +286,37 @@ fn given_a_component_when_inspected_then_it_says_what_each_import_gets() {
         assert!(line.is_some_and(|line| line.trim().starts_with("provided ")), "{import}: {out}");
     }
     assert!(out.trim_end().ends_with("this host can run it"), "{out}");
+}
+
+#[test]
+fn each_call_is_logged_with_its_duration() {
+    let scene = scene();
+    scene.write("log", log(&[3], 10).0);
+    let (code, _, err) = said(&run(&scene, &["-vv"], SEARCH, &["needle", "/data/log"]));
+    assert_eq!(code, 0, "{err}");
+    for call in ["open", "pread", "close"] {
+        let line = err.lines().find(|line| line.contains(call) && line.contains("time.busy="));
+        assert!(line.is_some(), "{call}: {err}");
+    }
+    assert!(err.contains("length="), "how much a call was to read: {err}");
+}
+
+#[test]
+fn a_guest_that_fails_is_told_of_calls_that_were_refused() {
+    let scene = scene();
+    let args = ["needle", "/data/none"];
+    let (code, _, err) = said(&run(&scene, &[], SEARCH, &args));
+    assert_eq!(code, 2, "{err}");
+    assert!(
+        err.contains("iommap: note: 1 call to iommap was refused") && err.contains("-v"),
+        "{err}"
+    );
+    // Who sees them needs not be told that there are some.
+    let (_, _, err) = said(&run(&scene, &["-v"], SEARCH, &args));
+    assert!(err.contains("enoent") && !err.contains("iommap: note: "), "{err}");
+    // And what went well was meant so.
+    scene.write("log", log(&[3], 10).0);
+    let (code, _, err) = said(&run(&scene, &[], SEARCH, &["needle", "/data/log"]));
+    assert_eq!(code, 0, "{err}");
+    assert!(!err.contains("iommap: "), "{err}");
 }

@@ -9,9 +9,13 @@ mod command_line;
 mod conformance;
 mod descriptors;
 mod embedding;
+#[cfg(target_os = "linux")]
+mod ending;
 mod faults;
 mod hang;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod hung;
 mod languages;
 mod lifecycle;
 mod limits;
