@@ -71,7 +71,7 @@ fn a_server_that_can_not_start_says_what_is_wrong() {
     let text = directory.path().join("text.wasm");
     std::fs::write(&text, "no component").unwrap();
     let text = text.to_str().unwrap();
-    let driver = iommap_tests::command_line::DRIVER;
+    let driver = iommap_artifacts::guest("driver");
     for (arguments, advice) in [
         (vec!["/no/such/file.wasm"], "/no/such/file.wasm"),
         (vec![text], "not a component"),
