@@ -25,14 +25,13 @@
 
 mod lift;
 
-pub(crate) use lift::{ByteList, GuestPath, RangeList};
+pub(super) use lift::{ByteList, GuestPath, RangeList};
 
-use crate::bindings::types::ErrorCode;
-use crate::diagnostics::Call;
-use crate::error::Error;
-use crate::linker::{Getter, Handle};
-use crate::mapping::Range;
-use crate::mapping::transfer::Reading;
+use super::bindings::types::ErrorCode;
+use super::log::Call;
+use super::{Answer, Getter, Handle};
+use crate::error::{Error, ErrorKind};
+use crate::mapping::{Mapped, Range};
 use lift::{RANGE_BYTES, pairs, range_at};
 use std::any::Any;
 use std::fmt::Debug;
@@ -47,93 +46,109 @@ use wasmtime::{Result, StoreContextMut, bail};
 /// What the guest is told: the type whose description the replies below borrow.
 type Bytes = StdResult<Vec<u8>, ErrorCode>;
 
-/// A guest's mapping, and how it is found in the data of a store of this kind.
+/// A call that reads, and how its mapping is found in the data of a store of this kind.
 struct Source<T: 'static> {
+    call: Call,
     get: Getter<T>,
     rep: u32,
 }
 
 impl<T> Source<T> {
-    /// Has `call` copy from the mapping to the guest's memory.
+    fn new(name: &'static str, get: Getter<T>, this: &Handle) -> Source<T> {
+        Source { call: Call::new(name), get, rep: this.rep() }
+    }
+
+    /// Has `read` copy from the mapping to the guest's memory, and say how many bytes.
     #[inline]
     fn read<S: 'static>(
         &self,
         cx: &mut LowerContext<'_, S>,
-        call: impl FnOnce(&mut Reading<'_>, &mut [u8]) -> StdResult<(), Error>,
+        read: impl FnOnce(&Mapped, &mut [u8]) -> StdResult<u64, Error>,
     ) -> Result<StdResult<(), Error>> {
         let memory: *mut [u8] = cx.as_slice_mut();
         // The store that a reply is lowered into is the one whose call made it.
         let data: &mut dyn Any = cx.store.data_mut();
         let Some(data) = data.downcast_mut() else { bail!("a reply to another kind of store") };
-        let transfer = (self.get)(data).transfer(&Handle::new_borrow(self.rep))?;
-        // SAFETY: the memory was lent by `cx`, and `cx` is borrowed for as long as it is used.
-        // Since it was lent, `get` and the table were run: they have the store's data and not the
-        // store, so they can't reach the guest's memory, which is no part of that data. Nor does
-        // `call` reach it in another way: it has the mapping and this.
-        let memory = unsafe { &mut *memory };
-        Ok(transfer.read(|reading| call(reading, memory)))
+        (self.get)(data).read(&Handle::new_borrow(self.rep), |mapped| {
+            // SAFETY: the memory was lent by `cx`, and `cx` is borrowed for as long as it is used.
+            // Since it was lent, `get` and the table were run: they have the store's data and not
+            // the store, so they can't reach the guest's memory, which is no part of that data.
+            // Nor does `read` reach it in another way: it has the mapping and this.
+            read(mapped, unsafe { &mut *memory })
+        })
     }
 
-    /// Says in the log that a call was refused.
-    #[cold]
-    fn refused<S: 'static>(
+    /// Tells the log how the call ended; what a guest is told of an error.
+    fn answer<S: 'static>(
         &self,
         cx: &mut LowerContext<'_, S>,
-        name: &'static str,
         arguments: &dyn Debug,
-        error: &Error,
-    ) -> Result<()> {
+        result: StdResult<(), Error>,
+    ) -> Result<StdResult<(), ErrorCode>> {
         let data: &mut dyn Any = cx.store.data_mut();
         let Some(data) = data.downcast_mut() else { bail!("a reply to another kind of store") };
         let view = (self.get)(data);
-        let mapping = view.mapping(&Handle::new_borrow(self.rep))?;
-        Call::on(mapping, name, arguments).refused(error, None);
-        Ok(())
+        let mapped = view.mapped(&Handle::new_borrow(self.rep))?;
+        Ok(self.call.on(mapped, arguments, result).0)
     }
 }
 
 /// Writes a guest's bytes to its mapping (`pwrite`).
-pub(crate) fn write<T: 'static>(
+pub(super) fn write<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     get: Getter<T>,
     this: &Handle,
     offset: u64,
     data: &ByteList,
-) -> Result<StdResult<(), Error>> {
+) -> Result<Answer<()>> {
+    let call = Call::new("pwrite");
+    let range = Range { offset, length: data.len() as u64 };
     let bytes: Option<*const [u8]> = data.bytes(store).map(std::ptr::from_ref);
-    let transfer = get(store.data_mut()).transfer(this)?;
-    // SAFETY: as in `Source::read`, with `store` in place of `cx`.
-    let bytes = bytes.map(|bytes| unsafe { &*bytes });
-    Ok(transfer.write(|writing| match bytes {
-        Some(bytes) => writing.write_checked(offset, bytes),
-        None => writing.check(offset, data.len() as u64).and(Err(Error::LimitExceeded)),
-    }))
+    let result = get(store.data_mut()).write(this, |mapped| match bytes {
+        // SAFETY: as in `Source::read`, with `store` in place of `cx`.
+        Some(bytes) => mapped.write(offset, unsafe { &*bytes }).map(|()| range.length),
+        None => mapped.check_write(offset, range.length).and(Err(too_long())),
+    })?;
+    match result {
+        Ok(()) if !call.is_told() => Ok((Ok(()),)),
+        result => Ok(call.on(get(store.data_mut()).mapped(this)?, &range, result)),
+    }
 }
 
 /// Writes pieces of a guest's bytes to ranges of its mapping (`pwrite-many`).
-pub(crate) fn write_many<T: 'static>(
+pub(super) fn write_many<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     get: Getter<T>,
     this: &Handle,
     ranges: &RangeList,
     data: &ByteList,
-) -> Result<StdResult<(), Error>> {
-    let ranges: Option<*const [u64]> = ranges.words(store).map(std::ptr::from_ref);
+) -> Result<Answer<()>> {
+    let call = Call::new("pwrite-many");
+    let words: Option<*const [u64]> = ranges.words(store).map(std::ptr::from_ref);
     let bytes: Option<*const [u8]> = data.bytes(store).map(std::ptr::from_ref);
-    let transfer = get(store.data_mut()).transfer(this)?;
-    // SAFETY: as in `Source::read`, with `store` in place of `cx`.
-    let lists = ranges.zip(bytes).map(|(ranges, bytes)| unsafe { (&*ranges, &*bytes) });
-    Ok(transfer.write(|writing| match lists {
-        Some((ranges, bytes)) => writing.write_many(pairs(ranges), bytes),
-        None => Err(Error::LimitExceeded),
-    }))
+    let result = get(store.data_mut()).write(this, |mapped| match words.zip(bytes) {
+        Some((words, bytes)) => {
+            // SAFETY: as in `Source::read`, with `store` in place of `cx`.
+            let (words, bytes) = unsafe { (&*words, &*bytes) };
+            mapped.write_many(pairs(words), bytes).map(|()| bytes.len() as u64)
+        }
+        None => mapped.check_write(0, 0).and(Err(too_long())),
+    })?;
+    let arguments = ("ranges", ranges.len());
+    Ok(call.on(get(store.data_mut()).mapped(this)?, &arguments, result))
+}
+
+/// A list is longer than a call may lift.
+#[cold]
+fn too_long() -> Error {
+    let reason = "more than wasmtime lifts for one call (Store::set_hostcall_fuel)";
+    Error::because(ErrorKind::LimitExceeded, reason)
 }
 
 /// The reply to `pread`, copied straight into the guest when wasmtime lowers it.
-pub(crate) struct ReadReply<T: 'static> {
+pub(super) struct ReadReply<T: 'static> {
     source: Source<T>,
-    offset: u64,
-    wanted: u64,
+    range: Range,
     /// How many bytes there will be, if the call is allowed at all.
     length: StdResult<u64, Error>,
 }
@@ -141,16 +156,17 @@ pub(crate) struct ReadReply<T: 'static> {
 impl<T> ReadReply<T> {
     /// Checks the range, which also sends for its bytes: they arrive while the guest is asked
     /// for memory.
-    pub(crate) fn new(
+    pub(super) fn new(
         store: &mut StoreContextMut<'_, T>,
         get: Getter<T>,
         this: &Handle,
         offset: u64,
         length: u64,
     ) -> Result<ReadReply<T>> {
-        let allowed = get(store.data_mut()).mapping(this)?.may_read(offset, length);
-        let source = Source { get, rep: this.rep() };
-        Ok(ReadReply { source, offset, wanted: length, length: allowed.map(|()| length) })
+        let source = Source::new("pread", get, this);
+        let allowed = get(store.data_mut()).mapped(this)?.check_read(offset, length);
+        let range = Range { offset, length };
+        Ok(ReadReply { source, range, length: allowed.map(|()| length) })
     }
 
     #[inline]
@@ -159,15 +175,15 @@ impl<T> ReadReply<T> {
         cx: &mut LowerContext<'_, S>,
         place: Place,
     ) -> Result<StdResult<(), Error>> {
-        self.source.read(cx, |reading, memory| {
-            reading.read(self.offset, piece(memory, place.list())?)?;
+        self.source.read(cx, |mapped, memory| {
+            mapped.read(self.range.offset, piece(memory, place.list())?)?;
             place.put(memory)
         })
     }
 }
 
 /// The reply to `pread-many`, likewise.
-pub(crate) struct ReadManyReply<T: 'static> {
+pub(super) struct ReadManyReply<T: 'static> {
     source: Source<T>,
     ranges: RangeList,
     length: StdResult<u64, Error>,
@@ -175,21 +191,22 @@ pub(crate) struct ReadManyReply<T: 'static> {
 
 impl<T> ReadManyReply<T> {
     /// Checks every range, and sends for its bytes.
-    pub(crate) fn new(
+    pub(super) fn new(
         store: &mut StoreContextMut<'_, T>,
         get: Getter<T>,
         this: &Handle,
         ranges: RangeList,
     ) -> Result<ReadManyReply<T>> {
+        let source = Source::new("pread-many", get, this);
         let words: Option<*const [u64]> = ranges.words(store).map(std::ptr::from_ref);
         let view = get(store.data_mut());
-        let mapping = view.mapping(this)?;
+        let mapped = view.mapped(this)?;
         // SAFETY: as in `Source::read`, with `store` in place of `cx`.
         let length = match words.map(|words| unsafe { &*words }) {
-            Some(words) => mapping.may_read_many(pairs(words)),
-            None => mapping.may_read(0, 0).and(Err(Error::LimitExceeded)),
+            Some(words) => mapped.check_read_many(pairs(words)),
+            None => mapped.check_read(0, 0).and(Err(too_long())),
         };
-        Ok(ReadManyReply { source: Source { get, rep: this.rep() }, ranges, length })
+        Ok(ReadManyReply { source, ranges, length })
     }
 
     /// Copies every range. The list stands in the guest's memory, which `realloc` and the copies
@@ -199,59 +216,64 @@ impl<T> ReadManyReply<T> {
         cx: &mut LowerContext<'_, S>,
         place: Place,
     ) -> Result<StdResult<(), Error>> {
-        self.source.read(cx, |reading, memory| {
+        self.source.read(cx, |mapped, memory| {
             let std::ops::Range { start: mut next, end } = place.list();
             let list = self.ranges.start()..self.ranges.start() + self.ranges.len() * RANGE_BYTES;
             for at in list.step_by(RANGE_BYTES) {
-                let range = range_at(memory, at).ok_or(Error::BadArg)?;
+                let range = range_at(memory, at).ok_or_else(changed)?;
                 if range.length > (end - next) as u64 {
-                    return Err(Error::BadArg);
+                    return Err(changed());
                 }
                 let target = next..next + range.length as usize;
                 next = target.end;
-                reading.read(range.offset, piece(memory, target)?)?;
+                mapped.read(range.offset, piece(memory, target)?)?;
             }
-            if next == end { place.put(memory) } else { Err(Error::BadArg) }
+            if next == end { place.put(memory) } else { Err(changed()) }
         })
     }
 }
 
+/// What a call was given is not what it was.
+#[cold]
+fn changed() -> Error {
+    Error::because(ErrorKind::Badarg, "the guest's realloc changed the list of ranges")
+}
+
 /// Lowers a reply: memory from the guest, the copy, and at last the discriminant.
 ///
-/// `length` is how many bytes there will be, if the call is allowed at all. `refused` says in the
-/// log that it was not. `fill` copies them to the range of the guest's memory that it is given,
-/// and calls [`Place::put`] there.
-fn reply<T>(
+/// `length` is how many bytes there will be, if the call is allowed at all. `fill` copies them to
+/// the range of the guest's memory that it is given, and calls [`Place::put`] there.
+fn reply<T, S: 'static>(
+    source: &Source<S>,
+    arguments: &dyn Debug,
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
     offset: usize,
     length: &StdResult<u64, Error>,
-    refused: impl FnOnce(&mut LowerContext<'_, T>, &Error) -> Result<()>,
     fill: impl FnOnce(&mut LowerContext<'_, T>, Place) -> Result<StdResult<(), Error>>,
 ) -> Result<()> {
     // A list's length is 32 bits wide. The limit on a call is far below, unless it was raised.
     let length = match length {
-        Ok(length) => u32::try_from(*length).map_err(|_| Error::LimitExceeded),
+        Ok(length) => u32::try_from(*length).map_err(|_| ErrorKind::LimitExceeded.into()),
         Err(error) => Err(error.clone()),
     };
-    let length = match length {
-        Ok(length) => length,
-        Err(error) => {
-            refused(cx, &error)?;
-            return Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset);
+    let filled = match length {
+        Ok(length) => {
+            // wasmtime has checked that what comes back lies in the guest's memory.
+            let start = cx.realloc(0, 0, 1, length as usize)?;
+            fill(cx, Place { offset, start, length })?
         }
+        Err(error) => Err(error),
     };
-    // wasmtime has checked that what comes back lies in the guest's memory.
-    let start = cx.realloc(0, 0, 1, length as usize)?;
-    match fill(cx, Place { offset, start, length })? {
+    if filled.is_ok() && !source.call.is_told() {
+        return Ok(());
+    }
+    match source.answer(cx, arguments, filled)? {
         Ok(()) => Ok(()),
-        Err(error) => {
-            refused(cx, &error)?;
-            // The guest never learns where this memory is, and can't free it. The canonical ABI
-            // could only make it small, by a second `realloc`; that of componentize-py traps on
-            // anything but a first one, and a trap is worse than a buffer lost.
-            Bytes::Err(error.into()).linear_lower_to_memory(cx, ty, offset)
-        }
+        // The guest never learns where memory that it gave is, and can't free it. The canonical ABI
+        // could only make it small, by a second `realloc`; that of componentize-py traps on
+        // anything but a first one, and a trap is worse than a buffer lost.
+        Err(code) => Bytes::Err(code).linear_lower_to_memory(cx, ty, offset),
     }
 }
 
@@ -268,21 +290,21 @@ impl Place {
         self.start..self.start + self.length as usize
     }
 
-    /// Writes the result, now that the list is whole.
-    fn put(self, memory: &mut [u8]) -> StdResult<(), Error> {
+    /// Writes the result, now that the list is whole, and says how many bytes it has.
+    fn put(self, memory: &mut [u8]) -> StdResult<u64, Error> {
         // Never out of range either, as `piece` says.
         let result = piece(memory, self.offset..self.offset + RESULT_BYTES)?;
         let payload = <Bytes as ComponentVariant>::PAYLOAD_OFFSET32;
         result[payload..payload + 4].copy_from_slice(&(self.start as u32).to_le_bytes());
         result[payload + 4..payload + 8].copy_from_slice(&self.length.to_le_bytes());
         result[0] = 0;
-        Ok(())
+        Ok(self.length.into())
     }
 }
 
 fn piece(memory: &mut [u8], range: std::ops::Range<usize>) -> StdResult<&mut [u8], Error> {
     // Never out of range: wasmtime checked it, and a guest's memory does not shrink.
-    memory.get_mut(range).ok_or(Error::BadArg)
+    memory.get_mut(range).ok_or_else(changed)
 }
 
 /// Says that a reply is to wasmtime what [`Bytes`] is, and lowers it by a function of its own.
@@ -325,27 +347,14 @@ macro_rules! lower_as_bytes {
 }
 
 lower_as_bytes!(ReadReply, |self, cx, ty, offset| {
-    let range = Range { offset: self.offset, length: self.wanted };
-    reply(
-        cx,
-        ty,
-        offset,
-        &self.length,
-        |cx, error| self.source.refused(cx, "pread", &range, error),
-        |cx, place| self.fill(cx, place),
-    )
+    let fill = |cx: &mut LowerContext<'_, T>, place: Place| self.fill(cx, place);
+    reply(&self.source, &self.range, cx, ty, offset, &self.length, fill)
 });
 
 lower_as_bytes!(ReadManyReply, |self, cx, ty, offset| {
+    let fill = |cx: &mut LowerContext<'_, T>, place: Place| self.fill(cx, place);
     let ranges = ("ranges", self.ranges.len());
-    reply(
-        cx,
-        ty,
-        offset,
-        &self.length,
-        |cx, error| self.source.refused(cx, "pread-many", &ranges, error),
-        |cx, place| self.fill(cx, place),
-    )
+    reply(&self.source, &ranges, cx, ty, offset, &self.length, fill)
 });
 
 /// A `result<list<u8>, error-code>` in a guest's memory.

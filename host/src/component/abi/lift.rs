@@ -4,7 +4,7 @@
 //! traps beyond it. To a guest of ours too much is an error and no trap, and a path is never so
 //! long. So what lies in the guest's memory and is too much is kept as its length alone.
 
-use crate::bindings::batch;
+use crate::component::bindings::batch;
 use crate::mapping::Range;
 use std::borrow::Cow;
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext};
@@ -57,6 +57,18 @@ impl RangeList {
     /// How many ranges there are.
     pub(crate) fn len(&self) -> usize {
         self.count
+    }
+
+    /// The ranges, copied: no more of them than a call of these limits takes, and none of a list
+    /// that is too long.
+    #[cfg(feature = "async")]
+    pub(crate) fn copied<T: 'static>(
+        &self,
+        store: &StoreContextMut<'_, T>,
+        longest: u64,
+    ) -> Vec<Range> {
+        let words = self.words(store).filter(|words| words.len() as u64 / 2 <= longest);
+        words.map(|words| pairs(words).collect()).unwrap_or_default()
     }
 
     pub(super) fn start(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Embeds iommap beside wasmtime-wasi: one table, one directory granted to both.
 //!
 //! ```sh
-//! cargo run -p iommap --features cli --example embed -- COMPONENT.wasm DIR [ARGS]...
+//! cargo run --bin embed -- COMPONENT.wasm DIR [ARGS]...
 //! ```
 //!
 //! runs a `wasi:cli/run` component with DIR as its `/data`.

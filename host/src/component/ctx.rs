@@ -1,16 +1,16 @@
 //! What an embedder puts into a store: [`IommapCtx`], its builder, and the view that host calls
 //! get of it.
 
+use super::handle::MappingHandle;
 use crate::error::Error;
-use crate::grants::{FsPerms, Grants};
-use crate::held::Held;
-use crate::limits::{Account, Counters, Limits, Teller};
-use crate::mapping::Mapping;
-use crate::mapping::transfer::{Reading, Writing};
+use crate::grants::Grants;
+use crate::mapping::{FsPerms, Mapped, Mapping};
+use crate::usage::local::LocalCounter;
+use crate::usage::{Budget, Counters, Limits, Usage};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime::component::{Resource, ResourceTable};
 
 /// The state of one store: what its guest may map, and what it uses.
 ///
@@ -29,12 +29,10 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 /// ```
 #[derive(Debug)]
 pub struct IommapCtx {
-    pub(crate) grants: Arc<Grants>,
-    pub(crate) account: Arc<Account>,
-    /// Who counts for the account what this store moves.
-    teller: Option<Teller>,
+    pub(super) grants: Arc<Grants>,
+    counter: LocalCounter,
     #[cfg(feature = "async")]
-    pub(crate) allow_blocking_current_thread: bool,
+    pub(super) allow_blocking_current_thread: bool,
 }
 
 impl IommapCtx {
@@ -45,7 +43,7 @@ impl IommapCtx {
 
     /// What the store uses now and did so far.
     pub fn counters(&self) -> Counters {
-        self.account.counters()
+        self.usage().counters()
     }
 
     /// The directories that the guest may map files in.
@@ -53,10 +51,10 @@ impl IommapCtx {
         &self.grants
     }
 
-    /// The account that the store's mappings are charged to. Kept by an embedder, it can be
-    /// read while the guest runs, and after the store is gone.
-    pub fn account(&self) -> &Arc<Account> {
-        &self.account
+    /// What the store uses. Kept by an embedder, it can be read while the guest runs, and after
+    /// the store is gone.
+    pub fn usage(&self) -> &Arc<Usage> {
+        self.counter.usage()
     }
 
     /// Shares a mapping with the store's guest under the path `guest_path`, from now on. See
@@ -65,15 +63,12 @@ impl IommapCtx {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let dir = tempfile::tempdir()?;
-    /// # std::fs::write(dir.path().join("index"), b"entries")?;
-    /// use iommap::{AccessMode, Account, FsPerms, Grants, IommapCtx, Limits, Mapping, OpenOptions};
+    /// # let path = dir.path().join("index");
+    /// # std::fs::write(&path, b"entries")?;
+    /// use iommap::{FsPerms, IommapCtx, Mapping};
     /// use std::sync::Arc;
     ///
-    /// let mut own = Grants::default();
-    /// own.preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?;
-    /// let account = Account::new(Limits::default());
-    /// let read = OpenOptions::new(AccessMode::Read);
-    /// let index = Arc::new(Mapping::open(&own, &account, "/index", &read)?);
+    /// let index = Arc::new(Mapping::open(&path)?);
     ///
     /// // One mapping, and a thousand guests that open it as `/shared/index`.
     /// let mut builder = IommapCtx::builder();
@@ -100,13 +95,14 @@ impl IommapCtx {
 /// ```
 /// use iommap::IommapCtxBuilder;
 /// let ctx = IommapCtxBuilder::new().max_mapped_bytes(1 << 30).max_call_bytes(1 << 20).build();
-/// assert_eq!(ctx.account().limits().mapped_bytes, 1 << 30);
+/// assert_eq!(ctx.usage().limits().mapped_bytes, 1 << 30);
 /// ```
 #[derive(Debug)]
 pub struct IommapCtxBuilder {
     name: Option<String>,
     grants: Grants,
     limits: Limits,
+    budget: Option<Arc<Budget>>,
     #[cfg(feature = "async")]
     allow_blocking_current_thread: bool,
 }
@@ -114,11 +110,12 @@ pub struct IommapCtxBuilder {
 impl Default for IommapCtxBuilder {
     fn default() -> IommapCtxBuilder {
         let mut grants = Grants::default();
-        grants.share_regions(true);
+        grants.common_regions(true);
         IommapCtxBuilder {
             name: None,
             grants,
             limits: Limits::default(),
+            budget: None,
             #[cfg(feature = "async")]
             allow_blocking_current_thread: false,
         }
@@ -208,9 +205,15 @@ impl IommapCtxBuilder {
     /// Whether a file that another store has mapped already, with the same mode and at the same
     /// length, is mapped a second time, or both use one region: on unless set, so that ten
     /// thousand stores on one index take one range of address space. See
-    /// [`Grants::share_regions`], also for what speaks against it.
-    pub fn share_regions(&mut self, share: bool) -> &mut IommapCtxBuilder {
-        self.grants.share_regions(share);
+    /// [`Grants::common_regions`], also for what speaks against it.
+    pub fn common_regions(&mut self, common: bool) -> &mut IommapCtxBuilder {
+        self.grants.common_regions(common);
+        self
+    }
+
+    /// What the store may use together with others: [`Budget::of_process`] unless set.
+    pub fn budget(&mut self, budget: Arc<Budget>) -> &mut IommapCtxBuilder {
+        self.budget = Some(budget);
         self
     }
 
@@ -226,9 +229,14 @@ impl IommapCtxBuilder {
         self
     }
 
-    /// How many bytes may be mapped at once, all mappings together: 64 GiB unless set. They are address
-    /// space and page cache; but what a guest writes to `private` mappings, which a read-only grant
-    /// allows, is memory of the host's that can't be evicted.
+    /// How many handles of mappings a guest may hold at once, closed ones too: 4,096 unless set.
+    pub fn max_handles(&mut self, handles: u64) -> &mut IommapCtxBuilder {
+        self.limits.handles = handles;
+        self
+    }
+
+    /// How many bytes may be mapped at once, all mappings together: 64 GiB unless set. They are
+    /// address space and page cache.
     pub fn max_mapped_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
         self.limits.mapped_bytes = bytes;
         self
@@ -253,6 +261,13 @@ impl IommapCtxBuilder {
         self
     }
 
+    /// How many bytes of pages a guest may have written in `private` mappings, which a read-only
+    /// grant allows: 64 MiB unless set. They are memory of the host's that can't be evicted.
+    pub fn max_private_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.private_bytes = bytes;
+        self
+    }
+
     /// With `add_to_linker_async`: lets calls that wait for a device wait on the executor's
     /// thread, as `WasiCtxBuilder::allow_blocking_current_thread` does. Off unless set. It saves
     /// the hand-over to another thread, and suits an executor that runs one guest a thread.
@@ -263,16 +278,16 @@ impl IommapCtxBuilder {
     }
 
     /// The context. The builder is left with what it has, so that contexts for more stores, each
-    /// with an account of its own, can be built from it.
+    /// with a usage of its own, can be built from it.
     pub fn build(&mut self) -> IommapCtx {
-        let account = match &self.name {
-            Some(name) => Account::named(self.limits.clone(), name),
-            None => Account::new(self.limits.clone()),
+        let budget = self.budget.clone().unwrap_or_else(Budget::of_process);
+        let usage = match &self.name {
+            Some(name) => Usage::within(self.limits.clone(), name, budget),
+            None => Usage::within(self.limits.clone(), Usage::next_name(), budget),
         };
         IommapCtx {
             grants: Arc::new(self.grants.clone()),
-            teller: Teller::new(&account),
-            account,
+            counter: LocalCounter::of_new(usage),
             #[cfg(feature = "async")]
             allow_blocking_current_thread: self.allow_blocking_current_thread,
         }
@@ -299,46 +314,52 @@ pub struct IommapCtxView<'a> {
 }
 
 impl<'a> IommapCtxView<'a> {
-    /// The mapping behind a handle, to move bytes through. A handle that names none is a bug of
-    /// the guest's runtime or of the host, and traps.
-    pub(crate) fn transfer(
+    /// The mapping behind a handle. A handle that names none is a bug of the guest's runtime or
+    /// of the host, and traps.
+    #[inline]
+    pub(super) fn mapped(&self, handle: &Resource<MappingHandle>) -> wasmtime::Result<&Mapped> {
+        Ok(&self.table.get(handle)?.mapped)
+    }
+
+    /// Copies out of a mapping, as `read` does, and counts the bytes.
+    #[inline]
+    pub(super) fn read(
         self,
         handle: &Resource<MappingHandle>,
-    ) -> wasmtime::Result<Transfer<'a>> {
-        let held = &mut self.table.get_mut(handle)?.held;
-        Ok(Transfer { held, teller: self.ctx.teller.as_mut() })
-    }
-}
-
-/// A guest's mapping, with the store's leave to count what is moved through it.
-pub(crate) struct Transfer<'a> {
-    held: &'a mut Held,
-    teller: Option<&'a mut Teller>,
-}
-
-// Whoever has the store has its table; and where the table has the only reference to a mapping,
-// nobody else can read, write, close or truncate it meanwhile, so there is nothing to lock.
-impl Transfer<'_> {
-    #[inline]
-    pub(crate) fn read<R>(
-        self,
-        call: impl FnOnce(&mut Reading<'_>) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        match self.held.get_mut() {
-            Some(mapping) => mapping.read_alone(self.teller, call),
-            None => self.held.get().read_with(call),
-        }
+        read: impl FnOnce(&Mapped) -> Result<u64, Error>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let done = read(&self.table.get(handle)?.mapped);
+        Ok(done.map(|bytes| self.ctx.counter.count_read(bytes)))
     }
 
+    /// Copies into a mapping, as `write` does, and counts the bytes.
     #[inline]
-    pub(crate) fn write<R>(
+    pub(super) fn write(
         self,
-        call: impl FnOnce(&mut Writing<'_>) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        match self.held.get_mut() {
-            Some(mapping) => mapping.write_alone(self.teller, call),
-            None => self.held.get().write_with(call),
-        }
+        handle: &Resource<MappingHandle>,
+        write: impl FnOnce(&mut Mapped) -> Result<u64, Error>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let done = write(&mut self.table.get_mut(handle)?.mapped);
+        Ok(done.map(|bytes| self.ctx.counter.count_written(bytes)))
+    }
+
+    /// The same, to change it.
+    pub(super) fn mapped_mut(
+        &mut self,
+        handle: &Resource<MappingHandle>,
+    ) -> wasmtime::Result<&mut Mapped> {
+        Ok(&mut self.table.get_mut(handle)?.mapped)
+    }
+
+    /// Gives the guest a handle to a mapping.
+    pub(super) fn push(&mut self, handle: MappingHandle) -> wasmtime::Result<Resource<MappingHandle>> {
+        Ok(self.table.push(handle)?)
+    }
+
+    /// Takes a handle back; the mapping closes with it.
+    pub(super) fn drop_handle(&mut self, rep: u32) -> wasmtime::Result<()> {
+        self.table.delete(Resource::<MappingHandle>::new_own(rep))?;
+        Ok(())
     }
 }
 
@@ -362,57 +383,4 @@ impl Transfer<'_> {
 pub trait IommapView: Send {
     /// The context and the table.
     fn iommap(&mut self) -> IommapCtxView<'_>;
-}
-
-/// Names [`IommapCtxView`] as what host calls work on, in wasmtime's convention.
-///
-/// ```
-/// use iommap::{Iommap, IommapCtx, IommapCtxView};
-/// use wasmtime::component::{HasData, ResourceTable};
-///
-/// // What a runtime's own traits ask of whatever adds host calls.
-/// fn mappings<D: for<'a> HasData<Data<'a> = IommapCtxView<'a>>>(view: D::Data<'_>) -> u64 {
-///     view.ctx.counters().mappings
-/// }
-/// let (mut ctx, mut table) = (IommapCtx::builder().build(), ResourceTable::new());
-/// assert_eq!(mappings::<Iommap>(IommapCtxView { ctx: &mut ctx, table: &mut table }), 0);
-/// ```
-#[derive(Debug)]
-pub struct Iommap;
-
-impl HasData for Iommap {
-    type Data<'a> = IommapCtxView<'a>;
-}
-
-/// What a store's table holds for a guest's `mapping`. An embedder that opens a mapping itself
-/// gives it to a guest by one:
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let dir = tempfile::tempdir()?;
-/// # std::fs::write(dir.path().join("index"), "hello")?;
-/// use iommap::{AccessMode, FsPerms, IommapCtx, Mapping, MappingHandle, OpenOptions};
-/// use std::sync::Arc;
-/// use wasmtime::component::{Resource, ResourceTable};
-///
-/// let ctx = IommapCtx::builder().preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?.build();
-/// let options = OpenOptions::new(AccessMode::Read);
-/// let mapping = Mapping::open(ctx.grants(), ctx.account(), "/index", &options)?;
-///
-/// // For a function that takes an `own<mapping>`.
-/// let mut table = ResourceTable::new();
-/// let handle: Resource<MappingHandle> = table.push(Arc::new(mapping).into())?;
-/// assert!(handle.owned());
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, Clone)]
-pub struct MappingHandle {
-    pub(crate) held: Held,
-}
-
-impl From<Arc<Mapping>> for MappingHandle {
-    fn from(mapping: Arc<Mapping>) -> MappingHandle {
-        MappingHandle { held: Held::new(mapping) }
-    }
 }

@@ -9,16 +9,16 @@
 //! how wasmtime tells resources apart: guests of any 0.2 and of 0.3 are served by the one function
 //! defined here.
 
-use crate::bindings::types::{AccessMode, OpenFlags};
-use crate::ctx::IommapCtxView;
-use crate::error::{Error, with_cause};
-use crate::grants::FsPerms;
-use crate::host::open_options;
-use crate::limits::Account;
-use crate::linker::{Answer, Getter, Handle, opened_mapping};
-use crate::mapping::Mapping;
-use crate::mapping::options::OpenOptions;
-use crate::offload::elsewhere;
+use super::bindings::types::{AccessMode, OpenFlags};
+use super::convert::open_options;
+use super::handle::MappingHandle;
+use super::linker::answer_opened;
+use super::log::Call;
+use super::offload::elsewhere;
+use super::{Answer, Getter, Handle, IommapCtxView};
+use crate::error::{Error, ErrorKind};
+use crate::mapping::{FsPerms, OpenOptions, open_file};
+use crate::usage::Usage;
 use std::fs::File;
 use std::result::Result as StdResult;
 use std::sync::Arc;
@@ -79,8 +79,7 @@ pub fn add_to_linker<T: 'static>(
             let request = Request::new(descriptors(store.data_mut()), params)?;
             let _span = trace_span!("map-descriptor", request.name, ?request.options).entered();
             let mut view = get(store.data_mut());
-            let (account, sharing) = (&view.ctx.account, view.ctx.grants.shares_regions());
-            let mapped = with_cause(|| request.map(account, sharing));
+            let mapped = request.map(view.ctx.usage(), view.ctx.grants.has_common_regions());
             request.answer(&mut view, mapped)
         },
     )
@@ -104,10 +103,10 @@ pub fn add_to_linker_async<T: Send + 'static>(
             let call = async move {
                 let request = Request::new(descriptors(store.data_mut()), params)?;
                 let ctx = get(store.data_mut()).ctx;
-                let (account, here) = (ctx.account.clone(), ctx.allow_blocking_current_thread);
-                let sharing = ctx.grants.shares_regions();
+                let (usage, here) = (ctx.usage().clone(), ctx.allow_blocking_current_thread);
+                let common = ctx.grants.has_common_regions();
                 let (request, mapped) = elsewhere(here, move || {
-                    let mapped = with_cause(|| request.map(&account, sharing));
+                    let mapped = request.map(&usage, common);
                     (request, mapped)
                 })
                 .await?;
@@ -120,6 +119,7 @@ pub fn add_to_linker_async<T: Send + 'static>(
 
 /// What a guest wants mapped, and how.
 struct Request {
+    call: Call,
     /// What the log calls it: WASI keeps no path with a descriptor.
     name: String,
     /// `None` for a directory.
@@ -142,6 +142,7 @@ impl Request {
             false => FsPerms::ReadOnly,
         };
         Ok(Request {
+            call: Call::new("map-descriptor"),
             name: format!("descriptor {}", handle.rep()),
             file,
             readable: open_mode.contains(OpenMode::READ),
@@ -150,22 +151,41 @@ impl Request {
         })
     }
 
-    fn map(&self, account: &Arc<Account>, sharing: bool) -> StdResult<Mapping, Error> {
-        let Request { name, file, readable, perms, options } = self;
+    fn map(&self, usage: &Arc<Usage>, common: bool) -> StdResult<MappingHandle, Error> {
+        let Request { name, file, readable, perms, options, .. } = self;
         options.validate()?;
-        let Some(file) = file else { return Err(Error::NotReg) };
+        let Some(file) = file else { return Err(ErrorKind::Enotreg.into()) };
         // `mmap` reads the pages, whatever the guest may do with them.
         if !readable {
-            return Err(Error::Acces);
+            return Err(Error::because(ErrorKind::Eacces, "the descriptor is not for reading"));
         }
-        Mapping::from_file_sharing(file, name, *perms, account, options, sharing)
+        let handle = MappingHandle::reserve(usage)?;
+        Ok(MappingHandle::new(open_file(file, name, *perms, usage, options, common)?, handle))
     }
 
     fn answer(
         &self,
         view: &mut IommapCtxView<'_>,
-        mapped: (StdResult<Mapping, Error>, Option<rustix::io::Errno>),
+        mapped: StdResult<MappingHandle, Error>,
     ) -> Result<Answer<Handle>> {
-        opened_mapping(view, "map-descriptor", &self.name, &self.options, mapped)
+        answer_opened(self.call, view, &self.name, &self.options, mapped)
+    }
+}
+
+impl From<FsPerms> for wasmtime_wasi::FsPerms {
+    fn from(perms: FsPerms) -> wasmtime_wasi::FsPerms {
+        match perms {
+            FsPerms::ReadOnly => wasmtime_wasi::FsPerms::ReadOnly,
+            FsPerms::ReadWrite => wasmtime_wasi::FsPerms::ReadWrite,
+        }
+    }
+}
+
+impl From<wasmtime_wasi::FsPerms> for FsPerms {
+    fn from(perms: wasmtime_wasi::FsPerms) -> FsPerms {
+        match perms {
+            wasmtime_wasi::FsPerms::ReadOnly => FsPerms::ReadOnly,
+            wasmtime_wasi::FsPerms::ReadWrite => FsPerms::ReadWrite,
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! and survives the bad ones.
 //!
 //! ```sh
-//! cargo run -p iommap --features cli --example plugins -- PLUGINS DATA
+//! cargo run --bin plugins -- PLUGINS DATA
 //! ```
 //!
 //! runs PLUGINS/a.wasm with DATA/a as its `/data`, PLUGINS/b.wasm with DATA/b, and so on.

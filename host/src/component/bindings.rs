@@ -12,7 +12,7 @@
 wasmtime::component::bindgen!({
     path: "wit",
     world: "imports",
-    with: { "iommap:mmap/types.mapping": crate::ctx::MappingHandle },
+    with: { "iommap:mmap/types.mapping": crate::component::MappingHandle },
 });
 
 pub use self::iommap::mmap::{batch, types};
