@@ -46,10 +46,9 @@ pub fn iommap() -> Command {
     program(&PROGRAM)
 }
 
-/// The host's example `plugins`, built if need be.
+/// The example `plugins`, built if need be.
 pub fn plugins() -> Command {
-    static PROGRAM: LazyLock<PathBuf> =
-        LazyLock::new(|| built(&["--example", "plugins"], "examples/plugins"));
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| built(&["--bin", "plugins"], "plugins"));
     program(&PROGRAM)
 }
 

@@ -23,8 +23,8 @@ pub fn run(count: u32, rounds: u32, seed: u64) -> Result<bool> {
     let guest = guests.into_iter().find(|guest| guest.name == "geoip");
     let guest = guest.context("guest-example has no guest named `geoip`")?;
     say("building the host with fat LTO, which takes minutes the first time");
-    let iommap = release("iommap", &["--features", "cli"])?;
-    let native = release("iommap-geoip", &[])?;
+    let iommap = release("iommap-cli", "iommap")?;
+    let native = release("iommap-geoip", "iommap-geoip")?;
 
     let dir = target_dir().join("geoip");
     fs::create_dir_all(&dir)?;
@@ -53,9 +53,9 @@ pub fn run(count: u32, rounds: u32, seed: u64) -> Result<bool> {
 }
 
 /// Builds a program as it is installed.
-fn release(name: &str, args: &[&str]) -> Result<PathBuf> {
+fn release(package: &str, name: &str) -> Result<PathBuf> {
     let mut cargo = cargo();
-    cargo.args(["build", "--release", "--locked", "--package", name, "--bin", name]).args(args);
+    cargo.args(["build", "--release", "--locked", "--package", package, "--bin", name]);
     artifacts::build(&mut cargo)?
         .into_iter()
         .filter_map(|artifact| artifact.executable)

@@ -1,0 +1,47 @@
+//! Linux: SIGBUS, and a `si_code` that says where it came from.
+
+use super::Cause;
+
+/// The signals that may tell of a lost page.
+#[cfg(not(iommap_watch_sigsegv))]
+pub(crate) const SIGNALS: [libc::c_int; 1] = [libc::SIGBUS];
+
+/// The same as on FreeBSD and OpenBSD, so that their way can be tested here.
+#[cfg(iommap_watch_sigsegv)]
+pub(crate) const SIGNALS: [libc::c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
+
+/// What a signal's `si_code` says of where it came from.
+///
+/// Nothing faulted when the signal was sent (by kill, sigqueue, a timer: all not above zero), nor
+/// when the kernel mentions in passing that a page of ours went bad.
+pub(crate) fn cause(code: libc::c_int) -> Cause {
+    let sent = code <= 0 || code == libc::BUS_MCEERR_AO;
+    if sent { Cause::Sent } else { Cause::Fault }
+}
+
+/// Where this thread's `errno` is.
+pub(crate) fn errno() -> *mut libc::c_int {
+    // SAFETY: no preconditions.
+    unsafe { libc::__errno_location() }
+}
+
+/// The program counter in a signal's context: the address of the instruction that faulted, and
+/// the one that the thread goes on with after the handler.
+///
+/// # Safety
+///
+/// `ucontext` is the third argument of a handler installed with SA_SIGINFO, which is running.
+#[inline]
+pub(crate) unsafe fn program_counter(ucontext: *mut libc::c_void) -> *mut usize {
+    let ucontext = ucontext.cast::<libc::ucontext_t>();
+    // SAFETY: the caller's promise: a context is there. No reference to it is made.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        (&raw mut (*ucontext).uc_mcontext.gregs[libc::REG_RIP as usize]).cast()
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        (&raw mut (*ucontext).uc_mcontext.pc).cast()
+    }
+}
