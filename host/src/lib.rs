@@ -9,8 +9,8 @@
 //!
 //! One crate, one builder, one line for the linker:
 //!
-#![cfg_attr(feature = "cli", doc = "```no_run")]
-#![cfg_attr(not(feature = "cli"), doc = "```text")]
+#![cfg_attr(feature = "wasi", doc = "```no_run")]
+#![cfg_attr(not(feature = "wasi"), doc = "```text")]
 //! use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView};
 //! use wasmtime::component::{Component, Linker, ResourceTable};
 //! use wasmtime::{Config, Engine, Store};
@@ -42,14 +42,14 @@
 //!         .max_mappings(16)
 //!         .max_mapped_bytes(8 << 30)
 //!         .build();
-//!     let account = iommap.account().clone();
+//!     let usage = iommap.usage().clone();
 //!     let mut store = Store::new(&engine, State { iommap, table: ResourceTable::new() });
 //!
 //!     let plugin = Component::from_file(&engine, "plugin.wasm")?;
 //!     let instance = linker.instantiate(&mut store, &plugin)?;
 //!     let run = instance.get_typed_func::<(), ()>(&mut store, "run")?;
 //!     run.call(&mut store, ())?;
-//!     println!("{:?}", account.counters());
+//!     println!("{:?}", usage.counters());
 //!     Ok(())
 //! }
 //! ```
@@ -62,23 +62,31 @@
 //! # Many stores on one file
 //!
 //! Stores that map one file, in one mode and at one length, use one region: one range of address
-//! space, one set of page tables. What a guest may open, and what it is charged, is the same as
-//! ever. [`Grants::share_regions`] says what is shared and when one would not want it.
-//! [`Grants::share`], which context and builder have too, gives guests a mapping of the
-//! embedder's under a path.
+//! space, one set of page tables. What a guest may open, and what counts against its limits, is the
+//! same as ever. [`Grants::common_regions`] says which mappings have a region in common and when one
+//! would not want it. [`Grants::share`], which context and builder have too, gives guests a mapping
+//! of the embedder's under a path.
 //!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the
 //! [`guard`], for any Rust program that wants a mapping that can't kill it.
 //!
-//! # Reading order
-//!
-//! From the guest to the page: `bindings` (the generated types), `ctx` (what an embedder sets
-//! up), `linker`, `offload` and `wasi` (every call, on each kind of store), `host` (conversions),
-//! `abi` (the copy paths), [`mapping`] (the domain), [`guard`] (the copy that can't kill). Beside
-//! them [`error`], `diagnostics` (what the log says), `grants`, `limits` and `held` (whether a store
-//! has a mapping alone). `mapping` and `guard` know nothing of wasm.
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("index");
+//! # std::fs::write(&path, "0123456789")?;
+//! let index = iommap::Mapping::open(&path)?;
+//! let mut word = [0; 4];
+//! index.pread(index.len()? - 4, &mut word)?;
+//! assert_eq!(&word, b"6789");
+//! // Another process cuts the file: an error, and not a dead process.
+//! std::fs::write(&path, "")?;
+//! assert_eq!(index.pread(0, &mut word).unwrap_err(), iommap::ErrorKind::Sigbus);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Features
 //!
@@ -89,38 +97,26 @@
 //! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories; and `async` |
 //! | `cli` | the command line `iommap`; off for embedders |
 
-#[cfg(feature = "component")]
-mod abi;
-#[cfg(feature = "component")]
-mod bindings;
-#[cfg(feature = "component")]
-mod ctx;
-#[cfg(feature = "component")]
-mod diagnostics;
-pub mod error;
-mod grants;
-pub mod guard;
-#[cfg(feature = "component")]
-mod held;
-#[cfg(feature = "component")]
-mod host;
-mod limits;
-#[cfg(feature = "component")]
-mod linker;
-pub mod mapping;
-#[cfg(feature = "async")]
-mod offload;
-#[cfg(feature = "wasi")]
-pub mod wasi;
+#![cfg_attr(not(feature = "component"), allow(dead_code, reason = "the component layer uses it"))]
 
 #[cfg(feature = "component")]
-pub use ctx::{Iommap, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle};
-pub use error::Error;
-pub use grants::{FsPerms, Grants};
-pub use limits::{Account, Counters, Limits};
+mod component;
+mod error;
+mod grants;
+mod mapping;
+mod usage;
+
+pub use iommap_guard as guard;
+
+#[cfg(feature = "wasi")]
+pub use component::wasi;
 #[cfg(feature = "component")]
-pub use linker::add_to_linker;
+pub use component::{
+    IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
+};
 #[cfg(feature = "async")]
-pub use linker::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
-pub use mapping::options::{AccessMode, Advice, OpenOptions, SyncMode};
-pub use mapping::{Mapping, Range};
+pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
+pub use error::{Error, ErrorKind};
+pub use grants::Grants;
+pub use mapping::{AccessMode, Advice, FsPerms, Mapping, OpenOptions, Range, SyncMode};
+pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};

@@ -16,14 +16,11 @@
 //! cost                             ok A: what the last command before had the allocator do
 //! ```
 
-#[path = "../../guests/driver/src/command.rs"]
-mod command;
-
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 
-use command::{Bad, Words};
+use iommap_commands::{Bad, Words};
 use iommap_guest::{Advice, Error, Mapping, Range, Reader, SyncMode, Writer};
 
 /// Mappings with names, and what is done to them.
@@ -92,7 +89,7 @@ impl Script {
         };
         while let Some(word) = words.optional_text()? {
             if let Some(number) = word.strip_prefix("size=") {
-                options.size(command::number(number)?);
+                options.size(iommap_commands::number(number)?);
                 continue;
             }
             for option in word.split(',') {
@@ -278,8 +275,8 @@ impl Answer {
         match self {
             Answer::Nothing => "ok".into(),
             Answer::Number(number) => format!("ok {number}"),
-            Answer::Bytes(bytes) => format!("ok {}", command::describe(bytes)),
-            Answer::Count(bytes) => format!("ok {} {}", bytes.len(), command::describe(bytes)),
+            Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
+            Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),
         }
     }
 }

@@ -1,0 +1,138 @@
+//! `iommap run`: a component, from its file to its exit code.
+
+use crate::args::Run;
+use crate::ending::{Ending, Why};
+use crate::engine::{self, Needs};
+use crate::log::Refusals;
+use crate::outcome::Outcome;
+use crate::state::State;
+use crate::stats::Stats;
+use crate::{directories, provided, terminal};
+use anyhow::{Context, Result};
+use iommap::Account;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use wasmtime::Store;
+use wasmtime_wasi::p2::bindings::CommandPre;
+
+/// Runs a component and returns the exit code.
+pub(crate) fn run(args: &Run, verbose: u8, refusals: Refusals) -> Result<u8> {
+    let begin = Instant::now();
+    let path = args.component();
+    let ending = Ending::start()?;
+    // What takes no time comes first, so that a mistake there is seen at once.
+    let state = State::new(args, &directories::check(&args.dirs)?)?;
+    let component = if args.precompiled {
+        engine::load(&path)?
+    } else {
+        let needs = Needs { cache: !args.cache.no_cache, interrupt: args.timeout.is_some() };
+        engine::compile(&path, needs)?
+    };
+    let command = provided::link(&path, &component)?;
+
+    let last_words = LastWords {
+        path,
+        verbose: verbose > 0,
+        refusals,
+        usage: state.usage(),
+        stats: args.stats,
+        loading: begin.elapsed(),
+        start: Instant::now(),
+    };
+    let mut store = Store::new(component.engine(), state);
+    store.limiter(State::limiter);
+    // Whenever the epoch changes the guest gives way, so that it can be ended.
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+    let runtime = runtime()?;
+    let if_ended = last_words.clone();
+    let asked = ending.watch(component.engine().weak(), args.timeout, move |why| {
+        if_ended.say(&Outcome::Ended(why));
+    });
+    let outcome = runtime.block_on(unless(asked, start_command(&command, &mut store)));
+    ending.is_over();
+    // A thread that still waits for standard input would be waited for.
+    runtime.shutdown_background();
+    last_words.say(&outcome);
+    let code = outcome.exit_code();
+    match terminal::flush() {
+        // What a component wrote and did not flush is lost: that is no success.
+        Err(error) if code == 0 => {
+            terminal::say(format_args!("{error:#}"));
+            Ok(1)
+        }
+        _ => Ok(code),
+    }
+}
+
+async fn start_command(command: &CommandPre<State>, store: &mut Store<State>) -> Outcome {
+    let command = match command.instantiate_async(&mut *store).await {
+        Ok(command) => command,
+        Err(error) => return Outcome::not_started(error),
+    };
+    match command.wasi_cli_run().call_run(store).await {
+        Ok(Ok(())) => Outcome::Exit(0),
+        Ok(Err(())) => Outcome::Exit(1),
+        Err(error) => error.into(),
+    }
+}
+
+/// Runs a component until its end, or until it is asked to end.
+async fn unless(asked: oneshot::Receiver<Why>, run: impl Future<Output = Outcome>) -> Outcome {
+    let (mut asked, mut run) = (pin!(asked), pin!(run));
+    let mut may_be_asked = true;
+    std::future::poll_fn(|context| {
+        if may_be_asked && let Poll::Ready(answer) = asked.as_mut().poll(context) {
+            match answer {
+                Ok(why) => return Poll::Ready(Outcome::Ended(why)),
+                Err(_) => may_be_asked = false,
+            }
+        }
+        run.as_mut().poll(context)
+    })
+    .await
+}
+
+/// The component runs on the thread that calls; one more is there for what goes on beside it.
+fn runtime() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("no thread can be started: raise the limit on processes (ulimit -u)")
+}
+
+/// What is said when a component has ended.
+#[derive(Clone)]
+struct LastWords {
+    path: PathBuf,
+    verbose: bool,
+    refusals: Refusals,
+    usage: Arc<Account>,
+    stats: bool,
+    loading: Duration,
+    start: Instant,
+}
+
+impl LastWords {
+    fn say(&self, outcome: &Outcome) {
+        let running = self.start.elapsed();
+        outcome.explain(&self.path, self.verbose);
+        let refused = self.refusals.count();
+        if refused > 0 && outcome.is_failure() {
+            let (calls, were) = if refused == 1 { ("call", "was") } else { ("calls", "were") };
+            terminal::note(format_args!(
+                "{refused} {calls} to iommap {were} refused, which may be why: -v shows them"
+            ));
+        }
+        if self.stats {
+            let counters = self.usage.counters();
+            terminal::say(Stats { counters, loading: self.loading, running });
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Embeds iommap beside wasmtime-wasi: one table, one directory granted to both.
+//!
+//! ```sh
+//! cargo run --bin embed -- COMPONENT.wasm DIR [ARGS]...
+//! ```
+//!
+//! runs a `wasi:cli/run` component with DIR as its `/data`.
+
+use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView};
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{Config, Engine, Result, Store};
+use wasmtime_wasi::p2::bindings::sync::Command;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// What a store holds: two contexts, and the one table that both keep their resources in.
+struct State {
+    wasi: WasiCtx,
+    iommap: IommapCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl IommapView for State {
+    fn iommap(&mut self) -> IommapCtxView<'_> {
+        IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+    }
+}
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let (Some(component), Some(dir)) = (args.next(), args.next()) else {
+        eprintln!("usage: embed COMPONENT.wasm DIR [ARGS]...");
+        std::process::exit(2);
+    };
+
+    let mut config = Config::new();
+    config.concurrency_support(false);
+    let engine = Engine::new(&config)?;
+    let component = Component::from_file(&engine, component)?;
+
+    let mut linker = Linker::<State>::new(&engine);
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    iommap::add_to_linker(&mut linker, State::iommap)?;
+    // Lets the guest map what it has open through WASI.
+    iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
+
+    let mut iommap = IommapCtx::builder();
+    iommap.name("guest").preopened_dir(&dir, "/data", FsPerms::ReadWrite)?.max_mappings(16);
+    let mut wasi = WasiCtx::builder();
+    iommap.preopen_into(&mut wasi)?;
+    let iommap = iommap.build();
+    let wasi = wasi.inherit_stdio().arg("guest").args(&args.collect::<Vec<_>>()).build();
+    // The account outlives the store: what the guest did can be read at any time.
+    let account = iommap.account().clone();
+    let mut store = Store::new(&engine, State { wasi, iommap, table: ResourceTable::new() });
+
+    let command = Command::instantiate(&mut store, &component, &linker)?;
+    let result = command.wasi_cli_run().call_run(&mut store)?;
+    drop(store);
+
+    let counters = account.counters();
+    eprintln!(
+        "{} mappings opened, {} left open; {} bytes read, {} written; {} faults recovered",
+        counters.opened,
+        counters.mappings,
+        counters.bytes_read,
+        counters.bytes_written,
+        counters.faults_recovered
+    );
+    std::process::exit(if result.is_ok() { 0 } else { 1 })
+}
