@@ -5,9 +5,9 @@
 //   * with "wasi:filesystem/types@0.2.0" = "wasip2::filesystem::types"
 //   * type_section_suffix: "iommap-guest-wasi"
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use super::mmap::iommap::mmap::types as __with_name1;
-#[allow(unfulfilled_lint_expectations, unused_imports)]
 use wasip2::filesystem::types as __with_name0;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use super::mmap::iommap::mmap::types as __with_name1;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod iommap {
