@@ -2,8 +2,8 @@
 
 mod tree;
 
-use crate::{Seen, place};
-use iommap::{AccessMode, Account, FsPerms, Grants, Limits, Mapping, OpenOptions};
+use crate::place;
+use iommap::{AccessMode, FsPerms, Grants, Limits, OpenOptions, Usage};
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,13 +78,13 @@ struct Place {
 ///
 /// If a file outside the grants was reached or changed, if a failure changed anything, if a
 /// success did not do what was asked for, or if what is plainly allowed was refused.
-pub fn paths(data: &[u8], seen: &mut Seen) {
+pub fn paths(data: &[u8]) {
     let Some(([access, flags, size], rest)) = data.split_first_chunk() else { return };
     let path = path(rest);
-    let options = options(*access, *flags, *size);
+    let ask = ask(*access, *flags, *size);
     PLACE.with_borrow_mut(|place| {
         let place = place.get_or_insert_with(Place::new);
-        let changed = place.attempt(&path, &options, seen);
+        let changed = place.attempt(&path, &ask);
         if changed {
             place.tree.restore();
         }
@@ -104,14 +104,60 @@ fn path(data: &[u8]) -> String {
     path
 }
 
-fn options(access: u8, flags: u8, size: u8) -> OpenOptions {
+/// What is asked of an open: the options, to be read.
+#[derive(Debug)]
+struct Ask {
+    access: AccessMode,
+    create: bool,
+    truncate: bool,
+    exclusive: bool,
+    private: bool,
+    shared: bool,
+    populate: bool,
+    nocache: bool,
+    lock: bool,
+    size: Option<u64>,
+}
+
+impl Ask {
+    fn options(&self) -> OpenOptions {
+        let options = OpenOptions::new()
+            .access(self.access)
+            .create(self.create)
+            .truncate(self.truncate)
+            .exclusive(self.exclusive)
+            .private(self.private)
+            .shared(self.shared)
+            .populate(self.populate)
+            .nocache(self.nocache)
+            .lock(self.lock);
+        self.size.map_or(options, |size| options.size(size))
+    }
+
+    /// Does it make sense, whatever the file?
+    fn agrees(&self) -> bool {
+        let changes = self.create || self.truncate || self.exclusive;
+        !(self.shared && self.private)
+            && (!self.exclusive || self.create)
+            && (!changes || self.access.writes())
+    }
+
+    /// Is a file to be mapped for reading as it is?
+    fn plain(&self) -> bool {
+        let changes = self.create || self.truncate || self.exclusive;
+        let rest = changes || self.private || self.lock || self.size.is_some();
+        self.access == AccessMode::Read && !rest
+    }
+}
+
+fn ask(access: u8, flags: u8, size: u8) -> Ask {
     let bit = |n: u8| flags >> n & 1 == 1;
-    let access = match access % 3 {
-        0 => AccessMode::Read,
-        1 => AccessMode::ReadWrite,
-        _ => AccessMode::Write,
-    };
-    OpenOptions {
+    Ask {
+        access: match access % 3 {
+            0 => AccessMode::Read,
+            1 => AccessMode::ReadWrite,
+            _ => AccessMode::Write,
+        },
         create: bit(0),
         truncate: bit(1),
         exclusive: bit(2),
@@ -126,7 +172,6 @@ fn options(access: u8, flags: u8, size: u8) -> OpenOptions {
             200..=229 => Some(FILE_BYTES - 10 + u64::from(size - 200)),
             other => Some(u64::MAX - u64::from(other - 230)),
         },
-        ..OpenOptions::new(access)
     }
 }
 
@@ -144,29 +189,23 @@ impl Place {
     }
 
     /// Opens, and checks everything. Tells whether the tree has changed.
-    fn attempt(&self, path: &str, options: &OpenOptions, seen: &mut Seen) -> bool {
-        let account = Account::new(Limits {
-            file_bytes: FILE_BYTES,
-            locked_bytes: 4096,
-            ..Limits::default()
-        });
+    fn attempt(&self, path: &str, ask: &Ask) -> bool {
+        let mut limits = Limits::default();
+        limits.file_bytes = FILE_BYTES;
+        limits.locked_bytes = 4096;
+        let usage = Usage::new(limits);
         let named = self.named(path);
         // What the kernel makes of the path, without any grant.
         let real = named.as_ref().and_then(|(file, _)| fs::canonicalize(file).ok());
         let old = real.as_ref().and_then(|real| content(real));
 
-        let opened = Mapping::open(&self.grants, &account, path, options);
-        let what = format!("{path:?} with {options:?}");
-        seen.note((
-            opened.as_ref().err().map(iommap::Error::code),
-            named.as_ref().map(|(_, read_only)| *read_only),
-        ));
-        seen.note((opened.is_ok(), &real, options.create, options.truncate, options.private));
+        let opened = self.grants.open(&usage, path, &ask.options());
+        let what = format!("{path:?} with {ask:?}");
         let mapping = match opened {
             Err(error) => {
                 assert!(self.tree.is_whole(), "{what}: {error} and something has changed");
-                assert!(!self.plainly_allowed(path, options, real.as_deref()), "{what}: {error}");
-                assert_eq!(account.counters().mapped_bytes, 0, "{what}");
+                assert!(!self.plainly_allowed(path, ask, real.as_deref()), "{what}: {error}");
+                assert_eq!(usage.counters().mapped_bytes, 0, "{what}");
                 return false;
             }
             Ok(mapping) => mapping,
@@ -175,28 +214,28 @@ impl Place {
         let (file, read_only) = named.unwrap_or_else(|| panic!("{what}: no grant, and opened"));
         let real = fs::canonicalize(&file).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(real.starts_with(self.tree.granted()), "{what}: reached {}", real.display());
-        assert!(options.validate().is_ok(), "{what}: invalid, and opened");
+        assert!(ask.agrees(), "{what}: invalid, and opened");
         let made = old.is_none();
-        assert!(!made || options.create, "{what}: made, and nobody asked for it");
-        assert!(made || !options.exclusive, "{what}: there was such a file");
+        assert!(!made || ask.create, "{what}: made, and nobody asked for it");
+        assert!(made || !ask.exclusive, "{what}: there was such a file");
         assert!(!read_only || self.tree.is_whole(), "{what}: changed by a grant for reading");
 
-        let mut expected = if options.truncate { Vec::new() } else { old.unwrap_or_default() };
-        let size = options.size.unwrap_or(0).max(expected.len() as u64);
+        let mut expected = if ask.truncate { Vec::new() } else { old.unwrap_or_default() };
+        let size = ask.size.unwrap_or(0).max(expected.len() as u64);
         assert!(size <= FILE_BYTES, "{what}: longer than allowed");
         expected.resize(size as usize, 0);
         assert!(
             content(&real).as_ref() == Some(&expected),
             "{what}: the file is not as it must be"
         );
-        assert_eq!(mapping.position(), Ok(size), "{what}");
-        if options.access.reads() {
+        assert_eq!(mapping.len(), Ok(size), "{what}");
+        if ask.access.reads() {
             let mut bytes = vec![1; expected.len()];
             mapping.pread(0, &mut bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
             assert!(bytes == expected, "{what}: the mapping shows something else");
         }
         drop(mapping);
-        assert_eq!(account.counters().mapped_bytes, 0, "{what}");
+        assert_eq!(usage.counters().mapped_bytes, 0, "{what}");
         assert!(self.tree.is_whole_but_for(&real), "{what}: something else has changed");
         !self.tree.is_whole()
     }
@@ -225,15 +264,9 @@ impl Place {
     }
 
     /// An existing regular file, by a path without detours, mapped for reading as it is.
-    fn plainly_allowed(&self, path: &str, options: &OpenOptions, real: Option<&Path>) -> bool {
+    fn plainly_allowed(&self, path: &str, ask: &Ask, real: Option<&Path>) -> bool {
         let detour = |part: &str| part == ".." || part.contains("absolute") || part == "magic";
-        let plain = OpenOptions {
-            populate: options.populate,
-            nocache: options.nocache,
-            shared: options.shared,
-            ..OpenOptions::new(AccessMode::Read)
-        };
-        *options == plain
+        ask.plain()
             && path.len() < 4000
             && !path.split('/').any(|part| detour(part) || part == "to-up")
             && real.is_some_and(|real| real.starts_with(self.tree.granted()) && real.is_file())

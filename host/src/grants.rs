@@ -5,56 +5,16 @@
 //! does with preopened directories. Inside the grant it is cap-std that resolves the rest
 //! (openat2 with RESOLVE_BENEATH on Linux): no string is ever checked for `..`.
 
-use crate::error::Error;
-use crate::mapping::Mapping;
+use crate::error::{Error, ErrorKind};
+use crate::mapping::{FsPerms, Mapped, Mapping, OpenOptions, Request};
+use crate::usage::Usage;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use rustix::fs::{Mode, OFlags, fstat, openat};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-
-/// What a guest may do in a granted directory. With the feature `wasi` it converts to and from
-/// wasmtime-wasi's.
-///
-/// ```
-/// # fn main() -> std::io::Result<()> {
-/// # let dir = tempfile::tempdir()?;
-/// use iommap::{AccessMode, Account, Error, FsPerms, Grants, Mapping, OpenOptions};
-/// let mut grants = Grants::default();
-/// grants.preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?;
-/// let make = OpenOptions { create: true, ..OpenOptions::new(AccessMode::ReadWrite) };
-/// let made = Mapping::open(&grants, &Account::new(Default::default()), "/new", &make);
-/// assert_eq!(made.err(), Some(Error::Acces));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FsPerms {
-    /// Map files for reading, and `private` in any mode.
-    ReadOnly,
-    /// Also create, empty, grow, cut and write files.
-    ReadWrite,
-}
-
-#[cfg(feature = "wasi")]
-impl From<FsPerms> for wasmtime_wasi::FsPerms {
-    fn from(perms: FsPerms) -> wasmtime_wasi::FsPerms {
-        match perms {
-            FsPerms::ReadOnly => wasmtime_wasi::FsPerms::ReadOnly,
-            FsPerms::ReadWrite => wasmtime_wasi::FsPerms::ReadWrite,
-        }
-    }
-}
-
-#[cfg(feature = "wasi")]
-impl From<wasmtime_wasi::FsPerms> for FsPerms {
-    fn from(perms: wasmtime_wasi::FsPerms) -> FsPerms {
-        match perms {
-            wasmtime_wasi::FsPerms::ReadOnly => FsPerms::ReadOnly,
-            wasmtime_wasi::FsPerms::ReadWrite => FsPerms::ReadWrite,
-        }
-    }
-}
 
 /// What is granted to one store. Nothing is by default.
 ///
@@ -71,7 +31,7 @@ impl From<wasmtime_wasi::FsPerms> for FsPerms {
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
     grants: Vec<Grant>,
-    share_regions: bool,
+    common_regions: bool,
 }
 
 /// One granted directory or mapping.
@@ -105,7 +65,9 @@ impl Grants {
     ///
     /// # Errors
     ///
-    /// The directory cannot be opened.
+    /// The directory cannot be opened; or of two granted directories one lies inside the other,
+    /// and the inner one is for reading only while the outer one is not: a guest would reach the
+    /// inner one's files through the outer one, by `..` or by a link, and write to them.
     pub fn preopened_dir(
         &mut self,
         host_path: impl AsRef<Path>,
@@ -113,10 +75,11 @@ impl Grants {
         perms: FsPerms,
     ) -> io::Result<&mut Grants> {
         let host_path = host_path.as_ref();
-        let dir = Dir::open_ambient_dir(host_path, ambient_authority()).map_err(|error| {
+        let cannot = |error: io::Error| {
             io::Error::new(error.kind(), format!("cannot grant {}: {error}", host_path.display()))
-        })?;
-        self.preopened(dir, guest_path, perms);
+        };
+        let dir = Dir::open_ambient_dir(host_path, ambient_authority()).map_err(cannot)?;
+        self.preopened(dir, guest_path, perms).map_err(cannot)?;
         if let Some(grant) = self.grants.last_mut() {
             grant.host_path = Some(host_path.into());
         }
@@ -124,13 +87,28 @@ impl Grants {
     }
 
     /// Grants a directory that is open already. See [`preopened_dir`](Grants::preopened_dir).
+    ///
+    /// # Errors
+    ///
+    /// It lies inside another, or another inside it, as said there.
     pub fn preopened(
         &mut self,
         dir: Dir,
         guest_path: impl AsRef<str>,
         perms: FsPerms,
-    ) -> &mut Grants {
-        self.grant(guest_path.as_ref(), Place::Dir(Arc::new(dir)), perms)
+    ) -> io::Result<&mut Grants> {
+        let new = Grant::new(guest_path.as_ref(), Place::Dir(Arc::new(dir)), perms);
+        for old in self.grants.iter().filter(|old| old.name != new.name) {
+            if new.writes_into(old)? || old.writes_into(&new)? {
+                let (one, other) = (&new.guest_path, &old.guest_path);
+                let why = format!(
+                    "{one} and {other} overlap on the host, and the inner directory is granted for \
+                     reading only: what is written through the outer one would change it"
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
+        }
+        Ok(self.add(new))
     }
 
     /// Shares a mapping with the guest, which opens it as it opens a file, by the path
@@ -149,23 +127,24 @@ impl Grants {
     ///   [truncates](Mapping::truncate) later, they see when they open it again. Once it is
     ///   closed, opening it is `enoent`, and who has it open keeps it.
     ///
-    /// The name is a grant's, and may lie in a granted directory, where it hides a file of that
-    /// name: the longest name counts, and of two that are the same the later.
+    /// The name is a grant's, and may lie in a granted directory, where it takes the place of a file
+    /// of that name: the longest name counts, and of two that are the same the later. The file
+    /// itself stays within reach of the directory's grant, by `..` or by a link: what a guest must
+    /// not see does not belong in a directory that it is granted.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let dir = tempfile::tempdir()?;
-    /// # std::fs::write(dir.path().join("index"), b"entries")?;
-    /// use iommap::{AccessMode, Account, FsPerms, Grants, Limits, Mapping, OpenOptions};
-    /// let mut own = Grants::default();
-    /// own.preopened_dir(dir.path(), "/", FsPerms::ReadOnly)?;
-    /// let read = OpenOptions::new(AccessMode::Read);
-    /// let index = Mapping::open(&own, &Account::new(Limits::default()), "/index", &read)?;
+    /// # let path = dir.path().join("index");
+    /// # std::fs::write(&path, b"entries")?;
+    /// use iommap::{FsPerms, Grants, Limits, Mapping, OpenOptions, Usage};
+    /// let index = Mapping::open(&path)?;
     ///
     /// let mut guests = Grants::default();
     /// guests.share("/shared/index", index, FsPerms::ReadOnly);
-    /// let one = Mapping::open(&guests, &Account::new(Limits::default()), "/shared/index", &read)?;
-    /// assert_eq!(one.position(), Ok(7));
+    /// let usage = Usage::new(Limits::default());
+    /// let one = guests.open(&usage, "/shared/index", &OpenOptions::new().read(true))?;
+    /// assert_eq!(one.len(), Ok(7));
     /// # Ok(())
     /// # }
     /// ```
@@ -175,7 +154,7 @@ impl Grants {
         mapping: impl Into<Arc<Mapping>>,
         perms: FsPerms,
     ) -> &mut Grants {
-        self.grant(guest_path.as_ref(), Place::Mapping(mapping.into()), perms)
+        self.add(Grant::new(guest_path.as_ref(), Place::Mapping(mapping.into()), perms))
     }
 
     /// Whether a file that is mapped already, with the same mode and at the same length, by
@@ -184,26 +163,83 @@ impl Grants {
     ///
     /// The guest opens the file as before, and what it may do is checked as before; it sees the
     /// same bytes either way. One region is one range of address space with one set of page
-    /// tables, however many use it. Mappings that are locked, `private` ones for writing, and
-    /// files whose file system does not tell when they were created, have a region of their own.
+    /// tables, however many use it. A region of their own have mappings that are locked, `private`
+    /// ones, those that gave a hint that lasts (see [`Mapping::advise`]), and files on file systems
+    /// where the same identity need not mean the same bytes: overlayfs, NFS, FUSE and others.
     ///
     /// Off, no time that an access takes tells a guest which pages another store has touched
-    /// through its mapping (whether they are in memory at all, it can tell in any case), and a
-    /// guest's hints are applied at once: see [`Mapping::advise`].
-    pub fn share_regions(&mut self, share: bool) -> &mut Grants {
-        self.share_regions = share;
+    /// through its mapping (whether they are in memory at all, it can tell in any case).
+    pub fn common_regions(&mut self, common: bool) -> &mut Grants {
+        self.common_regions = common;
         self
     }
 
-    pub(crate) fn shares_regions(&self) -> bool {
-        self.share_regions
+    pub(crate) fn has_common_regions(&self) -> bool {
+        self.common_regions
     }
 
-    fn grant(&mut self, guest_path: &str, place: Place, perms: FsPerms) -> &mut Grants {
-        let name = parts(guest_path).map(|(part, _)| part.to_owned()).collect();
-        let guest_path = guest_path.into();
-        self.grants.push(Grant { name, guest_path, host_path: None, place, perms });
+    /// Adds a grant, which counts before all others of its name.
+    fn add(&mut self, grant: Grant) -> &mut Grants {
+        self.grants.retain(|old| old.name != grant.name);
+        self.grants.push(grant);
         self
+    }
+
+    /// Opens a file that a guest names and maps it (`openat`, `mmap`), or a mapping that the
+    /// embedder [shares](Grants::share) under that name. It counts for `usage`.
+    ///
+    /// Where the grants [say so](Grants::common_regions), a file that is mapped already, with the
+    /// same mode and length, is not mapped a second time: both use one region.
+    ///
+    /// A failure leaves no file that `create` made, where the file system can make one without a
+    /// name (else an empty one may stay), and none that `truncate` meant to empty is changed. A
+    /// file that has grown to `size` by then stays as long as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Badarg`] for contradictory options, a NUL in the path, or a `size` beyond the
+    /// file's length in mode `read`; [`ErrorKind::Eacces`] for a path outside the grants or for more
+    /// than a grant allows; [`ErrorKind::Enoent`], [`ErrorKind::Eexist`], [`ErrorKind::Enotreg`],
+    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::Enomem`], [`ErrorKind::Enospc`],
+    /// [`ErrorKind::Efbig`], [`ErrorKind::Emfile`], [`ErrorKind::Enotsup`], [`ErrorKind::Eio`].
+    pub fn open(
+        &self,
+        usage: &Arc<Usage>,
+        path: &str,
+        options: &OpenOptions,
+    ) -> Result<Mapping, Error> {
+        self.map(usage, path, options).map(Mapping::from)
+    }
+
+    /// [`open`](Grants::open), for an owner who needs no lock.
+    pub(crate) fn map(
+        &self,
+        usage: &Arc<Usage>,
+        path: &str,
+        options: &OpenOptions,
+    ) -> Result<Mapped, Error> {
+        let access = options.validate()?;
+        let (grant, rest) = self.resolve(path)?;
+        let changes = options.writes_file() || options.changes_names_or_contents();
+        if grant.perms == FsPerms::ReadOnly && changes {
+            let reason = format!("the grant {} is for reading only", grant.guest_path);
+            return Err(Error::because(ErrorKind::Eacces, reason));
+        }
+        let common = self.common_regions;
+        let request = Request::new(path, grant.perms, options, access, usage, common)?;
+        let opened = match &grant.place {
+            Place::Dir(dir) => request.open_in(dir, rest),
+            Place::Mapping(mapping) => request.lend(mapping, grant.is_named_by(path)),
+        };
+        opened.map_err(|error| match (error.kind(), error.errno()) {
+            // The kernel's words for a way that leads out, or cap-std's.
+            (ErrorKind::Eacces, Some(libc::EXDEV | libc::ELOOP) | None)
+                if error.reason().is_none_or(|reason| reason.contains("outside")) =>
+            {
+                error.with_reason(format!("the path leads out of the grant {}", grant.guest_path))
+            }
+            _ => error,
+        })
     }
 
     /// Every granted directory in the order in which they were granted: where it was found (`None`
@@ -231,21 +267,47 @@ impl Grants {
     /// The grant that a guest's path falls in, and the path inside it.
     pub(crate) fn resolve<'a, 'p>(&'a self, path: &'p str) -> Result<(&'a Grant, &'p str), Error> {
         if path.contains('\0') {
-            return Err(Error::BadArg);
+            return Err(Error::because(ErrorKind::Badarg, "a NUL in the path"));
         }
         if path.is_empty() {
-            return Err(Error::NoEnt);
+            return Err(ErrorKind::Enoent.into());
         }
         self.grants
             .iter()
             .filter_map(|grant| Some((grant, grant.strip(path)?)))
-            // Of equals `max_by_key` takes the last: the later grant of one name counts.
             .max_by_key(|(grant, _)| grant.name.len())
-            .ok_or(Error::Acces)
+            .ok_or_else(|| self.not_covered())
+    }
+
+    /// No grant covers a path.
+    fn not_covered(&self) -> Error {
+        let reason = match &self.grants[..] {
+            [] => "nothing is granted".to_owned(),
+            grants => {
+                let names: Vec<&str> = grants.iter().map(|grant| &*grant.guest_path).collect();
+                format!("no grant covers it; granted: {}", names.join(", "))
+            }
+        };
+        Error::because(ErrorKind::Eacces, reason)
     }
 }
 
 impl Grant {
+    fn new(guest_path: &str, place: Place, perms: FsPerms) -> Grant {
+        let name = parts(guest_path).map(|(part, _)| part.to_owned()).collect();
+        Grant { name, guest_path: guest_path.into(), host_path: None, place, perms }
+    }
+
+    /// May files be written through this grant that lie in another one, for reading only?
+    fn writes_into(&self, other: &Grant) -> io::Result<bool> {
+        match (&self.place, self.perms, &other.place, other.perms) {
+            (Place::Dir(outer), FsPerms::ReadWrite, Place::Dir(inner), FsPerms::ReadOnly) => {
+                is_inside(inner, outer)
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// Is a path this grant's name, with nothing behind it?
     pub(crate) fn is_named_by(&self, path: &str) -> bool {
         self.behind(path) == Some("")
@@ -272,6 +334,39 @@ impl Grant {
         }
         Some(rest)
     }
+}
+
+/// No path has more parts.
+const DEEPEST: usize = libc::PATH_MAX as usize / 2;
+
+/// Does a directory lie inside another, which is not the same?
+fn is_inside(inner: &Dir, outer: &Dir) -> io::Result<bool> {
+    let identity = |dir: &dyn AsFd| {
+        let stat = fstat(dir.as_fd())?;
+        io::Result::Ok((stat.st_dev, stat.st_ino))
+    };
+    let wanted = identity(outer)?;
+    let mut at = identity(inner)?;
+    if at == wanted {
+        return Ok(false);
+    }
+    let mut dir: OwnedFd = inner.as_fd().try_clone_to_owned()?;
+    for _ in 0..DEEPEST {
+        // What may not be looked into can't be told.
+        let Ok(up) = openat(&dir, "..", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        else {
+            return Ok(false);
+        };
+        let above = identity(&up)?;
+        if above == wanted {
+            return Ok(true);
+        }
+        if above == at {
+            return Ok(false);
+        }
+        (dir, at) = (up, above);
+    }
+    Ok(false)
 }
 
 /// The parts of a path, empty ones and `.` left out, each with what follows it.
@@ -316,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn given_nested_grants_when_a_path_is_resolved_then_the_longest_name_wins() {
+    fn a_path_belongs_to_the_longest_name() {
         let names = ["/data", "/data/in", "."];
         assert_eq!(resolve(&names, "/data/in/f"), found("data/in", "f"));
         assert_eq!(resolve(&names, "data/./in//f"), found("data/in", "f"));
@@ -327,14 +422,14 @@ mod tests {
     }
 
     #[test]
-    fn given_dots_in_a_path_when_resolved_then_they_are_left_to_the_file_system() {
+    fn dots_in_a_path_are_left_to_the_file_system() {
         assert_eq!(resolve(&["/data"], "/data/../etc/f"), found("data", "../etc/f"));
-        assert_eq!(resolve(&["/data"], "/x/../data/f"), Err(Error::Acces));
+        assert_eq!(resolve(&["/data"], "/x/../data/f"), Err(ErrorKind::Eacces.into()));
         assert_eq!(resolve(&["/data"], "data/f/"), found("data", "f/"));
     }
 
     #[test]
-    fn given_a_grants_name_when_compared_then_only_the_name_itself_is_it() {
+    fn a_shared_mapping_has_its_name_and_no_other() {
         let grants = grants(&["/shared/index"]);
         let is_named_by = |path| grants.grants[0].is_named_by(path);
         for same in ["/shared/index", "shared/index", "./shared//./index"] {
@@ -346,10 +441,45 @@ mod tests {
     }
 
     #[test]
-    fn given_no_grant_or_a_bad_path_when_resolved_then_it_says_why() {
-        assert_eq!(resolve(&[], "f"), Err(Error::Acces));
-        assert_eq!(resolve(&["/data"], "f"), Err(Error::Acces));
-        assert_eq!(resolve(&[], "a\0b"), Err(Error::BadArg));
-        assert_eq!(resolve(&["."], ""), Err(Error::NoEnt));
+    fn a_path_without_a_grant_says_why() {
+        assert_eq!(resolve(&[], "f"), Err(ErrorKind::Eacces.into()));
+        assert_eq!(resolve(&["/data"], "f"), Err(ErrorKind::Eacces.into()));
+        assert_eq!(resolve(&[], "a\0b"), Err(ErrorKind::Badarg.into()));
+        assert_eq!(resolve(&["."], ""), Err(ErrorKind::Enoent.into()));
+    }
+
+    #[test]
+    fn a_refusal_names_the_grants_for_the_log() {
+        let reason = |names: &[&str]| {
+            let grants = grants(names);
+            let error = grants.resolve("/elsewhere/f").unwrap_err();
+            error.reason().unwrap().to_owned()
+        };
+        assert_eq!(reason(&[]), "nothing is granted");
+        assert_eq!(reason(&["/data", "/tmp"]), "no grant covers it; granted: /data, /tmp");
+    }
+
+    #[test]
+    fn a_read_only_directory_inside_a_writable_one_is_refused() {
+        use FsPerms::{ReadOnly, ReadWrite};
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("a/ro");
+        std::fs::create_dir_all(&inner).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&inner, &link).unwrap();
+        for inner in [&inner, &link] {
+            let mut grants = Grants::default();
+            grants.preopened_dir(dir.path(), "/data", ReadWrite).unwrap();
+            let refused = grants.preopened_dir(inner, "/data/ro", ReadOnly).unwrap_err();
+            assert!(refused.to_string().contains("/data/ro and /data overlap"), "{refused}");
+            // Of one name the later counts, and the earlier is no outer one any more.
+            grants.preopened_dir(inner, "/data", ReadOnly).unwrap();
+
+            let mut grants = Grants::default();
+            grants.preopened_dir(inner, "/ro", ReadOnly).unwrap();
+            assert!(grants.preopened_dir(dir.path(), "/all", ReadWrite).is_err(), "either way round");
+            grants.preopened_dir(dir.path(), "/all", ReadOnly).unwrap();
+            grants.preopened_dir(inner, "/rw", ReadWrite).unwrap();
+        }
     }
 }

@@ -1,68 +1,80 @@
 //! A mapping that an embedder shares, opened by a guest: no file is opened and nothing is mapped.
 
-use super::glance::Glance;
+use super::Mapping;
+use super::mapped::{Mapped, Open};
 use super::options::{AccessMode, OpenOptions};
-use super::{Mapping, State};
-use crate::error::Error;
-use crate::limits::{Account, Charge, Resource};
-use std::sync::{Arc, Mutex, RwLock};
+use super::private::PrivatePages;
+use crate::error::{Error, ErrorKind};
+use crate::usage::{Reservation, Resource, Usage};
+use std::sync::Arc;
 
 impl Mapping {
     /// A mapping for a guest on the region that serves this one now. The guest's is called
-    /// `name` in the log, is charged to the
-    /// guest, and ends without this one. `named` says whether the guest's path is the name that
-    /// this mapping is shared under, and not one below it. The grant's permissions were checked.
-    pub(super) fn lend(
+    /// `name` in the log, counts for the guest, and ends without this one. `named` says whether the
+    /// guest's path is the name that this mapping is shared under, and not one below it. The
+    /// grant's permissions and the options were checked.
+    pub(crate) fn lend(
         &self,
         name: &str,
         named: bool,
         options: &OpenOptions,
-        account: &Arc<Account>,
-        slot: Charge,
-    ) -> Result<Mapping, Error> {
+        access: AccessMode,
+        usage: &Arc<Usage>,
+        mapping: Reservation,
+    ) -> Result<Mapped, Error> {
+        let lender = self.shared();
         // To the guest it is a file, which is gone when the mapping is closed.
-        let (region, file) = self
-            .with_state(|state| (state.region.lend(), state.file.clone()))
-            .ok()
-            .filter(|_| named)
-            .ok_or(Error::NoEnt)?;
+        let (Ok(open), true) = (lender.opened(), named) else {
+            return Err(ErrorKind::Enoent.into());
+        };
         if options.exclusive {
-            return Err(Error::Exist);
+            return Err(ErrorKind::Eexist.into());
         }
-        let access = options.access;
         // Copy-on-write would take a region of its own, and for that the file.
         if options.private && access.writes() {
-            return Err(Error::NotSup);
+            return Err(Error::because(ErrorKind::Enotsup, "a shared mapping can't be private"));
         }
-        let allowed =
-            (!access.reads() || self.access.reads()) && (!access.writes() || self.access.writes());
-        if !allowed {
-            return Err(Error::Acces);
+        let lent = lender.access();
+        if (access.reads() && !lent.reads()) || (access.writes() && !lent.writes()) {
+            return Err(Error::because(ErrorKind::Eacces, "more than the shared mapping allows"));
         }
         // Neither its bytes nor its length are one guest's to take from the others.
-        let grows = options.size.is_some_and(|size| size > region.len());
+        let grows = options.size.is_some_and(|size| size > open.region.len());
         if options.truncate || grows {
-            return Err(if access == AccessMode::Read { Error::BadArg } else { Error::Acces });
+            let kind = if access.writes() { ErrorKind::Eacces } else { ErrorKind::Badarg };
+            return Err(Error::because(kind, "the length of a shared mapping is the host's"));
         }
         // Pages are locked for all who use them, and until the last of them goes.
         if options.lock {
-            return Err(Error::NotSup);
+            return Err(Error::because(ErrorKind::Enotsup, "a shared mapping can't be locked"));
         }
-        let mapped = Charge::new(account, Resource::MappedBytes, region.len())?;
+        let mapped = Reservation::new(usage, Resource::MappedBytes, open.region.len())?;
+        let region = open.region.lend();
+        let file = open.file.clone().filter(|_| access.writes());
+        // What this guest writes to private pages, it uses.
+        let private = match open.private {
+            Some(_) if access.writes() => Some(PrivatePages::none(usage)?),
+            _ => None,
+        };
+        drop(lender);
         if options.populate {
-            region.populate();
+            region.prefault(0, region.len(), false);
         }
-        account.count_open();
-        let file = file.filter(|_| access.writes());
-        Ok(Mapping {
+        usage.count_open();
+        Ok(Mapped {
             name: name.into(),
             access,
-            account: account.clone(),
-            nocache: false,
-            sharing: false,
-            glance: Glance::new(&region),
-            state: RwLock::new(Some(State { region, file, mapped, locked: None, _slot: slot })),
-            resizing: Mutex::new(()),
+            usage: usage.clone(),
+            open: Some(Open {
+                region,
+                file,
+                private,
+                nocache: false,
+                common: false,
+                mapped,
+                locked: None,
+                _mapping: mapping,
+            }),
         })
     }
 }

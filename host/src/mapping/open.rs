@@ -1,219 +1,277 @@
-//! How a file becomes a mapping, and how a failure leaves the world as it was.
+//! How a file becomes a mapping, and what a failure leaves behind.
+//!
+//! From what leaves no trace to what does: the limits, the region, the growth, the lock, the old
+//! contents, and at last a new file's name. What was done to a file that others may have is never
+//! undone: they may have built on it.
 
-use super::glance::Glance;
-use super::lease::{Lease, Manner, SharedRegion};
-use super::options::{AccessMode, OpenOptions};
+use super::common::{RegionRef, RegionSpec};
+use super::lookup::{self, NewFile, Place};
+use super::mapped::{Mapped, Open};
+use super::options::{AccessMode, FsPerms, OpenOptions};
 use super::platform;
-use super::region::{Protection, Region};
-use super::resize::shrink_back;
-use super::{Mapping, State};
-use crate::error::Error;
-use crate::grants::{FsPerms, Grants, Place};
-use crate::limits::{Account, Charge, Resource};
-use cap_std::fs::{Dir, MetadataExt, OpenOptionsExt};
+use super::private::PrivatePages;
+use super::pages::Protection;
+use super::region::Region;
+use super::Mapping;
+use crate::error::{Error, ErrorKind};
+use crate::usage::{Limits, Reservation, Resource, Usage};
+use cap_std::fs::Dir;
 use rustix::io::Errno;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::sync::{Arc, Mutex, RwLock};
+use std::path::Path;
+use std::sync::Arc;
 
 /// How often `create` tries again when a file appears and vanishes between two calls, or when
 /// the name is a link to nothing.
 const CREATE_TRIES: usize = 16;
 
-/// A FIFO must not make `open` wait, and a terminal must not become ours.
-const OPEN_FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
-
-impl Mapping {
-    /// Opens a file that a guest names and maps it (`openat`, `mmap`), or a mapping that the
-    /// embedder [shares](Grants::share) under that name.
-    ///
-    /// Where the grants [say so](Grants::share_regions), a file that is mapped already, with the
-    /// same mode and length, is not mapped a second time: both use one region.
-    ///
-    /// A failure leaves the world as it was: no file that `create` made stays, and none that
-    /// `truncate` meant to empty is changed.
+impl OpenOptions {
+    /// Opens a file of the host and maps it, without grants and limits but for the [process's
+    /// budget](crate::Budget): for a program's own files.
     ///
     /// # Errors
     ///
-    /// [`Error::BadArg`] for contradictory options, a NUL in the path, or a `size` beyond the
-    /// file's length in mode `read`; [`Error::Acces`] for a path outside the grants or for more
-    /// than a grant allows; [`Error::NoEnt`], [`Error::Exist`], [`Error::NotReg`],
-    /// [`Error::LimitExceeded`], [`Error::NoMem`], [`Error::NoSpc`], [`Error::FBig`],
-    /// [`Error::MFile`], [`Error::NotSup`], [`Error::Io`].
-    pub fn open(
-        grants: &Grants,
-        account: &Arc<Account>,
-        path: &str,
-        options: &OpenOptions,
-    ) -> Result<Mapping, Error> {
-        options.validate()?;
-        let (grant, rest) = grants.resolve(path)?;
-        let writes_file = options.access.writes() && !options.private;
-        if grant.perms == FsPerms::ReadOnly && (writes_file || options.changes_names_or_contents())
-        {
-            return Err(Error::Acces);
-        }
-        if options.lock && account.limits().locked_bytes == 0 {
-            return Err(Error::Acces);
-        }
-        // Before the file system is asked: a store at its limit makes no work for it.
-        let slot = Charge::new(account, Resource::Mappings, 1)?;
-        let dir = match &grant.place {
-            Place::Dir(dir) => dir,
-            Place::Mapping(mapping) => {
-                return mapping.lend(path, grant.is_named_by(path), options, account, slot);
-            }
-        };
-        let Opened { file, writable, made } = open_file(dir, grant.perms, rest, options)?;
-        // From here on nothing needs a descriptor: what has changed the file must not fail.
-        let file = Arc::new(file);
-        let sharing = grants.shares_regions();
-        let mapping = map(&file, path, writable, options, account, slot, sharing);
-        if let (Err(_), Some((dir, path))) = (&mapping, made) {
-            unmake(file, dir, path);
-        }
-        mapping
-    }
-
-    /// Maps a file that is open already (`mmap`). The mapping keeps the file: the descriptor may
-    /// be closed at once.
-    ///
-    /// `name` is what the log calls it; `perms` says what may be done to the file, as for a grant.
-    /// A descriptor that does not allow as much is [`Error::Acces`] where it matters.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BadArg`] for `create`, `truncate` and `exclusive`, which say how a file is to be
-    /// opened; [`Error::Acces`] for more than `perms` or the descriptor allow; and what
-    /// [`open`](Mapping::open) says of a file once it is open.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let dir = tempfile::tempdir()?;
-    /// # let path = dir.path().join("index");
-    /// # std::fs::write(&path, "hello")?;
-    /// use iommap::{AccessMode, Account, FsPerms, Limits, Mapping, OpenOptions};
-    /// let account = Account::new(Limits::default());
-    /// let file = std::fs::File::open(path)?.into();
-    /// let options = OpenOptions::new(AccessMode::Read);
-    /// let mapping = Mapping::from_file(&file, "index", FsPerms::ReadOnly, &account, &options)?;
-    /// drop(file);
-    /// assert_eq!(mapping.position()?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn from_file(
-        file: &Arc<File>,
-        name: &str,
-        perms: FsPerms,
-        account: &Arc<Account>,
-        options: &OpenOptions,
-    ) -> Result<Mapping, Error> {
-        Mapping::from_file_sharing(file, name, perms, account, options, false)
-    }
-
-    /// [`from_file`](Mapping::from_file), on a region that others use too if `sharing` says so.
-    pub(crate) fn from_file_sharing(
-        file: &Arc<File>,
-        name: &str,
-        perms: FsPerms,
-        account: &Arc<Account>,
-        options: &OpenOptions,
-        sharing: bool,
-    ) -> Result<Mapping, Error> {
-        options.validate()?;
-        if options.changes_names_or_contents() {
-            return Err(Error::BadArg);
-        }
-        let writable = perms == FsPerms::ReadWrite;
-        if options.access.writes() && !options.private && !writable {
-            return Err(Error::Acces);
-        }
-        if options.lock && account.limits().locked_bytes == 0 {
-            return Err(Error::Acces);
-        }
-        let slot = Charge::new(account, Resource::Mappings, 1)?;
-        map(file, name, writable, options, account, slot, sharing)
+    /// Those of [`Grants::open`](crate::Grants::open), but for what grants and limits refuse.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Mapping, Error> {
+        let access = self.validate()?;
+        let path = path.as_ref();
+        let name = path.to_string_lossy();
+        let usage = Usage::named(Limits::unlimited(), "this program");
+        let mut request = Request::new(&name, FsPerms::ReadWrite, self, access, &usage, false)?;
+        request.open(Place::Anywhere(path)).map(Mapping::from)
     }
 }
 
-/// Maps an open file. `writable` says whether its length and contents may be changed through it.
-fn map(
+/// Maps a file that is open already, on a region that others use too if `common` says so.
+pub(crate) fn open_file(
     file: &Arc<File>,
     name: &str,
-    writable: bool,
+    perms: FsPerms,
+    usage: &Arc<Usage>,
     options: &OpenOptions,
-    account: &Arc<Account>,
-    slot: Charge,
-    sharing: bool,
-) -> Result<Mapping, Error> {
-    let stat = file.metadata()?;
-    if !stat.file_type().is_file() {
-        return Err(Error::NotReg);
+    common: bool,
+) -> Result<Mapped, Error> {
+    let access = options.validate()?;
+    if options.changes_names_or_contents() {
+        return Err(Error::because(ErrorKind::Badarg, "the file is open already"));
     }
-    let length = stat.len();
-    let target = match options.size {
-        Some(size) if options.truncate => size,
-        Some(size) => size.max(length),
-        None if options.truncate => 0,
-        None => length,
-    };
-    let grows = target > length;
-    if grows && options.access == AccessMode::Read {
-        return Err(Error::BadArg);
+    if options.writes_file() && perms == FsPerms::ReadOnly {
+        return Err(Error::because(ErrorKind::Eacces, "the file may only be read"));
     }
-    if (grows || options.truncate) && !writable {
-        return Err(Error::Acces);
+    // What may only be added to can't be written through a mapping, which could overwrite it.
+    if options.writes_file() && platform::is_append_only(file) {
+        return Err(Error::because(ErrorKind::Eacces, "the file is open for appending"));
     }
-    if grows || options.truncate {
-        account.check_file(target)?;
-    }
-    let mapped = Charge::new(account, Resource::MappedBytes, target)?;
-    let locked = match options.lock {
-        true => Some(Charge::new(account, Resource::LockedBytes, target)?),
-        false => None,
-    };
-
-    // From what can be taken back to what can't: the region, the growth, the lock, and only
-    // then the old contents.
-    let manner = Manner {
-        protection: protection(options),
-        nocache: options.nocache,
-        // Pages are locked for all who use them, until the region goes.
-        sharing: sharing && !options.lock,
-    };
-    let region = Lease::new(SharedRegion::of(file, &stat, target, manner)?);
-    if grows {
-        platform::grow(file, length, target)?;
-    }
-    if let Err(error) = finish(&region, file, length, target, options) {
-        if grows {
-            shrink_back(file, length, target);
-        }
-        return Err(error);
-    }
-
-    let resizable = writable && options.access.writes() && !options.private;
-    let file = resizable.then(|| file.clone());
-    account.count_open();
-    Ok(Mapping {
-        name: name.into(),
-        access: options.access,
-        account: account.clone(),
-        nocache: options.nocache,
-        sharing,
-        glance: Glance::new(&region),
-        state: RwLock::new(Some(State { region, file, mapped, locked, _slot: slot })),
-        resizing: Mutex::new(()),
-    })
+    let mut request = Request::new(name, perms, options, access, usage, common)?;
+    let stat = regular(file)?;
+    let plan = request.plan(stat.len(), perms == FsPerms::ReadWrite)?;
+    request.map(file, &stat, plan, perms == FsPerms::ReadWrite)
 }
 
-fn finish(
+/// What is to be opened, for whom. It holds a place among the store's mappings, taken before the
+/// file system is asked: a store at its limit makes no work for it.
+pub(crate) struct Request<'a> {
+    name: &'a str,
+    perms: FsPerms,
+    options: &'a OpenOptions,
+    access: AccessMode,
+    usage: &'a Arc<Usage>,
+    common: bool,
+    mapping: Option<Reservation>,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        name: &'a str,
+        perms: FsPerms,
+        options: &'a OpenOptions,
+        access: AccessMode,
+        usage: &'a Arc<Usage>,
+        common: bool,
+    ) -> Result<Request<'a>, Error> {
+        if options.lock && usage.limits().locked_bytes == 0 {
+            return Err(Error::because(ErrorKind::Eacces, "locked-bytes is 0: nothing is locked"));
+        }
+        let mapping = Some(Reservation::new(usage, Resource::Mappings, 1)?);
+        Ok(Request { name, perms, options, access, usage, common, mapping })
+    }
+
+    /// Opens a file beneath a granted directory and maps it. What the grant permits was checked.
+    pub(crate) fn open_in(mut self, dir: &Dir, path: &str) -> Result<Mapped, Error> {
+        self.open(Place::Beneath(dir, Path::new(path)))
+    }
+
+    /// Opens a mapping of the embedder's in place of a file. `named` says whether the path is the
+    /// one that it is shared under.
+    pub(crate) fn lend(mut self, lender: &Mapping, named: bool) -> Result<Mapped, Error> {
+        let mapping = self.take_mapping()?;
+        lender.lend(self.name, named, self.options, self.access, self.usage, mapping)
+    }
+
+    fn open(&mut self, place: Place<'_>) -> Result<Mapped, Error> {
+        if self.options.exclusive {
+            return self.make(place);
+        }
+        for _ in 0..CREATE_TRIES {
+            match self.find(place) {
+                Err(error)
+                    if self.options.create && error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+                Ok((file, writable)) => {
+                    let stat = regular(&file)?;
+                    let plan = self.plan(stat.len(), writable)?;
+                    return self.map(&Arc::new(file), &stat, plan, writable);
+                }
+            }
+            match self.make(place) {
+                // Somebody else was quicker; or the name is a link to nothing, until the tries end.
+                Err(error) if error == ErrorKind::Eexist => {}
+                other => return other,
+            }
+        }
+        Err(ErrorKind::Enoent.into())
+    }
+
+    /// Opens a file that exists. Says, too, whether its length and contents may be changed.
+    fn find(&self, place: Place<'_>) -> io::Result<(File, bool)> {
+        let options = self.options;
+        let existing = |writable| Ok((lookup::existing(place, writable)?, writable));
+        // A private mapping writes to the file only through its options.
+        if options.private && !options.changes_names_or_contents() {
+            let may_grow =
+                options.size.is_some() && options.write && self.perms == FsPerms::ReadWrite;
+            return match may_grow.then(|| existing(true)) {
+                Some(Ok(opened)) => Ok(opened),
+                // Not writable, then: fine as long as `size` does not grow it.
+                _ => existing(false),
+            };
+        }
+        existing(options.writes_file() || options.changes_names_or_contents())
+    }
+
+    /// Makes a file, maps it, and gives it its name.
+    fn make(&mut self, place: Place<'_>) -> Result<Mapped, Error> {
+        // Whatever can be refused is, before anything is made.
+        let plan = self.plan(0, true)?;
+        let new = NewFile::make(place)?;
+        let file = Arc::new(new.file().try_clone()?);
+        let mapped = self.map(&file, &regular(&file)?, plan, true)?;
+        new.publish()?;
+        Ok(mapped)
+    }
+
+    /// What the mapping of a file of this length will take, unless it is refused.
+    fn plan(&self, length: u64, writable: bool) -> Result<Plan, Error> {
+        let Request { options, usage, .. } = self;
+        let target = match options.size {
+            Some(size) if options.truncate => size,
+            Some(size) => size.max(length),
+            None if options.truncate => 0,
+            None => length,
+        };
+        let grows = target > length;
+        if grows && !options.write {
+            return Err(Error::because(ErrorKind::Badarg, "to grow a file needs a mode that writes"));
+        }
+        if (grows || options.truncate) && !writable {
+            return Err(Error::because(ErrorKind::Eacces, "the file may not be changed"));
+        }
+        if grows || options.truncate {
+            usage.check_file(target)?;
+        }
+        let reserve = |resource, wanted: bool| {
+            wanted.then(|| Reservation::new(usage, resource, target)).transpose()
+        };
+        Ok(Plan {
+            length,
+            target,
+            mapped: Reservation::new(usage, Resource::MappedBytes, target)?,
+            locked: reserve(Resource::LockedBytes, options.lock)?,
+            // Locking makes a copy of every page that may be written.
+            copied: reserve(
+                Resource::PrivateBytes,
+                options.lock && options.private && options.write,
+            )?,
+        })
+    }
+
+    fn map(
+        &mut self,
+        file: &Arc<File>,
+        stat: &Metadata,
+        plan: Plan,
+        writable: bool,
+    ) -> Result<Mapped, Error> {
+        let Request { options, usage, .. } = *self;
+        let spec = RegionSpec {
+            protection: protection(options),
+            nocache: options.nocache,
+            // Pages are locked for all who use them, until the region goes.
+            common: self.common && !options.lock,
+        };
+        let region = RegionRef::of(file, stat, plan.target, spec, usage)?;
+        if plan.target == 0 {
+            // What has no length and no pages either (files of /proc) is not an empty file.
+            Region::new(file, 1, spec.protection, usage)?;
+        }
+        if plan.target > plan.length {
+            platform::raise(file, plan.target)?;
+        }
+        prepare(&region, file, &plan, options)?;
+        let private = match (options.private && options.write, plan.copied) {
+            (false, _) => None,
+            (true, None) => Some(PrivatePages::none(usage)?),
+            (true, Some(copied)) => Some(PrivatePages::all(copied)),
+        };
+        let mapping = self.take_mapping()?;
+        usage.count_open();
+        Ok(Mapped {
+            name: self.name.into(),
+            access: self.access,
+            usage: usage.clone(),
+            open: Some(Open {
+                region,
+                file: (writable && options.writes_file()).then(|| file.clone()),
+                private,
+                nocache: options.nocache,
+                common: self.common,
+                mapped: plan.mapped,
+                locked: plan.locked,
+                _mapping: mapping,
+            }),
+        })
+    }
+
+    fn take_mapping(&mut self) -> Result<Reservation, Error> {
+        match self.mapping.take() {
+            Some(mapping) => Ok(mapping),
+            None => Reservation::new(self.usage, Resource::Mappings, 1),
+        }
+    }
+}
+
+/// What a mapping takes, reserved before anything is done.
+struct Plan {
+    /// The file's length now.
+    length: u64,
+    /// The length that it is to have.
+    target: u64,
+    mapped: Reservation,
+    locked: Option<Reservation>,
+    copied: Option<Reservation>,
+}
+
+fn regular(file: &File) -> Result<Metadata, Error> {
+    let stat = file.metadata()?;
+    if stat.file_type().is_file() { Ok(stat) } else { Err(Errno::NXIO.into()) }
+}
+
+/// Locks, empties and reads in, as the options say.
+fn prepare(
     region: &Region,
     file: &File,
-    length: u64,
-    target: u64,
+    plan: &Plan,
     options: &OpenOptions,
 ) -> Result<(), Error> {
     // A file that is to be emptied to less than it had is locked over what will be left of it.
@@ -223,8 +281,8 @@ fn finish(
         // Not read in yet: a private mapping would keep copies of the old contents.
         (true, true) => region.lock_on_fault()?,
     }
-    if options.truncate && length > 0 {
-        platform::empty(file, length.max(target), target)?;
+    if options.truncate && plan.length > 0 {
+        platform::empty(file, plan.length, plan.target)?;
     }
     if options.lock && options.truncate {
         // Where the pages are the kernel's to lock already, this reads them in, and a failure is
@@ -235,112 +293,16 @@ fn finish(
         }
     }
     if options.populate {
-        region.populate();
+        region.populate(file);
     }
     Ok(())
 }
 
 fn protection(options: &OpenOptions) -> Protection {
-    match (options.private, options.access.writes()) {
+    match (options.private, options.write) {
         (false, false) => Protection::SharedRead,
         (false, true) => Protection::SharedWrite,
         (true, false) => Protection::PrivateRead,
         (true, true) => Protection::PrivateWrite,
-    }
-}
-
-/// A file that was opened, and, if it was made, where.
-struct Opened<'a> {
-    file: File,
-    writable: bool,
-    made: Option<(&'a Dir, &'a str)>,
-}
-
-/// Removes a file that was made: only that one, and only while nobody else has put anything
-/// into it.
-fn unmake(file: Arc<File>, dir: &Dir, path: &str) {
-    let made = file.metadata();
-    // It may hold the last descriptor, and finding it by its name takes one.
-    drop(file);
-    let same = match (made, dir.symlink_metadata(path)) {
-        (Ok(made), Ok(named)) => {
-            made.len() == 0 && (made.dev(), made.ino()) == (named.dev(), named.ino())
-        }
-        _ => false,
-    };
-    if same {
-        // Nothing more can be done; the error that led here is the one to report.
-        let _ = dir.remove_file(path);
-    }
-}
-
-/// Opens the file, making it where asked to.
-fn open_file<'a>(
-    dir: &'a Dir,
-    perms: FsPerms,
-    path: &'a str,
-    options: &OpenOptions,
-) -> Result<Opened<'a>, Error> {
-    let existing = |writable| {
-        let file = open_in(dir, path, writable, false)?;
-        io::Result::Ok(Opened { file, writable, made: None })
-    };
-    let new = || {
-        let file = open_in(dir, path, true, true)?;
-        io::Result::Ok(Opened { file, writable: true, made: Some((dir, path)) })
-    };
-
-    if options.exclusive {
-        return Ok(new()?);
-    }
-    // A private mapping writes to the file only through its options.
-    let changes = options.changes_names_or_contents();
-    let writes_file = options.access.writes() && !options.private;
-    if options.private && !changes {
-        let may_grow =
-            options.size.is_some() && options.access.writes() && perms == FsPerms::ReadWrite;
-        return Ok(match may_grow.then(|| existing(true)) {
-            Some(Ok(opened)) => opened,
-            // Not writable, then: fine as long as `size` does not grow it.
-            _ => existing(false)?,
-        });
-    }
-    for _ in 0..CREATE_TRIES {
-        match existing(writes_file || changes) {
-            Err(error) if options.create && error.kind() == io::ErrorKind::NotFound => {}
-            other => return Ok(other?),
-        }
-        match new() {
-            // Somebody else was quicker; or the name is a link to nothing, until the tries end.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return Ok(other?),
-        }
-    }
-    Err(Error::NoEnt)
-}
-
-fn open_in(dir: &Dir, path: &str, writable: bool, new: bool) -> io::Result<File> {
-    // The kernel's limit holds also where cap-std takes a path part by part.
-    if path.len() >= libc::PATH_MAX as usize {
-        return Err(Errno::NAMETOOLONG.into());
-    }
-    let mut how = cap_std::fs::OpenOptions::new();
-    how.read(true).write(writable).create_new(new).custom_flags(OPEN_FLAGS);
-    // O_CLOEXEC is cap-std's own doing; a new file's mode is 0666 less the umask.
-    match dir.open_with(path, &how) {
-        Err(error) => Err(refused(error, path)),
-        Ok(file) => Ok(file.into_std()),
-    }
-}
-
-/// What `open` said, in one way for all systems.
-fn refused(error: io::Error, path: &str) -> io::Error {
-    match Errno::from_io_error(&error) {
-        // "Not a file", as for a device that is not there.
-        Some(platform::OPENED_SOCKET) => Errno::NXIO.into(),
-        // cap-std's word for a new name with a slash behind it, where it is not the kernel that
-        // finds the way inside the grant.
-        Some(Errno::INVAL) if path.ends_with('/') => Errno::ISDIR.into(),
-        _ => error,
     }
 }

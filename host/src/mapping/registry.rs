@@ -3,16 +3,20 @@
 //! One registry for the process. It holds weak references: a region goes with the last mapping
 //! that uses it, and takes its entry along.
 //!
-//! A file is known by its device, its number and when it was created. While a region lives, the
-//! kernel keeps the file that it maps, so its number is given to no other. The time of creation
-//! tells files apart where that is not the whole truth: overlayfs keeps a file's number when it
-//! copies the file up, and a server of NFS may give it away. Where the file system has no such
-//! time, nothing is shared.
+//! A file is known by its device, its number and when it was created, and only on file systems that
+//! are known to keep a file's bytes where its identity is: see `platform::keeps_identity`. While a
+//! region lives, the kernel keeps the file that it maps, so its number is given to no other there.
+//! On other file systems that is not the whole truth (overlayfs keeps number and time of creation
+//! when it copies a file up, while the bytes move; a server of NFS may give a number away), and
+//! each mapping gets a region of its own.
 
-use super::lease::SharedRegion;
-use super::region::{Protection, Region};
+use super::common::CommonRegion;
+use super::platform;
+use super::pages::Protection;
+use super::region::Region;
+use super::writeback::Writeback;
 use std::collections::HashMap;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
@@ -32,13 +36,14 @@ pub(super) struct Key {
 impl Key {
     /// The key of a file's region, or `None` where nobody else may use it.
     pub(super) fn new(
+        file: &File,
         stat: &Metadata,
         length: u64,
         protection: Protection,
         nocache: bool,
     ) -> Option<Key> {
-        // What is written to private pages is nobody else's; and nothing has no address.
-        if protection == Protection::PrivateWrite || length == 0 {
+        // Private pages are one mapping's; and nothing has no address.
+        if protection.is_private() || length == 0 || !platform::keeps_identity(file) {
             return None;
         }
         let created = stat.created().ok()?;
@@ -48,49 +53,58 @@ impl Key {
 }
 
 /// The region that mappings use now, if any do.
-pub(super) fn find(key: &Key) -> Option<Arc<SharedRegion>> {
+pub(super) fn find(key: &Key) -> Option<Arc<CommonRegion>> {
     regions().get(key)?.upgrade()
 }
 
 /// Lets others find a new region. If somebody has been quicker, theirs is the one to use.
-pub(super) fn publish(key: Key, region: Region) -> Arc<SharedRegion> {
-    match offer(key, region) {
+pub(super) fn publish(key: Key, region: Region) -> Arc<CommonRegion> {
+    match offer(key, CommonRegion::new(region)) {
         Ok(published) => published,
         // Ours is unmapped here, where the registry is free again.
         Err((found, _ours)) => found,
     }
 }
 
-/// Lets others find a new region, unless there is one to be found already.
-pub(super) fn publish_if_first(key: Key, region: Region) -> Arc<SharedRegion> {
-    match offer(key, region) {
+/// Lets others find a new region, unless there is one to be found already. `writeback` is that of
+/// the open file.
+pub(super) fn publish_if_first(
+    key: Key,
+    region: Region,
+    writeback: Arc<Writeback>,
+) -> Arc<CommonRegion> {
+    match offer(key, CommonRegion::with(region, writeback)) {
         Ok(published) => published,
-        Err((_found, ours)) => Arc::new(SharedRegion::new(ours, None)),
+        Err((_found, ours)) => Arc::new(ours),
     }
 }
 
 /// Puts a region into the registry, or returns it with the one that is there.
-fn offer(key: Key, region: Region) -> Result<Arc<SharedRegion>, (Arc<SharedRegion>, Region)> {
-    // No `SharedRegion` may be dropped in here: it would wait for the lock that is held.
+fn offer(
+    key: Key,
+    mut region: CommonRegion,
+) -> Result<Arc<CommonRegion>, (Arc<CommonRegion>, CommonRegion)> {
+    // No `CommonRegion` with a key may be dropped in here: it would wait for the lock.
     let mut regions = regions();
     if let Some(found) = regions.get(&key).and_then(Weak::upgrade) {
         return Err((found, region));
     }
-    let published = Arc::new(SharedRegion::new(region, Some(key.clone())));
+    region.set_key(key.clone());
+    let published = Arc::new(region);
     regions.insert(key, Arc::downgrade(&published));
     Ok(published)
 }
 
 /// Takes a region's entry out while the region is being dropped. Somebody may have put another
 /// one in its place already, which stays.
-pub(super) fn withdraw(key: &Key, region: *const SharedRegion) {
+pub(super) fn withdraw(key: &Key, region: *const CommonRegion) {
     let mut regions = regions();
     if regions.get(key).is_some_and(|entry| std::ptr::eq(entry.as_ptr(), region)) {
         regions.remove(key);
     }
 }
 
-type Regions = HashMap<Key, Weak<SharedRegion>>;
+type Regions = HashMap<Key, Weak<CommonRegion>>;
 
 fn regions() -> MutexGuard<'static, Regions> {
     static REGIONS: LazyLock<Mutex<Regions>> = LazyLock::new(Mutex::default);
@@ -101,7 +115,7 @@ fn regions() -> MutexGuard<'static, Regions> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::File;
+    use crate::usage::Usage;
     use std::sync::Barrier;
 
     fn file(length: u64) -> File {
@@ -111,18 +125,19 @@ mod tests {
     }
 
     fn key(file: &File, length: u64, protection: Protection) -> Option<Key> {
-        Key::new(&file.metadata().unwrap(), length, protection, false)
+        Key::new(file, &file.metadata().unwrap(), length, protection, false)
     }
 
     fn region(file: &File) -> Region {
-        Region::new(file, 4096, Protection::SharedRead).unwrap()
+        let usage = Usage::new(Default::default());
+        Region::new(file, 4096, Protection::SharedRead, &usage).unwrap()
     }
 
     #[test]
-    fn given_files_and_modes_when_keyed_then_only_the_same_ones_agree() {
+    fn only_the_same_file_mode_and_length_have_the_same_key() {
         let (one, other) = (file(4096), file(4096));
         let Some(known) = key(&one, 4096, Protection::SharedRead) else {
-            println!("skipped: the file system keeps no time of creation");
+            println!("skipped: nothing is common on this file system");
             return;
         };
         let known = Some(known);
@@ -130,33 +145,33 @@ mod tests {
         assert_ne!(key(&other, 4096, Protection::SharedRead), known);
         assert_ne!(key(&one, 4095, Protection::SharedRead), known);
         assert_ne!(key(&one, 4096, Protection::SharedWrite), known);
-        assert_ne!(key(&one, 4096, Protection::PrivateRead), known);
+        assert_eq!(key(&one, 4096, Protection::PrivateRead), None);
         assert_eq!(key(&one, 4096, Protection::PrivateWrite), None);
         assert_eq!(key(&one, 0, Protection::SharedRead), None);
     }
 
     #[test]
-    fn given_a_region_when_its_last_user_goes_then_so_does_its_entry_but_no_later_one() {
+    fn an_entry_goes_with_its_last_user_and_takes_no_later_one_along() {
         let file = file(4096);
         let Some(key) = key(&file, 4096, Protection::SharedRead) else { return };
         let first = publish(key.clone(), region(&file));
         let second = publish(key.clone(), region(&file));
         assert!(Arc::ptr_eq(&first, &second));
         assert!(Arc::ptr_eq(&find(&key).unwrap(), &first));
-        let alone = publish_if_first(key.clone(), region(&file));
+        let alone = publish_if_first(key.clone(), region(&file), Arc::default());
         assert!(!Arc::ptr_eq(&alone, &first));
         drop(alone);
         drop((first, second));
         assert!(find(&key).is_none());
         assert!(!regions().contains_key(&key));
         // One that comes late takes nothing of another's.
-        let third = publish_if_first(key.clone(), region(&file));
+        let third = publish_if_first(key.clone(), region(&file), Arc::default());
         withdraw(&key, std::ptr::null());
         assert!(Arc::ptr_eq(&find(&key).unwrap(), &third));
     }
 
     #[test]
-    fn given_threads_that_come_and_go_when_they_use_one_key_then_those_at_once_have_one_region() {
+    fn threads_that_come_and_go_at_once_have_one_region() {
         const THREADS: usize = 4;
         let file = file(4096);
         let Some(key) = key(&file, 4096, Protection::SharedRead) else { return };

@@ -1,111 +1,138 @@
-//! `truncate`: a mapping and its file change their length together, or not at all.
+//! `set_len`: a mapping and its file change their length together, or the mapping not at all.
 
-use super::lease::{Lease, Manner, SharedRegion};
+use super::common::{RegionRef, RegionSpec};
+use super::mapped::Mapped;
 use super::platform;
-use super::region::{Protection, Region};
-use super::{Mapping, State};
-use crate::error::Error;
-use crate::limits::{Charge, Resource};
+use super::pages::Protection;
+use crate::error::{Error, ErrorKind};
+use crate::usage::{Reservation, Resource};
 use std::fs::File;
-use std::sync::PoisonError;
+use std::mem;
+use std::sync::Arc;
 
-impl Mapping {
-    /// Makes the file, and the mapping with it, exactly `new_size` bytes long, whatever others
-    /// did to the file meanwhile (`ftruncate`). New bytes are zero and have their blocks
-    /// allocated where the file system can.
-    ///
-    /// On any failure the old mapping keeps serving. Other mappings of the file keep the size they
-    /// have, also where they used one region with this one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Closed`]; [`Error::Acces`] for a mapping that may not change the file: one for
-    /// reading, a `private` one, or one that the embedder [shares](crate::Grants::share);
-    /// [`Error::LimitExceeded`], [`Error::NoMem`], [`Error::NoSpc`],
-    /// [`Error::FBig`], [`Error::Io`].
-    pub fn truncate(&self, new_size: u64) -> Result<(), Error> {
-        let _one_at_a_time = self.resizing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, mapped, locked) = self.with_state(|state| {
-            let locked = state.locked.as_ref().map(Charge::amount);
-            let file = state.file.clone().filter(|_| !state.region.is_borrowed());
-            (file, state.mapped.amount(), locked)
+impl Mapped {
+    /// Makes file and mapping `new` bytes long.
+    pub(crate) fn set_len(&mut self, new: u64) -> Result<(), Error> {
+        Resize::begin(self, new)?.run(|step| step(self))
+    }
+}
+
+/// Something that is done to the mapping while nobody else has it.
+pub(super) type Step<'a> = &'a mut dyn FnMut(&mut Mapped) -> Result<(), Error>;
+
+/// A change of length that is under way.
+pub(super) struct Resize {
+    file: Arc<File>,
+    new: u64,
+    /// The file's length when this began.
+    length: u64,
+    /// Before the exchange the new region; after it the one that served before.
+    region: RegionRef,
+    /// What the new length takes beside what the old one holds.
+    mapped: Option<Reservation>,
+    locked: Option<Reservation>,
+    lock: bool,
+}
+
+impl Resize {
+    /// Checks that the length may be changed, and maps the new region: it stands before the file
+    /// changes.
+    pub(super) fn begin(mapped: &Mapped, new: u64) -> Result<Resize, Error> {
+        let open = mapped.opened()?;
+        // Neither the length of a file that is only read is a guest's to change, nor that of what
+        // is lent to it.
+        let file = open.file.clone().filter(|_| !open.region.is_borrowed());
+        let file = file.ok_or_else(|| {
+            Error::because(ErrorKind::Eacces, "the mapping may not change the file's length")
         })?;
-        let file = file.ok_or(Error::Acces)?;
-
         let stat = file.metadata()?;
         let length = stat.len();
-        if new_size > length {
-            self.account.check_file(new_size)?;
+        let usage = &mapped.usage;
+        if new > length {
+            usage.check_file(new)?;
         }
-        // Charged beside what the old region holds, and joined to it when it is replaced.
-        let extra = |resource, held: u64| {
-            Charge::new(&self.account, resource, new_size.saturating_sub(held))
+        let more = |resource, held: &Reservation| {
+            Reservation::new(usage, resource, new.saturating_sub(held.amount()))
         };
-        let mapped = extra(Resource::MappedBytes, mapped)?;
-        let locked = locked.map(|held| extra(Resource::LockedBytes, held)).transpose()?;
-
-        // The new region stands before the file changes, and before the old region goes.
-        let manner = Manner {
+        let more_mapped = more(Resource::MappedBytes, &open.mapped)?;
+        let more_locked =
+            open.locked.as_ref().map(|held| more(Resource::LockedBytes, held)).transpose()?;
+        let spec = RegionSpec {
             protection: Protection::SharedWrite,
-            nocache: self.nocache,
-            sharing: self.sharing && locked.is_none(),
+            nocache: open.nocache,
+            common: open.common && open.locked.is_none(),
         };
-        let region = SharedRegion::again(&file, &stat, new_size, manner)?;
-        if new_size > length {
-            platform::grow(&file, length, new_size)?;
-        }
-        let replaced = prepare(&region, &file, length, new_size, locked.is_some())
-            .and_then(|()| self.replace(Lease::new(region), &file, mapped, locked));
-        if replaced.is_err() && new_size > length {
-            shrink_back(&file, length, new_size);
-        }
-        // Unmapped here, where no lock but the one on resizing is held.
-        replaced.map(drop)
+        let region = open.region.resized(&file, &stat, new, spec, usage)?;
+        Ok(Resize {
+            file,
+            new,
+            length,
+            region,
+            mapped: Some(more_mapped),
+            lock: more_locked.is_some(),
+            locked: more_locked,
+        })
     }
 
-    /// Gives the file its length and the mapping its region, in one step for all who read and
-    /// write through this mapping. Returns the region that served before.
-    fn replace(
-        &self,
-        region: Lease,
-        file: &File,
-        mapped: Charge,
-        locked: Option<Charge>,
-    ) -> Result<Lease, Error> {
-        let mut state = self.write_state();
-        let state: &mut State = state.as_mut().ok_or(Error::Closed)?;
-        let length = region.len();
-        // Others may have changed the length since; and a file that shrinks does so now, so that
-        // nobody reads a page through the old region that this call took away.
-        platform::set_len(file, length)?;
-        self.glance.replace(&region);
-        let old = std::mem::replace(&mut state.region, region);
-        state.mapped.join(mapped);
-        state.mapped.shrink_to(length);
-        if let (Some(charge), Some(locked)) = (&mut state.locked, locked) {
-            charge.join(locked);
-            charge.shrink_to(length);
+    /// Changes the file and then the mapping, or, where the file gets shorter, the mapping and then
+    /// the file: nobody reads a page through this mapping that this call takes away. `with` has
+    /// the mapping for a moment only, however long the file system takes.
+    pub(super) fn run(mut self, mut with: impl FnMut(Step<'_>) -> Result<(), Error>) -> Result<(), Error> {
+        if self.new > self.length {
+            platform::raise(&self.file, self.new)?;
         }
-        Ok(old)
+        if self.lock {
+            self.lock_new()?;
+        }
+        let grows = self.new >= self.length;
+        if grows {
+            // Others may have changed the length since.
+            platform::set_len(&self.file, self.new)?;
+        }
+        with(&mut |mapped| self.exchange(mapped))?;
+        if !grows && let Err(errno) = platform::set_len(&self.file, self.new) {
+            // The mapping is as it was. Should it have been closed meanwhile, it stays so.
+            let _ = with(&mut |mapped| self.exchange(mapped));
+            return Err(errno.into());
+        }
+        if self.lock {
+            // Others may have the old region for longer: those that it was lent to.
+            self.region.unlock();
+        }
+        match with(&mut |mapped| self.settle(mapped)) {
+            // Closed meanwhile, it has nothing to settle.
+            Err(error) if error == ErrorKind::Closed => Ok(()),
+            other => other,
+        }
     }
-}
 
-/// Locks a new region's pages where the old one's are. Those that the file has: a file that
-/// others cut has fewer, and `replace` gives it its length.
-fn prepare(region: &Region, file: &File, old: u64, new: u64, lock: bool) -> Result<(), Error> {
-    if !lock {
-        return Ok(());
+    /// Locks the new region's pages where the old one's are. Those that the file has: a file that
+    /// others cut has fewer, and gets its length first.
+    fn lock_new(&self) -> Result<(), Error> {
+        if self.new <= self.length && self.file.metadata()?.len() < self.new {
+            platform::raise(&self.file, self.new)?;
+        }
+        self.region.lock()
     }
-    if new <= old && file.metadata()?.len() < new {
-        platform::set_len(file, new)?;
-    }
-    region.lock()
-}
 
-/// Takes a growth back, unless somebody else has changed the length since.
-pub(super) fn shrink_back(file: &File, old: u64, grown: u64) {
-    if file.metadata().is_ok_and(|now| now.len() == grown) {
-        // If this fails too, the file is longer than it was, with zeros: nothing is lost.
-        let _ = platform::set_len(file, old);
+    /// Gives the mapping the other region.
+    fn exchange(&mut self, mapped: &mut Mapped) -> Result<(), Error> {
+        let open = mapped.open.as_mut().ok_or(ErrorKind::Closed)?;
+        mem::swap(&mut open.region, &mut self.region);
+        Ok(())
+    }
+
+    /// Makes the mapping's reservations those of its new length.
+    fn settle(&mut self, mapped: &mut Mapped) -> Result<(), Error> {
+        let open = mapped.open.as_mut().ok_or(ErrorKind::Closed)?;
+        if let Some(more) = self.mapped.take() {
+            open.mapped.join(more);
+            open.mapped.shrink_to(self.new);
+        }
+        if let (Some(held), Some(more)) = (&mut open.locked, self.locked.take()) {
+            held.join(more);
+            held.shrink_to(self.new);
+        }
+        Ok(())
     }
 }

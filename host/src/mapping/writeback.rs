@@ -1,16 +1,19 @@
-//! Who is told of a failed write back.
+//! Who is told of a failure to write pages back.
 //!
-//! The kernel tells of it once to each open file, and mappings that use one region have one open
-//! file between them. So the region remembers what it was told, and tells each of its mappings.
+//! The kernel tells of it once to each open file (its error sequence, `errseq_t`), and forgets:
+//! the pages count as clean afterwards, though their bytes never arrived, and a second `fsync`
+//! succeeds. Mappings that use one region have one open file between them. So what it was told is
+//! remembered here, and said to each of its mappings for as long as that lasts: what was lost does
+//! not come back by asking again.
 
 use crate::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How many failures a mapping was told of.
-pub(super) type Told = Arc<AtomicU64>;
+/// A point in the sequence of failures: how many there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ErrorSeq(u64);
 
-/// What a region knows of its write backs.
+/// What is known of the write-backs of one open file.
 #[derive(Debug, Default)]
 pub(super) struct Writeback {
     log: Mutex<Log>,
@@ -20,49 +23,42 @@ pub(super) struct Writeback {
 
 #[derive(Debug, Default)]
 struct Log {
-    /// Write backs begun so far.
+    /// Write-backs begun so far.
     begun: u64,
-    running: Vec<Running>,
+    /// The numbers of those that run.
+    running: Vec<u64>,
     failures: u64,
     last: Option<Error>,
 }
 
-/// One write back that runs.
-#[derive(Clone, Debug)]
-struct Running {
-    number: u64,
-    of: Told,
-}
-
 impl Writeback {
-    /// How many failures a mapping that begins now has missed nothing of.
-    pub(super) fn told(&self) -> Told {
-        Arc::new(self.log().failures.into())
+    /// Where a mapping stands that begins now: it has missed nothing.
+    pub(super) fn now(&self) -> ErrorSeq {
+        ErrorSeq(self.log().failures)
     }
 
-    /// Runs a write back for a mapping. Many may run at once. It fails if it fails itself, and
-    /// if one for another mapping failed of which this one was not told yet.
+    /// Runs a write-back for a mapping. Many may run at once. It fails if it fails itself, and if
+    /// any has failed since `seq`.
     pub(super) fn run(
         &self,
-        told: &Told,
+        seq: ErrorSeq,
         work: impl FnOnce() -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let turn = Turn::begin(self, told);
+        let begun = Begun::new(self);
         let done = work();
-        let mut log = turn.end(&done);
-        if done.is_ok() {
-            // Another mapping's may have got a failure that the kernel would have told us. It
-            // isn't in the log before it ends.
-            let now = log.begun;
-            let others = |one: &Running| one.number <= now && !Arc::ptr_eq(&one.of, told);
-            while log.running.iter().any(others) {
-                log = self.ended.wait(log).unwrap_or_else(PoisonError::into_inner);
-            }
+        let mut log = begun.end(&done);
+        done?;
+        // One that began before this one ended may have got a failure that the kernel would have
+        // told this one. It isn't in the log before it ends.
+        let now = log.begun;
+        while log.running.iter().any(|number| *number <= now) {
+            log = self.ended.wait(log).unwrap_or_else(PoisonError::into_inner);
         }
-        let missed = told.fetch_max(log.failures, Relaxed) < log.failures;
         match &log.last {
-            Some(error) if done.is_ok() && missed => Err(error.clone()),
-            _ => done,
+            Some(error) if log.failures > seq.0 => {
+                Err(error.clone().with_reason("an earlier write-back of this file failed"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -72,19 +68,19 @@ impl Writeback {
     }
 }
 
-/// A write back's entry in the log, which goes on every path: others may wait for it.
-struct Turn<'a> {
+/// A write-back's entry in the log, which goes on every path: others may wait for it.
+struct Begun<'a> {
     writeback: &'a Writeback,
     number: u64,
 }
 
-impl<'a> Turn<'a> {
-    fn begin(writeback: &'a Writeback, told: &Told) -> Turn<'a> {
+impl<'a> Begun<'a> {
+    fn new(writeback: &'a Writeback) -> Begun<'a> {
         let mut log = writeback.log();
         log.begun += 1;
         let number = log.begun;
-        log.running.push(Running { number, of: told.clone() });
-        Turn { writeback, number }
+        log.running.push(number);
+        Begun { writeback, number }
     }
 
     fn end(self, done: &Result<(), Error>) -> MutexGuard<'a, Log> {
@@ -99,9 +95,9 @@ impl<'a> Turn<'a> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        self.writeback.log().running.retain(|one| one.number != self.number);
+        self.writeback.log().running.retain(|number| *number != self.number);
         self.writeback.ended.notify_all();
     }
 }
@@ -109,76 +105,70 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
     use std::sync::mpsc;
 
     const FINE: fn() -> Result<(), Error> = || Ok(());
-    const FAILS: fn() -> Result<(), Error> = || Err(Error::Io);
+    const FAILS: fn() -> Result<(), Error> = || Err(ErrorKind::Eio.into());
 
-    #[test]
-    fn given_a_failure_when_others_write_back_then_each_is_told_once() {
-        let writeback = Writeback::default();
-        let (one, other, third) = (writeback.told(), writeback.told(), writeback.told());
-        assert_eq!(writeback.run(&one, FAILS), Err(Error::Io));
-        assert_eq!(writeback.run(&one, FINE), Ok(()));
-        assert_eq!(writeback.run(&other, FINE), Err(Error::Io));
-        assert_eq!(writeback.run(&other, FINE), Ok(()));
-        // A second failure is told to those who missed the first as well, and both at once.
-        assert_eq!(writeback.run(&one, || Err(Error::NoSpc)), Err(Error::NoSpc));
-        assert_eq!(writeback.run(&third, FINE), Err(Error::NoSpc));
-        assert_eq!(writeback.run(&third, FINE), Ok(()));
-        assert_eq!(writeback.run(&other, FAILS), Err(Error::Io));
-        assert_eq!(writeback.run(&other, FINE), Ok(()));
+    fn failed(kind: ErrorKind) -> Result<(), Error> {
+        Err(kind.into())
     }
 
     #[test]
-    fn given_a_failure_when_a_mapping_comes_later_then_it_is_not_concerned() {
+    fn a_failure_is_told_to_everybody_and_again_and_again() {
         let writeback = Writeback::default();
-        assert_eq!(writeback.run(&writeback.told(), FAILS), Err(Error::Io));
-        assert_eq!(writeback.run(&writeback.told(), FINE), Ok(()));
+        let (one, other) = (writeback.now(), writeback.now());
+        assert_eq!(writeback.run(one, FAILS), failed(ErrorKind::Eio));
+        for _ in 0..2 {
+            assert_eq!(writeback.run(one, FINE), failed(ErrorKind::Eio));
+            assert_eq!(writeback.run(other, FINE), failed(ErrorKind::Eio));
+        }
+        let full = || Err(ErrorKind::Enospc.into());
+        assert_eq!(writeback.run(other, full), failed(ErrorKind::Enospc));
+        assert_eq!(writeback.run(one, FINE), failed(ErrorKind::Enospc), "the last one");
     }
 
     #[test]
-    fn given_a_write_back_that_is_still_to_fail_when_another_ends_then_it_learns_of_it() {
+    fn a_failure_does_not_concern_a_mapping_that_comes_later() {
         let writeback = Writeback::default();
-        let (one, other) = (writeback.told(), writeback.told());
+        assert_eq!(writeback.run(writeback.now(), FAILS), failed(ErrorKind::Eio));
+        assert_eq!(writeback.run(writeback.now(), FINE), Ok(()));
+    }
+
+    #[test]
+    fn one_that_is_still_to_fail_is_waited_for() {
+        let writeback = Writeback::default();
+        let (one, other) = (writeback.now(), writeback.now());
         let (go, gone) = mpsc::channel::<()>();
         let (running, runs) = mpsc::channel();
         std::thread::scope(|scope| {
             let writeback = &writeback;
             scope.spawn(move || {
-                let failed = writeback.run(&one, || {
+                let done = writeback.run(one, || {
                     running.send(()).unwrap();
                     gone.recv().unwrap();
-                    Err(Error::Io)
+                    Err(ErrorKind::Eio.into())
                 });
-                assert_eq!(failed, Err(Error::Io));
+                assert_eq!(done, failed(ErrorKind::Eio));
             });
             runs.recv().unwrap();
             // The other's own is done at once; the failing one ends only after that.
-            let told = writeback.run(&other, || {
+            let told = writeback.run(other, || {
                 go.send(()).unwrap();
                 Ok(())
             });
-            assert_eq!(told, Err(Error::Io));
+            assert_eq!(told, failed(ErrorKind::Eio));
         });
         assert!(writeback.log().running.is_empty());
     }
 
     #[test]
-    fn given_two_write_backs_of_one_mapping_when_one_ends_then_it_does_not_wait_for_the_other() {
+    fn nobody_waits_for_one_that_panicked() {
         let writeback = Writeback::default();
-        let mine = writeback.told();
-        let inner = || writeback.run(&mine, FINE);
-        // The outer one is still running when the inner one ends.
-        assert_eq!(writeback.run(&mine, inner), Ok(()));
-    }
-
-    #[test]
-    fn given_a_write_back_that_panics_when_others_come_then_they_do_not_wait_for_it() {
-        let writeback = Writeback::default();
-        let (one, other) = (writeback.told(), writeback.told());
-        let panics = || writeback.run(&one, || std::panic::panic_any("a bug"));
+        let now = writeback.now();
+        let panics = || writeback.run(now, || std::panic::panic_any("a bug"));
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
-        assert_eq!(writeback.run(&other, FINE), Ok(()));
+        assert_eq!(writeback.run(now, FINE), Ok(()));
     }
 }

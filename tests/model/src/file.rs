@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_a_file_when_cut_in_mid_page_then_the_rest_of_the_page_is_zero() {
+    fn a_model_file_cut_in_mid_page_has_zeros_behind_its_end() {
         let mut file = File::new(&vec![7; page() as usize]);
         file.set_len(10);
         file.write_mapped(8, Some(&[1, 2, 3]), 3);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn given_an_unknown_byte_when_compared_then_anything_will_do() {
+    fn an_unknown_byte_matches_anything() {
         assert!(matches(&[1, 2], &[1, UNKNOWN]));
         assert!(!matches(&[1, 2], &[2, UNKNOWN]));
         assert!(!matches(&[1], &[1, UNKNOWN]));

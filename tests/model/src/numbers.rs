@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_every_word_when_taken_as_a_length_then_it_fits_into_memory() {
+    fn every_word_is_a_length_that_fits_into_memory() {
         for word in 0..=u16::MAX {
             assert!(sane(word) < 11 * page(), "{word}");
             assert!(length(word) <= 12 * page(), "{word}");
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn given_small_words_when_taken_then_they_are_themselves() {
+    fn small_words_are_themselves() {
         for word in 0..64 {
             assert_eq!(number(word), u64::from(word));
             assert_eq!(length(word), u64::from(word));

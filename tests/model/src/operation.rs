@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_any_record_when_decoded_then_it_is_an_operation_and_all_kinds_come() {
+    fn any_record_is_an_operation_and_all_kinds_come() {
         let mut kinds = std::collections::BTreeSet::new();
         for kind in 0..=u8::MAX {
             for rest in 0..=u8::MAX {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn given_bytes_to_write_when_made_then_none_is_zero() {
+    fn none_of_the_bytes_to_write_is_zero() {
         assert!(bytes(255, 5000).iter().all(|byte| *byte != 0));
         assert_ne!(bytes(1, 64), bytes(2, 64));
     }

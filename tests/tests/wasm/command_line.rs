@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
-use iommap_tests::command_line::{DRIVER, LAST, QUICKSTART, SEARCH, iommap, iommap_run, said};
+use iommap_artifacts::guest;
+use iommap_tests::command_line::{iommap, iommap_run, said};
 use iommap_tests::{Kind, Scene};
 
 /// Runs a guest with the scene's directory as its `/data`.
@@ -34,7 +35,7 @@ fn log(needles: &[usize], lines: usize) -> (String, String) {
 #[test]
 fn every_answer_of_quickstart_is_as_expected() {
     let scene = scene();
-    let (code, out, err) = said(&run(&scene, &[], QUICKSTART, &[]));
+    let (code, out, err) = said(&run(&scene, &[], guest("quickstart"), &[]));
     assert_eq!(code, 0, "{out}{err}");
     assert!(!out.contains("but expected"), "{out}");
     let last = out.trim_end().lines().last().unwrap_or_default();
@@ -45,7 +46,7 @@ fn every_answer_of_quickstart_is_as_expected() {
 
 #[test]
 fn quickstart_without_a_grant_says_what_to_do() {
-    let output = iommap().args(["run", QUICKSTART]).output().unwrap();
+    let output = iommap().args(["run", guest("quickstart")]).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 1, "{out}{err}");
     assert!(err.contains("--dir"), "{err}");
@@ -55,7 +56,7 @@ fn quickstart_without_a_grant_says_what_to_do() {
 fn under_a_read_only_grant_quickstart_makes_nothing() {
     let scene = scene();
     let grant = format!("{}::/data::ro", scene.directory().display());
-    let output = iommap().args(["run", "--dir", &grant, QUICKSTART]).output().unwrap();
+    let output = iommap().args(["run", "--dir", &grant, guest("quickstart")]).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 1, "{out}{err}");
     assert!(out.contains("-> eacces, but expected ok"), "{out}");
@@ -67,7 +68,7 @@ fn search_prints_each_match_with_its_offset() {
     let scene = scene();
     let (text, matches) = log(&[0, 7, 5_000, 19_999], 20_000);
     scene.write("log", &text);
-    let (code, out, err) = said(&run(&scene, &[], SEARCH, &["needle", "/data/log"]));
+    let (code, out, err) = said(&run(&scene, &[], guest("search"), &["needle", "/data/log"]));
     assert_eq!((code, out), (0, matches), "{err}");
     assert_eq!(
         err,
@@ -90,7 +91,7 @@ fn matches_across_windows_are_found_once() {
     }
     scene.write("f", &text);
     let args = ["--window", "64K", "needle", "/data/f"];
-    let (code, out, err) = said(&run(&scene, &[], SEARCH, &args));
+    let (code, out, err) = said(&run(&scene, &[], guest("search"), &args));
     assert_eq!(code, 0, "{err}");
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines.len(), 9, "{out}");
@@ -114,7 +115,7 @@ fn the_exit_code_of_search_is_passed_on() {
         (&["-q", "needle", "/data/../log"], 2),
         (&["--nonsense"], 2),
     ] {
-        let (code, out, err) = said(&run(&scene, &[], SEARCH, args));
+        let (code, out, err) = said(&run(&scene, &[], guest("search"), args));
         assert_eq!(code, expected, "{args:?}: {out}{err}");
         assert_eq!(err.is_empty(), expected != 2, "{args:?}: {err}");
     }
@@ -129,7 +130,7 @@ struct Stepping {
 impl Stepping {
     fn start(scene: &Scene, options: &[&str]) -> Stepping {
         let args = ["--window", "64K", "--step", "needle", "/data/log"];
-        let mut command: Command = iommap_run(scene.directory(), options, SEARCH, &args);
+        let mut command: Command = iommap_run(scene.directory(), options, guest("search"), &args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut messages = BufReader::new(child.stderr.take().unwrap());
@@ -207,7 +208,7 @@ fn stats_print_the_counters_of_a_guest() {
     let (text, matches) = log(&[3], 10);
     scene.write("log", &text);
     let args = ["-q", "needle", "/data/log"];
-    let (code, out, err) = said(&run(&scene, &["--stats"], SEARCH, &args));
+    let (code, out, err) = said(&run(&scene, &["--stats"], guest("search"), &args));
     assert_eq!((code, out), (0, matches), "the guest's output is the guest's alone");
     let line = |name: &str, value: &str| {
         err.lines().any(|line| line.trim().strip_prefix(name).is_some_and(|v| v.trim() == value))
@@ -222,7 +223,7 @@ fn a_guest_that_reaches_a_limit_is_told() {
     let scene = scene();
     scene.write("log", log(&[3], 10).0);
     let options = ["--limit", "mapped-bytes=10"];
-    let (code, _, err) = said(&run(&scene, &options, SEARCH, &["needle", "/data/log"]));
+    let (code, _, err) = said(&run(&scene, &options, guest("search"), &["needle", "/data/log"]));
     assert_eq!(code, 2, "{err}");
     assert!(err.contains("a limit of the host is reached"), "{err}");
 }
@@ -236,7 +237,7 @@ fn what_is_no_command_is_told_so() {
         (scene.path("none.wasm"), "none.wasm"),
         (scene.path("core.wasm"), "core"),
         (scene.path("text.txt"), "text.txt"),
-        (DRIVER.into(), "wasi:cli/run"),
+        (guest("driver").into(), "wasi:cli/run"),
     ] {
         let output = iommap().arg("run").arg(&guest).output().unwrap();
         let (code, out, err) = said(&output);
@@ -245,7 +246,8 @@ fn what_is_no_command_is_told_so() {
         assert!(err.contains(word), "{guest:?}: {err}");
     }
     let none = scene.path("none").into_os_string().into_string().unwrap();
-    let output = iommap().args(["run", "--dir", &none, SEARCH, "--help"]).output().unwrap();
+    let output =
+        iommap().args(["run", "--dir", &none, guest("search"), "--help"]).output().unwrap();
     let (code, _, err) = said(&output);
     assert!(code != 0 && err.contains("none"), "{err}");
 }
@@ -256,7 +258,7 @@ fn a_file_opened_with_std_is_mapped_and_its_end_printed() {
     let (text, _) = log(&[5_000, 19_999], 20_000);
     scene.write("log", &text);
     for (n, lines) in [("1", 1), ("3", 3), ("19000", 19_000), ("99999", 20_000), ("0", 0)] {
-        let (code, out, err) = said(&run(&scene, &[], LAST, &["-n", n, "/data/log"]));
+        let (code, out, err) = said(&run(&scene, &[], guest("last"), &["-n", n, "/data/log"]));
         assert_eq!((code, err.as_str()), (0, ""));
         let expected: Vec<_> = text.split_inclusive('\n').skip(20_000 - lines).collect();
         assert_eq!(out, expected.concat(), "{n}");
@@ -264,16 +266,17 @@ fn a_file_opened_with_std_is_mapped_and_its_end_printed() {
     scene.write("unfinished", "one\ntwo\nthree");
     scene.write("empty", "");
     let args = ["-n", "2", "/data/unfinished", "/data/empty"];
-    let (code, out, _) = said(&run(&scene, &["--stats"], LAST, &args));
+    let (code, out, _) = said(&run(&scene, &["--stats"], guest("last"), &args));
     assert_eq!((code, out.as_str()), (0, "two\nthree"));
-    let (code, out, err) = said(&run(&scene, &[], LAST, &["/data/none", "data/unfinished"]));
+    let (code, out, err) =
+        said(&run(&scene, &[], guest("last"), &["/data/none", "data/unfinished"]));
     assert_eq!((code, out.as_str()), (1, "one\ntwo\nthree"), "{err}");
     assert!(err.starts_with("last: /data/none: "), "{err}");
 }
 
 #[test]
 fn inspect_says_what_each_import_gets() {
-    let output = iommap().args(["inspect", LAST]).output().unwrap();
+    let output = iommap().args(["inspect", guest("last")]).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 0, "{out}{err}");
     for import in

@@ -2,7 +2,8 @@
 
 use std::process::Output;
 
-use iommap_tests::command_line::{SEARCH, iommap_run};
+use iommap_artifacts::guest;
+use iommap_tests::command_line::iommap_run;
 use iommap_tests::languages::{C, JAVASCRIPT, PYTHON};
 use iommap_tests::{Kind, Scene};
 
@@ -39,7 +40,7 @@ fn text() -> Vec<u8> {
 }
 
 #[test]
-fn given_a_file_when_searched_in_c_then_it_finds_what_rust_finds() {
+fn search_in_c_finds_what_search_in_rust_finds() {
     let Some(search) = C.sample() else { return };
     let scene = scene();
     scene.write("log", text());
@@ -64,7 +65,7 @@ fn given_a_file_when_searched_in_c_then_it_finds_what_rust_finds() {
     ] {
         let args: Vec<_> = args.split(' ').collect();
         let (code, out, err) = run(&scene, search, &args);
-        let (rust_code, rust_out, _) = run(&scene, SEARCH, &args);
+        let (rust_code, rust_out, _) = run(&scene, guest("search"), &args);
         assert_eq!((code, out), (rust_code, rust_out), "{args:?}: {err}");
     }
     let (code, out, err) = run(&scene, search, &["-q", "needle", "/data/none"]);
@@ -75,7 +76,7 @@ fn given_a_file_when_searched_in_c_then_it_finds_what_rust_finds() {
 }
 
 #[test]
-fn given_a_log_when_summarised_in_javascript_then_the_summary_is_right() {
+fn logs_in_javascript_sums_up_a_log() {
     let Some(logs) = JAVASCRIPT.sample() else { return };
     let scene = scene();
     let mut log = String::from("2026-11-24T09:00:00Z INFO  server: listening on 127.0.0.1:80\n");
@@ -123,7 +124,7 @@ fn given_a_log_when_summarised_in_javascript_then_the_summary_is_right() {
 }
 
 #[test]
-fn given_records_when_read_in_python_then_each_is_what_was_written() {
+fn records_in_python_are_read_as_written() {
     let Some(records) = PYTHON.sample() else { return };
     let scene = scene();
     let (code, out, err) = run(&scene, records, &["/data/r", "--make", "70000"]);

@@ -1,45 +1,35 @@
-//! macOS: growth by F_PREALLOCATE, prefaulting by touching pages, MAP_NOCACHE, F_FULLFSYNC.
+//! macOS: growth by F_PREALLOCATE, MAP_NOCACHE, F_FULLFSYNC; all else as on a system without calls
+//! of its own for it.
 //!
 //! As on FreeBSD, a page of a hole gets its block when it is written back: where the disk is full,
 //! a write into a sparse file succeeds and `sync` fails.
 
-use super::without;
+pub(crate) use super::without::*;
+
+use super::without::{empty_by, raise_by};
 use crate::error::Error;
-use memmap2::MmapRaw;
 use rustix::fs::{fcntl_fullfsync, fcntl_nocache, fsync};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::mm::Advice;
 use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// There is no advice that reads pages in at once: `willneed` asks for it, and [`prefault`]
-/// touches them.
-pub(crate) const POPULATE_READ: Option<Advice> = None;
-
-/// The advice that pages are not needed for now. Here it never throws anything away.
-pub(crate) const DONT_NEED: Advice = Advice::DontNeed;
-
-/// What `madvise` says where a hint can't be taken.
-pub(crate) const HINT_NOT_TAKEN: &[Errno] = &[Errno::INVAL, Errno::FAULT, Errno::AGAIN];
-
-/// Does [`lock_on_fault`] leave pages locked?
-pub(crate) const LOCKS_ON_FAULT: bool = false;
-
-/// How `open` refuses a socket.
-pub(crate) const OPENED_SOCKET: Errno = Errno::OPNOTSUPP;
-
-/// Makes a file `to` bytes long, `from` being its length, with every block allocated, so that
-/// a full disk is an error now and not a signal later.
+/// Makes a file at least `to` bytes long, with every block behind its end allocated, so that a
+/// full disk is an error now and not a signal later.
 ///
 /// F_PREALLOCATE takes a number of bytes behind what the file has on the disk and leaves its
 /// length alone; `ftruncate` sets that. A file system that can't allocate gets a sparse file.
-pub(crate) fn grow(file: &File, from: u64, to: u64) -> Result<(), Error> {
-    without::grow(file, from, to, || match retry_on_intr(|| preallocate(file, to - from)) {
+pub(crate) fn raise(file: &File, to: u64) -> Result<(), Error> {
+    raise_by(file, to, |_, more| match retry_on_intr(|| preallocate(file, more)) {
         Err(Errno::INVAL | Errno::NOTSUP | Errno::OPNOTSUPP | Errno::NOTTY) => Ok(()),
         other => other,
     })
+}
+
+/// Empties a file, and makes it `length` bytes long, all of them zero and allocated.
+pub(crate) fn empty(file: &File, _old: u64, length: u64) -> Result<(), Error> {
+    empty_by(file, length, raise)
 }
 
 /// Allocates all of `more` bytes behind the last block of a file, or none.
@@ -60,35 +50,17 @@ fn last_errno() -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
-/// Makes a file `length` bytes long, all of them zero and allocated.
-pub(crate) fn empty(file: &File, _old: u64, length: u64) -> Result<(), Error> {
-    without::empty(file, length, grow)
-}
-
-/// Reads pages in; see [`without::prefault`].
-///
-/// # Safety
-///
-/// `address` is the start of a page, and `length` bytes from there on are mapped and stay so.
-pub(crate) unsafe fn prefault(address: *mut c_void, length: usize, for_writing: bool) {
-    // SAFETY: the caller's promise.
-    unsafe { without::prefault(address, length, for_writing) };
-}
-
-/// Fails as locking the pages would. There is no lock that reads nothing in.
-///
-/// # Safety
-///
-/// None; elsewhere the pages have to be the caller's.
-pub(crate) unsafe fn lock_on_fault(_: *mut c_void, length: usize) -> Result<(), Errno> {
-    without::try_lock(length)
-}
-
 /// Keeps a mapping's pages out of the cache: the kernel gives them up first (MAP_NOCACHE), and
 /// what reads and writes the file by this descriptor bypasses the cache (F_NOCACHE).
 ///
 /// It is a wish: where it can't be granted, the mapping stays as it is.
-pub(crate) fn nocache(file: &File, map: &MmapRaw, shared: bool, writable: bool) {
+pub(crate) fn nocache(
+    file: &File,
+    address: *mut c_void,
+    length: usize,
+    shared: bool,
+    writable: bool,
+) {
     let _ = fcntl_nocache(file, true);
     let mut protection = libc::PROT_READ;
     if writable {
@@ -96,9 +68,8 @@ pub(crate) fn nocache(file: &File, map: &MmapRaw, shared: bool, writable: bool) 
     }
     let sharing = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
     let flags = libc::MAP_FIXED | libc::MAP_NOCACHE | sharing;
-    let (address, length) = (map.as_mut_ptr().cast(), map.len());
     // SAFETY: the same file is mapped once more over the pages of a mapping that is new and that
-    // nobody has a pointer into; a failure leaves them as they are. The map unmaps them all the
+    // nobody has a pointer into; a failure leaves them as they are. They are unmapped all the
     // same when it goes.
     unsafe { libc::mmap(address, length, protection, flags, file.as_raw_fd(), 0) };
 }

@@ -1,15 +1,18 @@
 //! What differs between operating systems in files and mappings: a file each, the same names in
-//! all.
+//! all. What a system has no call for comes from `without`.
 //!
-//! - `grow(file, from, to)`: makes a file longer with its blocks allocated, or leaves it as it was.
+//! - `raise(file, to)`: makes a file at least that long, with its blocks allocated.
 //! - `empty(file, old, length)`: makes every byte of a file zero and the file `length` long.
 //! - `set_len(file, length)`: `ftruncate`, which is the same everywhere: see `length`.
+//! - `is_append_only(file)`: may it only be added to?
+//! - `keeps_identity(file)`: do two files of the same identity have the same bytes there?
+//! - `page_size_of(file)`, `for_each_extent(file, length, each)`: its pages, and its holes.
 //! - `POPULATE_READ`, `DONT_NEED`, `HINT_NOT_TAKEN`: what `madvise` has to offer.
 //! - `prefault(address, length, for_writing)`: reads pages in without dirtying them.
 //! - `lock_on_fault(address, length)`, `LOCKS_ON_FAULT`: locks pages without reading them in.
+//! - `release(address, length)`, `map_again(address, length)`: before and beside `munmap`.
 //! - `nocache(…)`: keeps a mapping's pages out of the cache where the system can.
 //! - `sync_file(file)`, `flush_device(file)`: what makes a file's bytes durable beyond `msync`.
-//! - `OPENED_SOCKET`: how `open` refuses a socket.
 
 #[cfg(target_os = "freebsd")]
 mod freebsd;
@@ -20,13 +23,13 @@ mod linux;
 mod macos;
 #[cfg(target_os = "openbsd")]
 mod openbsd;
-// What a system does that has no call of its own for it. Linux has, and tests this.
+// Linux has calls of its own for all of it, and tests this.
 #[cfg(any(test, not(target_os = "linux")))]
 mod without;
 
 #[cfg(target_os = "freebsd")]
 pub(crate) use freebsd::*;
-pub(crate) use length::set_len;
+pub(crate) use length::{is_append_only, set_len};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 #[cfg(target_os = "macos")]

@@ -1,0 +1,386 @@
+//! What an embedder puts into a store: [`IommapCtx`], its builder, and the view that host calls
+//! get of it.
+
+use super::handle::MappingHandle;
+use crate::error::Error;
+use crate::grants::Grants;
+use crate::mapping::{FsPerms, Mapped, Mapping};
+use crate::usage::local::LocalCounter;
+use crate::usage::{Budget, Counters, Limits, Usage};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use wasmtime::component::{Resource, ResourceTable};
+
+/// The state of one store: what its guest may map, and what it uses.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let dir = tempfile::tempdir()?;
+/// # let host_dir = dir.path();
+/// use iommap::{FsPerms, IommapCtx};
+/// let ctx = IommapCtx::builder()
+///     .preopened_dir(host_dir, "/data", FsPerms::ReadOnly)?
+///     .max_mappings(8)
+///     .build();
+/// assert_eq!(ctx.counters().mappings, 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct IommapCtx {
+    pub(super) grants: Arc<Grants>,
+    counter: LocalCounter,
+    #[cfg(feature = "async")]
+    pub(super) allow_blocking_current_thread: bool,
+}
+
+impl IommapCtx {
+    /// A builder that grants nothing yet.
+    pub fn builder() -> IommapCtxBuilder {
+        IommapCtxBuilder::new()
+    }
+
+    /// What the store uses now and did so far.
+    pub fn counters(&self) -> Counters {
+        self.usage().counters()
+    }
+
+    /// The directories that the guest may map files in.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// What the store uses. Kept by an embedder, it can be read while the guest runs, and after
+    /// the store is gone.
+    pub fn usage(&self) -> &Arc<Usage> {
+        self.counter.usage()
+    }
+
+    /// Shares a mapping with the store's guest under the path `guest_path`, from now on. See
+    /// [`Grants::share`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("index");
+    /// # std::fs::write(&path, b"entries")?;
+    /// use iommap::{FsPerms, IommapCtx, Mapping};
+    /// use std::sync::Arc;
+    ///
+    /// let index = Arc::new(Mapping::open(&path)?);
+    ///
+    /// // One mapping, and a thousand guests that open it as `/shared/index`.
+    /// let mut builder = IommapCtx::builder();
+    /// builder.share("/shared/index", index.clone(), FsPerms::ReadOnly);
+    /// let mut contexts: Vec<IommapCtx> = (0..1000).map(|_| builder.build()).collect();
+    /// // For one of them alone, while it runs:
+    /// contexts[0].share("/shared/again", index, FsPerms::ReadOnly);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn share(
+        &mut self,
+        guest_path: impl AsRef<str>,
+        mapping: impl Into<Arc<Mapping>>,
+        perms: FsPerms,
+    ) -> &mut IommapCtx {
+        Arc::make_mut(&mut self.grants).share(guest_path, mapping, perms);
+        self
+    }
+}
+
+/// Builds an [`IommapCtx`], in the manner of wasmtime-wasi's `WasiCtxBuilder`.
+///
+/// ```
+/// use iommap::IommapCtxBuilder;
+/// let ctx = IommapCtxBuilder::new().max_mapped_bytes(1 << 30).max_call_bytes(1 << 20).build();
+/// assert_eq!(ctx.usage().limits().mapped_bytes, 1 << 30);
+/// ```
+#[derive(Debug)]
+pub struct IommapCtxBuilder {
+    name: Option<String>,
+    grants: Grants,
+    limits: Limits,
+    budget: Option<Arc<Budget>>,
+    #[cfg(feature = "async")]
+    allow_blocking_current_thread: bool,
+}
+
+impl Default for IommapCtxBuilder {
+    fn default() -> IommapCtxBuilder {
+        let mut grants = Grants::default();
+        grants.common_regions(true);
+        IommapCtxBuilder {
+            name: None,
+            grants,
+            limits: Limits::default(),
+            budget: None,
+            #[cfg(feature = "async")]
+            allow_blocking_current_thread: false,
+        }
+    }
+}
+
+impl IommapCtxBuilder {
+    /// A builder that grants nothing yet, with the default [`Limits`].
+    pub fn new() -> IommapCtxBuilder {
+        IommapCtxBuilder::default()
+    }
+
+    /// Grants a directory of the host to the guest under the name `guest_path`, as
+    /// `WasiCtxBuilder::preopened_dir` does. See [`Grants::preopened_dir`] for how names match.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be opened.
+    pub fn preopened_dir(
+        &mut self,
+        host_path: impl AsRef<Path>,
+        guest_path: impl AsRef<str>,
+        perms: FsPerms,
+    ) -> io::Result<&mut IommapCtxBuilder> {
+        self.grants.preopened_dir(host_path, guest_path, perms)?;
+        Ok(self)
+    }
+
+    /// Names the store, for the log: a tenant, a plugin, a request. `store-` and a number unless
+    /// set.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut IommapCtxBuilder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Grants wasmtime-wasi's context every directory that was granted here, under the same
+    /// name, for reading only where it is read-only here: nobody lists directories twice. Mappings
+    /// that were shared are none of WASI's.
+    ///
+    /// ```
+    /// # fn main() -> wasmtime::Result<()> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let (host_dir, cache_dir) = (dir.path(), dir.path());
+    /// use iommap::{FsPerms, IommapCtx};
+    /// use wasmtime_wasi::WasiCtx;
+    /// let mut iommap = IommapCtx::builder();
+    /// iommap
+    ///     .preopened_dir(host_dir, "/data", FsPerms::ReadOnly)?
+    ///     .preopened_dir(cache_dir, "/cache", FsPerms::ReadWrite)?;
+    /// let mut wasi = WasiCtx::builder();
+    /// iommap.preopen_into(&mut wasi)?;
+    /// let (iommap, wasi) = (iommap.build(), wasi.build());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A directory cannot be opened again, or was granted open already, by
+    /// [`Grants::preopened`], so that there is no path to open it by.
+    #[cfg(feature = "wasi")]
+    pub fn preopen_into(&self, wasi: &mut wasmtime_wasi::WasiCtxBuilder) -> wasmtime::Result<()> {
+        for (host_path, guest_path, perms) in self.grants.directories() {
+            let Some(host_path) = host_path else {
+                wasmtime::bail!(
+                    "the grant {guest_path} was open already: WASI opens directories by path"
+                );
+            };
+            wasi.preopened_dir(host_path, guest_path, perms.into()).map_err(|error| {
+                error.context(format!("cannot grant {} to WASI", host_path.display()))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Shares a mapping with the guest under the path `guest_path`: see [`Grants::share`].
+    pub fn share(
+        &mut self,
+        guest_path: impl AsRef<str>,
+        mapping: impl Into<Arc<Mapping>>,
+        perms: FsPerms,
+    ) -> &mut IommapCtxBuilder {
+        self.grants.share(guest_path, mapping, perms);
+        self
+    }
+
+    /// Whether a file that another store has mapped already, with the same mode and at the same
+    /// length, is mapped a second time, or both use one region: on unless set, so that ten
+    /// thousand stores on one index take one range of address space. See
+    /// [`Grants::common_regions`], also for what speaks against it.
+    pub fn common_regions(&mut self, common: bool) -> &mut IommapCtxBuilder {
+        self.grants.common_regions(common);
+        self
+    }
+
+    /// What the store may use together with others: [`Budget::of_process`] unless set.
+    pub fn budget(&mut self, budget: Arc<Budget>) -> &mut IommapCtxBuilder {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Sets all limits at once.
+    pub fn limits(&mut self, limits: Limits) -> &mut IommapCtxBuilder {
+        self.limits = limits;
+        self
+    }
+
+    /// How many mappings may be open at once: 64 unless set.
+    pub fn max_mappings(&mut self, mappings: u64) -> &mut IommapCtxBuilder {
+        self.limits.mappings = mappings;
+        self
+    }
+
+    /// How many handles of mappings a guest may hold at once, closed ones too: 4,096 unless set.
+    pub fn max_handles(&mut self, handles: u64) -> &mut IommapCtxBuilder {
+        self.limits.handles = handles;
+        self
+    }
+
+    /// How many bytes may be mapped at once, all mappings together: 64 GiB unless set. They are
+    /// address space and page cache.
+    pub fn max_mapped_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.mapped_bytes = bytes;
+        self
+    }
+
+    /// How long, in bytes, a file may be made: 64 GiB unless set.
+    pub fn max_file_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.file_bytes = bytes;
+        self
+    }
+
+    /// How many bytes one call may move: 64 MiB unless set. For writes of more than 128 MiB wasmtime's
+    /// own allowance has to be raised as well: `Store::set_hostcall_fuel`.
+    pub fn max_call_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.call_bytes = bytes;
+        self
+    }
+
+    /// How many bytes may be locked in memory at once: 0 unless set, which refuses `lock`.
+    pub fn max_locked_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.locked_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of pages a guest may have written in `private` mappings, which a read-only
+    /// grant allows: 64 MiB unless set. They are memory of the host's that can't be evicted.
+    pub fn max_private_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.private_bytes = bytes;
+        self
+    }
+
+    /// With `add_to_linker_async`: lets calls that wait for a device wait on the executor's
+    /// thread, as `WasiCtxBuilder::allow_blocking_current_thread` does. Off unless set. It saves
+    /// the hand-over to another thread, and suits an executor that runs one guest a thread.
+    #[cfg(feature = "async")]
+    pub fn allow_blocking_current_thread(&mut self, allow: bool) -> &mut IommapCtxBuilder {
+        self.allow_blocking_current_thread = allow;
+        self
+    }
+
+    /// The context. The builder is left with what it has, so that contexts for more stores, each
+    /// with a usage of its own, can be built from it.
+    pub fn build(&mut self) -> IommapCtx {
+        let budget = self.budget.clone().unwrap_or_else(Budget::of_process);
+        let usage = match &self.name {
+            Some(name) => Usage::within(self.limits.clone(), name, budget),
+            None => Usage::within(self.limits.clone(), Usage::next_name(), budget),
+        };
+        IommapCtx {
+            grants: Arc::new(self.grants.clone()),
+            counter: LocalCounter::of_new(usage),
+            #[cfg(feature = "async")]
+            allow_blocking_current_thread: self.allow_blocking_current_thread,
+        }
+    }
+}
+
+/// What a host call sees of a store: its context, and the table that holds its mappings. The
+/// table may be the one that wasmtime-wasi uses, or one of its own.
+///
+/// ```
+/// use iommap::{IommapCtx, IommapCtxView};
+/// use wasmtime::component::ResourceTable;
+///
+/// let (mut ctx, mut table) = (IommapCtx::builder().build(), ResourceTable::new());
+/// let view = IommapCtxView { ctx: &mut ctx, table: &mut table };
+/// assert_eq!(view.ctx.counters().mappings, 0);
+/// ```
+#[derive(Debug)]
+pub struct IommapCtxView<'a> {
+    /// What the guest may map, and what it uses.
+    pub ctx: &'a mut IommapCtx,
+    /// Where the guest's mappings are kept.
+    pub table: &'a mut ResourceTable,
+}
+
+impl<'a> IommapCtxView<'a> {
+    /// The mapping behind a handle. A handle that names none is a bug of the guest's runtime or
+    /// of the host, and traps.
+    #[inline]
+    pub(super) fn mapped(&self, handle: &Resource<MappingHandle>) -> wasmtime::Result<&Mapped> {
+        Ok(&self.table.get(handle)?.mapped)
+    }
+
+    /// Copies out of a mapping, as `read` does, and counts the bytes.
+    #[inline]
+    pub(super) fn read(
+        self,
+        handle: &Resource<MappingHandle>,
+        read: impl FnOnce(&Mapped) -> Result<u64, Error>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let done = read(&self.table.get(handle)?.mapped);
+        Ok(done.map(|bytes| self.ctx.counter.count_read(bytes)))
+    }
+
+    /// Copies into a mapping, as `write` does, and counts the bytes.
+    #[inline]
+    pub(super) fn write(
+        self,
+        handle: &Resource<MappingHandle>,
+        write: impl FnOnce(&mut Mapped) -> Result<u64, Error>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let done = write(&mut self.table.get_mut(handle)?.mapped);
+        Ok(done.map(|bytes| self.ctx.counter.count_written(bytes)))
+    }
+
+    /// The same, to change it.
+    pub(super) fn mapped_mut(
+        &mut self,
+        handle: &Resource<MappingHandle>,
+    ) -> wasmtime::Result<&mut Mapped> {
+        Ok(&mut self.table.get_mut(handle)?.mapped)
+    }
+
+    /// Gives the guest a handle to a mapping.
+    pub(super) fn push(&mut self, handle: MappingHandle) -> wasmtime::Result<Resource<MappingHandle>> {
+        Ok(self.table.push(handle)?)
+    }
+
+    /// Takes a handle back; the mapping closes with it.
+    pub(super) fn drop_handle(&mut self, rep: u32) -> wasmtime::Result<()> {
+        self.table.delete(Resource::<MappingHandle>::new_own(rep))?;
+        Ok(())
+    }
+}
+
+/// A store's data that holds an [`IommapCtx`]. See [`add_to_linker`](crate::add_to_linker).
+///
+/// ```
+/// use iommap::{IommapCtx, IommapCtxView, IommapView};
+/// use wasmtime::component::ResourceTable;
+///
+/// struct MyState {
+///     iommap: IommapCtx,
+///     table: ResourceTable,
+/// }
+///
+/// impl IommapView for MyState {
+///     fn iommap(&mut self) -> IommapCtxView<'_> {
+///         IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+///     }
+/// }
+/// ```
+pub trait IommapView: Send {
+    /// The context and the table.
+    fn iommap(&mut self) -> IommapCtxView<'_>;
+}

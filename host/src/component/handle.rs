@@ -1,0 +1,48 @@
+//! What a store's table holds for a guest's `mapping`.
+
+use crate::error::Error;
+use crate::mapping::{Mapped, Mapping};
+use crate::usage::{Reservation, Resource, Usage};
+use std::sync::Arc;
+
+/// What a store's table holds for a guest's `mapping`: the mapping itself, which is the guest's
+/// alone. An embedder that opens a mapping gives it to a guest by one:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("index");
+/// # std::fs::write(&path, "hello")?;
+/// use iommap::{Mapping, MappingHandle};
+/// use wasmtime::component::{Resource, ResourceTable};
+///
+/// // For a function that takes an `own<mapping>`.
+/// let mut table = ResourceTable::new();
+/// let handle: Resource<MappingHandle> = table.push(Mapping::open(&path)?.into())?;
+/// assert!(handle.owned());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct MappingHandle {
+    pub(super) mapped: Mapped,
+    /// A handle takes memory until it is dropped, also when its mapping was closed.
+    _handle: Option<Reservation>,
+}
+
+impl MappingHandle {
+    /// A place for a handle, taken before the mapping is opened.
+    pub(super) fn reserve(usage: &Arc<Usage>) -> Result<Reservation, Error> {
+        Reservation::new(usage, Resource::Handles, 1)
+    }
+
+    pub(super) fn new(mapped: Mapped, handle: Reservation) -> MappingHandle {
+        MappingHandle { mapped, _handle: Some(handle) }
+    }
+}
+
+impl From<Mapping> for MappingHandle {
+    fn from(mapping: Mapping) -> MappingHandle {
+        MappingHandle { mapped: mapping.into_mapped(), _handle: None }
+    }
+}

@@ -1,0 +1,43 @@
+//! The wasmtime host: everything that knows of components.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `bindings` | the types that wasmtime makes of `wit/iommap.wit` |
+//! | `ctx`, `handle` | what an embedder sets up, and what a store's table holds |
+//! | `linker` | every function of the interface, defined for sync and async stores |
+//! | `waiting`, `offload` | calls that wait for a device: where they are, or on another thread |
+//! | `abi` | the copy between a page and the guest's memory |
+//! | `convert` | the interface's types to the domain's and back |
+//! | `log` | what the host's log says of calls |
+//! | `wasi` | `iommap:wasi`, for what is open through WASI |
+
+mod abi;
+mod bindings;
+mod convert;
+mod ctx;
+mod handle;
+mod linker;
+mod log;
+#[cfg(feature = "async")]
+mod offload;
+mod waiting;
+#[cfg(feature = "wasi")]
+pub mod wasi;
+
+pub use ctx::{IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
+pub use handle::MappingHandle;
+pub use linker::add_to_linker;
+#[cfg(feature = "async")]
+pub use linker::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
+
+use bindings::types::ErrorCode;
+use wasmtime::component::Resource;
+
+/// A mapping as a guest passes it.
+type Handle = Resource<MappingHandle>;
+
+/// What a guest gets back.
+type Answer<R> = (Result<R, ErrorCode>,);
+
+/// How the view of a store is found in its data.
+type Getter<T> = fn(&mut T) -> IommapCtxView<'_>;

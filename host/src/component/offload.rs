@@ -1,0 +1,206 @@
+//! Async stores: what waits for a device leaves the executor's thread.
+//!
+//! While a call is elsewhere it has the mapping with it, and the guest's handle names a closed one:
+//! nobody else can reach it, since the store is lent to the call. A call whose future is dropped
+//! does not begin any more if it has not begun; if it has, it ends, and with it the mapping, whose
+//! store is not to be told any more.
+
+use super::abi::{ByteList, RangeList, ReadManyReply, ReadReply, write, write_many};
+use super::log::Call;
+use super::waiting::{Waiting, Work};
+use super::{Getter, Handle};
+use crate::mapping::{Mapped, Range, cost, most_ranges};
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::runtime::Handle as Runtime;
+use tokio::task::JoinHandle;
+use tracing::{Instrument, trace_span};
+use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance};
+use wasmtime::{Result, StoreContextMut, bail};
+
+/// Runs `work` on a thread for blocking work, or here where that is allowed.
+pub(super) async fn elsewhere<R: Send + 'static>(
+    here: bool,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<R> {
+    if here {
+        return Ok(work());
+    }
+    let Ok(runtime) = Runtime::try_current() else {
+        bail!("a call of iommap's async linker was polled outside of a tokio runtime");
+    };
+    let span = tracing::Span::current();
+    let task = runtime.spawn_blocking(move || span.in_scope(work));
+    // It fails only if `work` panics, which is a bug of ours, or if the runtime shuts down.
+    Ok(Cancelled(task).await?)
+}
+
+/// A task that does not begin any more once nobody waits for it.
+struct Cancelled<R>(JoinHandle<R>);
+
+impl<R> Future for Cancelled<R> {
+    type Output = std::result::Result<R, tokio::task::JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<R> Drop for Cancelled<R> {
+    fn drop(&mut self) {
+        // A task for blocking work that runs already goes on.
+        self.0.abort();
+    }
+}
+
+/// Has a mapping elsewhere for as long as `work` takes.
+async fn with_mapped<T: 'static, R: Send + 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Getter<T>,
+    this: &Handle,
+    work: impl FnOnce(&mut Mapped) -> R + Send + 'static,
+) -> Result<R> {
+    let mut view = get(store.data_mut());
+    let here = view.ctx.allow_blocking_current_thread;
+    let mut mapped = view.mapped_mut(this)?.take();
+    let (mapped, result) = elsewhere(here, move || {
+        let result = work(&mut mapped);
+        (mapped, result)
+    })
+    .await?;
+    *get(store.data_mut()).mapped_mut(this)? = mapped;
+    Ok(result)
+}
+
+/// Calls wait on a thread for blocking work.
+pub(super) struct Elsewhere;
+
+impl<T: Send + 'static> Waiting<T> for Elsewhere {
+    fn define<P, A>(
+        &self,
+        types: &mut LinkerInstance<'_, T>,
+        get: Getter<T>,
+        name: &'static str,
+        split: fn(P) -> (Handle, A),
+        work: Work<A>,
+    ) -> Result<()>
+    where
+        P: ComponentNamedList + Lift + 'static,
+        A: Copy + Debug + Send + 'static,
+    {
+        types.func_wrap_async(name, move |mut store: StoreContextMut<'_, T>, params: P| {
+            let (this, arguments) = split(params);
+            let span = trace_span!("call", name, mapping = this.rep());
+            let future = async move {
+                let call = Call::new(name);
+                let result =
+                    with_mapped(&mut store, get, &this, move |mapped| work(mapped, arguments))
+                        .await?;
+                Ok(call.on(get(store.data_mut()).mapped(&this)?, &arguments, result))
+            };
+            Box::new(future.instrument(span))
+        })
+    }
+}
+
+/// Defines `pread` and `pwrite` so that those of more than `above` bytes have their pages made
+/// ready elsewhere.
+pub(super) fn define_transfers<T: Send + 'static>(
+    types: &mut LinkerInstance<'_, T>,
+    get: Getter<T>,
+    above: u64,
+) -> Result<()> {
+    types.func_wrap_async(
+        "[method]mapping.pread",
+        move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
+            let span = trace_span!("pread", mapping = this.rep(), offset, length);
+            let future = async move {
+                let ranges = [Range { offset, length }];
+                make_ready(&mut store, get, &this, above, ranges, false).await?;
+                // Whatever stood in the way, the reply meets it again and says so.
+                Ok((ReadReply::new(&mut store, get, &this, offset, length)?,))
+            };
+            Box::new(future.instrument(span))
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]mapping.pwrite",
+        move |mut store: StoreContextMut<'_, T>, (this, offset, data): (Handle, u64, ByteList)| {
+            let length = data.len() as u64;
+            let span = trace_span!("pwrite", mapping = this.rep(), offset, length);
+            let future = async move {
+                let ranges = [Range { offset, length }];
+                make_ready(&mut store, get, &this, above, ranges, true).await?;
+                write(&mut store, get, &this, offset, &data)
+            };
+            Box::new(future.instrument(span))
+        },
+    )
+}
+
+/// Defines the batch calls likewise: those whose ranges count for more than `above` bytes.
+pub(super) fn define_batch<T: Send + 'static>(
+    batch: &mut LinkerInstance<'_, T>,
+    get: Getter<T>,
+    above: u64,
+) -> Result<()> {
+    batch.func_wrap_async(
+        "pread-many",
+        move |mut store: StoreContextMut<'_, T>, (this, ranges): (Handle, RangeList)| {
+            let span = trace_span!("pread-many", mapping = this.rep(), n = ranges.len());
+            let future = async move {
+                let longest = most_ranges(get(store.data_mut()).ctx.usage().limits());
+                let list = ranges.copied(&store, longest);
+                make_ready(&mut store, get, &this, above, list, false).await?;
+                Ok((ReadManyReply::new(&mut store, get, &this, ranges)?,))
+            };
+            Box::new(future.instrument(span))
+        },
+    )?;
+    batch.func_wrap_async(
+        "pwrite-many",
+        move |mut store: StoreContextMut<'_, T>,
+              (this, ranges, data): (Handle, RangeList, ByteList)| {
+            let span = trace_span!("pwrite-many", mapping = this.rep(), n = ranges.len());
+            let future = async move {
+                let longest = most_ranges(get(store.data_mut()).ctx.usage().limits());
+                let list = ranges.copied(&store, longest);
+                make_ready(&mut store, get, &this, above, list, true).await?;
+                write_many(&mut store, get, &this, &ranges, &data)
+            };
+            Box::new(future.instrument(span))
+        },
+    )
+}
+
+/// Makes the pages of a call ready elsewhere if the call is a large one. What is not allowed is
+/// left for the call to refuse.
+async fn make_ready<T: 'static, R>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Getter<T>,
+    this: &Handle,
+    above: u64,
+    ranges: R,
+    for_writing: bool,
+) -> Result<()>
+where
+    R: AsRef<[Range]> + Send + 'static,
+{
+    let view = get(store.data_mut());
+    let mapped = view.mapped(this)?;
+    let large = cost(ranges.as_ref()) > above;
+    if large
+        && !view.ctx.allow_blocking_current_thread
+        && mapped.check_many(ranges.as_ref(), for_writing).is_ok()
+    {
+        with_mapped(store, get, this, move |mapped| {
+            for Range { offset, length } in ranges.as_ref() {
+                mapped.prefault(*offset, *length, for_writing);
+            }
+        })
+        .await?;
+    }
+    Ok(())
+}

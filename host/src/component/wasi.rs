@@ -1,0 +1,191 @@
+//! `iommap:wasi`: maps what the guest has open through wasmtime-wasi.
+//!
+//! wasmtime-wasi keeps a guest's descriptors in a [`ResourceTable`]; the file in one of them is
+//! shared with the mapping, so that it lives on when the guest drops the descriptor. All that
+//! WASI holds the guest to holds here too: the permissions of the directory that the file was
+//! opened in, and the mode it was opened with.
+//!
+//! A descriptor is one Rust type for every version of WASI that wasmtime-wasi serves, and that is
+//! how wasmtime tells resources apart: guests of any 0.2 and of 0.3 are served by the one function
+//! defined here.
+
+use super::bindings::types::{AccessMode, OpenFlags};
+use super::convert::open_options;
+use super::handle::MappingHandle;
+use super::linker::answer_opened;
+use super::log::Call;
+use super::offload::elsewhere;
+use super::{Answer, Getter, Handle, IommapCtxView};
+use crate::error::{Error, ErrorKind};
+use crate::mapping::{FsPerms, OpenOptions, open_file};
+use crate::usage::Usage;
+use std::fs::File;
+use std::result::Result as StdResult;
+use std::sync::Arc;
+use tracing::{Instrument, trace_span};
+use wasmtime::component::{Linker, Resource, ResourceTable};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::OpenMode;
+use wasmtime_wasi::filesystem::Descriptor;
+
+/// The interface, as components import it.
+const INTERFACE: &str = "iommap:wasi/files@0.1.0";
+
+/// How wasmtime-wasi's table is found in a store's data. It may be the one in which mappings are.
+pub type Descriptors<T> = fn(&mut T) -> &mut ResourceTable;
+
+/// `map-descriptor`'s parameters as a guest passes them.
+type Params = (Resource<Descriptor>, AccessMode, OpenFlags, Option<u64>);
+
+/// Adds `iommap:wasi` to a linker, beside what [`add_to_linker`](crate::add_to_linker) and
+/// wasmtime-wasi's `add_to_linker_sync` add: a guest can map a descriptor of `wasi:filesystem`.
+///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView, IommapView};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+/// # struct State { wasi: WasiCtx, iommap: IommapCtx, table: ResourceTable }
+/// # impl WasiView for State {
+/// #     fn ctx(&mut self) -> WasiCtxView<'_> {
+/// #         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+/// #     }
+/// # }
+/// # impl IommapView for State {
+/// #     fn iommap(&mut self) -> IommapCtxView<'_> {
+/// #         IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
+/// #     }
+/// # }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// let mut linker = Linker::<State>::new(&engine);
+/// wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+/// iommap::add_to_linker(&mut linker, State::iommap)?;
+/// iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+pub fn add_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    get: Getter<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    linker.instance(INTERFACE)?.func_wrap(
+        "map-descriptor",
+        move |mut store: StoreContextMut<'_, T>, params: Params| {
+            let request = Request::new(descriptors(store.data_mut()), params)?;
+            let _span = trace_span!("map-descriptor", request.name, ?request.options).entered();
+            let mut view = get(store.data_mut());
+            let mapped = request.map(view.ctx.usage(), view.ctx.grants.has_common_regions());
+            request.answer(&mut view, mapped)
+        },
+    )
+}
+
+/// Adds `iommap:wasi` to a linker for async stores, as
+/// [`add_to_linker_async`](crate::add_to_linker_async) does the rest: a call waits for the device
+/// on a thread for blocking work.
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+pub fn add_to_linker_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    get: Getter<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    linker.instance(INTERFACE)?.func_wrap_async(
+        "map-descriptor",
+        move |mut store: StoreContextMut<'_, T>, params: Params| {
+            let call = async move {
+                let request = Request::new(descriptors(store.data_mut()), params)?;
+                let ctx = get(store.data_mut()).ctx;
+                let (usage, here) = (ctx.usage().clone(), ctx.allow_blocking_current_thread);
+                let common = ctx.grants.has_common_regions();
+                let (request, mapped) = elsewhere(here, move || {
+                    let mapped = request.map(&usage, common);
+                    (request, mapped)
+                })
+                .await?;
+                request.answer(&mut get(store.data_mut()), mapped)
+            };
+            Box::new(call.instrument(trace_span!("map-descriptor")))
+        },
+    )
+}
+
+/// What a guest wants mapped, and how.
+struct Request {
+    call: Call,
+    /// What the log calls it: WASI keeps no path with a descriptor.
+    name: String,
+    /// `None` for a directory.
+    file: Option<Arc<File>>,
+    readable: bool,
+    perms: FsPerms,
+    options: OpenOptions,
+}
+
+impl Request {
+    /// Looks the descriptor up. A handle that names none traps.
+    fn new(table: &ResourceTable, (handle, mode, flags, size): Params) -> Result<Request> {
+        let (file, perms, open_mode) = match table.get(&handle)? {
+            Descriptor::File(file) => (Some(file.file.clone()), file.perms, file.open_mode),
+            Descriptor::Dir(dir) => (None, dir.perms, dir.open_mode),
+        };
+        // Both have to allow it: where the file lies, and how it was opened.
+        let perms = match open_mode.contains(OpenMode::WRITE) {
+            true => perms.into(),
+            false => FsPerms::ReadOnly,
+        };
+        Ok(Request {
+            call: Call::new("map-descriptor"),
+            name: format!("descriptor {}", handle.rep()),
+            file,
+            readable: open_mode.contains(OpenMode::READ),
+            perms,
+            options: open_options(mode, flags, size),
+        })
+    }
+
+    fn map(&self, usage: &Arc<Usage>, common: bool) -> StdResult<MappingHandle, Error> {
+        let Request { name, file, readable, perms, options, .. } = self;
+        options.validate()?;
+        let Some(file) = file else { return Err(ErrorKind::Enotreg.into()) };
+        // `mmap` reads the pages, whatever the guest may do with them.
+        if !readable {
+            return Err(Error::because(ErrorKind::Eacces, "the descriptor is not for reading"));
+        }
+        let handle = MappingHandle::reserve(usage)?;
+        Ok(MappingHandle::new(open_file(file, name, *perms, usage, options, common)?, handle))
+    }
+
+    fn answer(
+        &self,
+        view: &mut IommapCtxView<'_>,
+        mapped: StdResult<MappingHandle, Error>,
+    ) -> Result<Answer<Handle>> {
+        answer_opened(self.call, view, &self.name, &self.options, mapped)
+    }
+}
+
+impl From<FsPerms> for wasmtime_wasi::FsPerms {
+    fn from(perms: FsPerms) -> wasmtime_wasi::FsPerms {
+        match perms {
+            FsPerms::ReadOnly => wasmtime_wasi::FsPerms::ReadOnly,
+            FsPerms::ReadWrite => wasmtime_wasi::FsPerms::ReadWrite,
+        }
+    }
+}
+
+impl From<wasmtime_wasi::FsPerms> for FsPerms {
+    fn from(perms: wasmtime_wasi::FsPerms) -> FsPerms {
+        match perms {
+            wasmtime_wasi::FsPerms::ReadOnly => FsPerms::ReadOnly,
+            wasmtime_wasi::FsPerms::ReadWrite => FsPerms::ReadWrite,
+        }
+    }
+}

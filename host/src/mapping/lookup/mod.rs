@@ -1,0 +1,69 @@
+//! How a file is found or made: looked at before it is opened, and made without a name until all
+//! else has succeeded.
+//!
+//! Between any two calls another process may put something else in a file's place. So a file is
+//! looked at through a descriptor that opens nothing (`O_PATH`), and what is opened is what was
+//! looked at: a FIFO or a device is never opened at all. And nothing is ever removed again: a name
+//! may be another's file by then.
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod linux;
+mod place;
+
+#[cfg(not(target_os = "linux"))]
+use elsewhere as system;
+#[cfg(target_os = "linux")]
+use linux as system;
+
+pub(super) use place::Place;
+
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+
+/// Opens a regular file that exists. Anything else is [`Errno::NXIO`], and is not opened.
+///
+/// Where somebody holds a lease on the file (a server of SMB or NFS), this waits until it is given
+/// up, as `open(2)` does: 45 seconds at most, unless `fs.lease-break-time` says otherwise.
+pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
+    system::existing(place, writable)
+}
+
+/// A file that is new.
+pub(super) enum NewFile {
+    /// It has no name yet, and goes if it never gets one.
+    Unnamed(File, system::Name),
+    /// It was made under its name, where the file system can't do without.
+    Named(File),
+}
+
+impl NewFile {
+    /// Makes a file, to be read and written. Its mode is 0666 less the umask.
+    pub(super) fn make(place: Place<'_>) -> io::Result<NewFile> {
+        // Said now, and again when it gets its name.
+        if place.is_taken() && place.names_a_file() {
+            return Err(Errno::EXIST.into());
+        }
+        match system::unnamed(place)? {
+            Some((file, name)) => Ok(NewFile::Unnamed(file, name)),
+            None => Ok(NewFile::Named(place.open(true, true, 0)?)),
+        }
+    }
+
+    pub(super) fn file(&self) -> &File {
+        match self {
+            NewFile::Unnamed(file, _) | NewFile::Named(file) => file,
+        }
+    }
+
+    /// Gives the file its name, unless that is taken by now ([`Errno::EXIST`]).
+    pub(super) fn publish(&self) -> io::Result<()> {
+        match self {
+            NewFile::Unnamed(file, name) => system::link(file, name),
+            NewFile::Named(_) => Ok(()),
+        }
+    }
+}
+

@@ -1,0 +1,367 @@
+//! What one store may use, what it uses now, and what it has done.
+//!
+//! [`Limits`] is the embedder's say; [`Usage`] holds the store to it, and to the [`Budget`] that
+//! stores share. Whatever is used is held by a [`Reservation`], which returns it when dropped: no
+//! path can forget to.
+
+mod budget;
+pub(crate) mod local;
+mod machine;
+mod pool;
+
+pub use budget::{Budget, BudgetLimits};
+pub(crate) use pool::Resource;
+
+use crate::error::{Error, ErrorKind};
+use pool::{Pool, RESOURCES};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The number in the name of the next usage that is not given one.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// What one store may use. The defaults suit a plugin that maps a few large files.
+///
+/// ```
+/// let mut limits = iommap::Limits::default();
+/// assert_eq!(limits.call_bytes, 64 << 20);
+/// limits.mappings = 4;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Mappings open at once: 64.
+    pub mappings: u64,
+    /// Handles of mappings that a guest holds at once, closed ones too: 4,096. Each takes some
+    /// hundred bytes of the host's memory until the guest drops it.
+    pub handles: u64,
+    /// Bytes mapped at once, all mappings together: 64 GiB. They are address space and page cache.
+    pub mapped_bytes: u64,
+    /// The length, in bytes, to which a file may be created or grown: 64 GiB.
+    pub file_bytes: u64,
+    /// Bytes that one call may move: 64 MiB. In a list of ranges each counts for 4,096 at least.
+    pub call_bytes: u64,
+    /// Bytes locked in memory at once: 0, so that `lock` is refused with `eacces`.
+    pub locked_bytes: u64,
+    /// Bytes of the pages that a guest has written in `private` mappings: 64 MiB. They are memory
+    /// of the host's that can't be evicted.
+    pub private_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            mappings: 64,
+            handles: 4096,
+            mapped_bytes: 64 << 30,
+            file_bytes: 64 << 30,
+            call_bytes: 64 << 20,
+            locked_bytes: 0,
+            private_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// No limits, for a program that trusts itself.
+    pub(crate) fn unlimited() -> Limits {
+        Limits {
+            mappings: u64::MAX,
+            handles: u64::MAX,
+            mapped_bytes: u64::MAX,
+            file_bytes: u64::MAX,
+            call_bytes: u64::MAX,
+            locked_bytes: u64::MAX,
+            private_bytes: u64::MAX,
+        }
+    }
+
+    fn pool(&self) -> Pool {
+        let mut limits = [u64::MAX; RESOURCES];
+        limits[Resource::Mappings as usize] = self.mappings;
+        limits[Resource::Handles as usize] = self.handles;
+        limits[Resource::MappedBytes as usize] = self.mapped_bytes;
+        limits[Resource::LockedBytes as usize] = self.locked_bytes;
+        limits[Resource::PrivateBytes as usize] = self.private_bytes;
+        Pool::new(limits)
+    }
+}
+
+/// What a store uses and has done so far, read at one moment. See [`Usage::counters`].
+///
+/// ```
+/// let usage = iommap::Usage::new(Default::default());
+/// assert_eq!(usage.counters(), iommap::Counters::default());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Mappings open now.
+    pub mappings: u64,
+    /// Handles that guests hold now, of closed mappings too.
+    pub handles: u64,
+    /// Bytes mapped now.
+    pub mapped_bytes: u64,
+    /// Bytes locked in memory now.
+    pub locked_bytes: u64,
+    /// Bytes of pages written in private mappings now.
+    pub private_bytes: u64,
+    /// Mappings opened so far.
+    pub opened: u64,
+    /// Bytes read through mappings so far.
+    pub bytes_read: u64,
+    /// Bytes written through mappings so far.
+    pub bytes_written: u64,
+    /// Reads and writes so far that met a page without a file behind it, and lived.
+    pub faults_recovered: u64,
+    /// Calls of a guest that were refused so far, for whatever reason.
+    pub refused: u64,
+}
+
+/// Holds one store to its [`Limits`] and counts what it does. Shared by its mappings.
+///
+/// ```
+/// use iommap::{Limits, Usage};
+/// let mut limits = Limits::default();
+/// limits.mappings = 4;
+/// let usage = Usage::named(limits, "plugin");
+/// assert_eq!((usage.name(), usage.limits().mappings), ("plugin", 4));
+/// assert_eq!(usage.counters().opened, 0);
+/// ```
+#[derive(Debug)]
+pub struct Usage {
+    name: String,
+    limits: Limits,
+    pool: Pool,
+    budget: Arc<Budget>,
+    opened: AtomicU64,
+    bytes_read: AtomicU64,
+    bytes_written: AtomicU64,
+    faults_recovered: AtomicU64,
+    refused: AtomicU64,
+    /// What the store's [`LocalCounter`] counts beside `bytes_read` and `bytes_written`.
+    local_read: AtomicU64,
+    local_written: AtomicU64,
+}
+
+impl Usage {
+    /// Nothing used yet, for a store that is called `store-` and a number of its own.
+    pub fn new(limits: Limits) -> Arc<Usage> {
+        Usage::named(limits, Usage::next_name())
+    }
+
+    pub(crate) fn next_name() -> String {
+        format!("store-{}", NEXT.fetch_add(1, Relaxed))
+    }
+
+    /// Nothing used yet, for a store of this name.
+    pub fn named(limits: Limits, name: impl Into<String>) -> Arc<Usage> {
+        Usage::within(limits, name, Budget::of_process())
+    }
+
+    /// Nothing used yet, for a store of this name that shares a budget with others.
+    pub fn within(limits: Limits, name: impl Into<String>, budget: Arc<Budget>) -> Arc<Usage> {
+        let zero = AtomicU64::default;
+        Arc::new(Usage {
+            name: name.into(),
+            pool: limits.pool(),
+            limits,
+            budget,
+            opened: zero(),
+            bytes_read: zero(),
+            bytes_written: zero(),
+            faults_recovered: zero(),
+            refused: zero(),
+            local_read: zero(),
+            local_written: zero(),
+        })
+    }
+
+    /// What the log calls the store.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The limits that the store is held to.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The budget that the store shares with others.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// What is used now and was done so far. Each number is exact; taken together they may be
+    /// apart by a call that runs on another thread meanwhile.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            mappings: self.pool.used(Resource::Mappings),
+            handles: self.pool.used(Resource::Handles),
+            mapped_bytes: self.pool.used(Resource::MappedBytes),
+            locked_bytes: self.pool.used(Resource::LockedBytes),
+            private_bytes: self.pool.used(Resource::PrivateBytes),
+            opened: self.opened.load(Relaxed),
+            bytes_read: self.bytes_read.load(Relaxed) + self.local_read.load(Relaxed),
+            bytes_written: self.bytes_written.load(Relaxed) + self.local_written.load(Relaxed),
+            faults_recovered: self.faults_recovered.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+        }
+    }
+
+    /// Is a call allowed to move this many bytes?
+    #[inline]
+    pub(crate) fn check_call(&self, bytes: u64) -> Result<(), Error> {
+        let limit = self.limits.call_bytes;
+        if bytes > limit { Err(exceeded("call-bytes", limit, bytes)) } else { Ok(()) }
+    }
+
+    /// May a file be made this long?
+    pub(crate) fn check_file(&self, bytes: u64) -> Result<(), Error> {
+        let limit = self.limits.file_bytes;
+        if bytes > limit { Err(exceeded("file-bytes", limit, bytes)) } else { Ok(()) }
+    }
+
+    pub(crate) fn count_open(&self) {
+        self.opened.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_read(&self, bytes: u64) {
+        if bytes > 0 {
+            self.bytes_read.fetch_add(bytes, Relaxed);
+        }
+    }
+
+    pub(crate) fn count_written(&self, bytes: u64) {
+        if bytes > 0 {
+            self.bytes_written.fetch_add(bytes, Relaxed);
+        }
+    }
+
+    pub(crate) fn count_fault(&self) {
+        self.faults_recovered.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    fn take(&self, resource: Resource, amount: u64) -> Result<(), Error> {
+        self.pool.take(resource, amount).map_err(|full| full.of_store())?;
+        self.budget.take(resource, amount).inspect_err(|_| self.pool.give_back(resource, amount))
+    }
+
+    fn give_back(&self, resource: Resource, amount: u64) {
+        self.budget.give_back(resource, amount);
+        self.pool.give_back(resource, amount);
+    }
+}
+
+#[cold]
+fn exceeded(limit: &str, value: u64, asked: u64) -> Error {
+    Error::because(ErrorKind::LimitExceeded, format!("{limit} is {value}, asked for {asked}"))
+}
+
+/// Some of what a store may use, returned when dropped.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    usage: Arc<Usage>,
+    resource: Resource,
+    amount: u64,
+}
+
+impl Reservation {
+    /// Takes `amount` of a resource, or says [`ErrorKind::LimitExceeded`] and takes nothing.
+    pub(crate) fn new(
+        usage: &Arc<Usage>,
+        resource: Resource,
+        amount: u64,
+    ) -> Result<Reservation, Error> {
+        usage.take(resource, amount)?;
+        Ok(Reservation { usage: usage.clone(), resource, amount })
+    }
+
+    /// Takes `more` beside what it has, or takes nothing.
+    pub(crate) fn grow(&mut self, more: u64) -> Result<(), Error> {
+        self.usage.take(self.resource, more)?;
+        self.amount += more;
+        Ok(())
+    }
+
+    /// Makes the reservation at most `amount`, returning the rest.
+    pub(crate) fn shrink_to(&mut self, amount: u64) {
+        if let Some(less) = self.amount.checked_sub(amount) {
+            self.usage.give_back(self.resource, less);
+            self.amount = amount;
+        }
+    }
+
+    /// Adds another reservation of the same usage and resource to this one.
+    pub(crate) fn join(&mut self, mut other: Reservation) {
+        self.amount += std::mem::take(&mut other.amount);
+    }
+
+    pub(crate) fn amount(&self) -> u64 {
+        self.amount
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.usage.give_back(self.resource, self.amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(mapped_bytes: u64) -> Arc<Usage> {
+        Usage::new(Limits { mapped_bytes, ..Limits::default() })
+    }
+
+    #[test]
+    fn beyond_a_limit_more_is_refused_and_nothing_is_taken() {
+        let usage = usage(100);
+        let held = Reservation::new(&usage, Resource::MappedBytes, 60).unwrap();
+        let refused = Reservation::new(&usage, Resource::MappedBytes, 41).unwrap_err();
+        assert_eq!(refused, ErrorKind::LimitExceeded);
+        assert_eq!(refused.reason(), Some("mapped-bytes is 100, 60 in use, asked for 41"));
+        assert_eq!(usage.counters().mapped_bytes, 60);
+        drop(held);
+        assert_eq!(usage.counters().mapped_bytes, 0);
+    }
+
+    #[test]
+    fn reservations_that_are_joined_and_shrunk_return_each_byte_once() {
+        let usage = usage(100);
+        let mut held = Reservation::new(&usage, Resource::MappedBytes, 60).unwrap();
+        assert!(Reservation::new(&usage, Resource::MappedBytes, u64::MAX).is_err());
+        held.join(Reservation::new(&usage, Resource::MappedBytes, 30).unwrap());
+        held.grow(10).unwrap();
+        assert!(held.grow(1).is_err());
+        assert_eq!(usage.counters().mapped_bytes, 100);
+        held.shrink_to(10);
+        held.shrink_to(90);
+        assert_eq!(usage.counters().mapped_bytes, 10);
+        drop(held);
+        assert_eq!(usage.counters().mapped_bytes, 0);
+    }
+
+    #[test]
+    fn stores_that_share_a_budget_are_held_to_it_together() {
+        let mut limits = BudgetLimits::unlimited();
+        limits.mapped_bytes = 100;
+        let budget = Budget::new(limits);
+        let store = || Usage::within(Limits::default(), "store", budget.clone());
+        let (one, other) = (store(), store());
+        let held = Reservation::new(&one, Resource::MappedBytes, 60).unwrap();
+        let refused = Reservation::new(&other, Resource::MappedBytes, 60).unwrap_err();
+        assert_eq!(refused, ErrorKind::LimitExceeded);
+        let reason = "mapped-bytes of all stores together is 100, 60 in use, asked for 60";
+        assert_eq!(refused.reason(), Some(reason));
+        assert_eq!(other.counters().mapped_bytes, 0, "nothing of its own is taken either");
+        drop(held);
+        assert!(Reservation::new(&other, Resource::MappedBytes, 60).is_ok());
+    }
+}

@@ -1,0 +1,32 @@
+//! The native layer: a module for each subject, in one program. What may crash, or changes the
+//! whole process, runs in a child of its test: see `support`.
+
+mod batch;
+mod close;
+mod common_region;
+mod disk;
+mod durability;
+mod ext4;
+mod faults;
+mod file;
+mod hints;
+mod kinds;
+mod lend;
+mod limits;
+mod lock;
+mod model;
+mod open;
+mod paths;
+mod private;
+mod process_limits;
+mod races_data;
+mod races_grants;
+mod races_others;
+mod races_private;
+mod races_process;
+mod support;
+mod swaps;
+mod threads;
+mod transfer;
+mod truncate;
+mod undo;

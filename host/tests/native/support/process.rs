@@ -1,0 +1,124 @@
+//! What this process has, and what may be changed about it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The file descriptors of this process that are open on a path.
+pub(crate) fn descriptors(path: &Path) -> Vec<u32> {
+    let entries = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap());
+    entries
+        // Those that others close meanwhile have no target any more.
+        .filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
+        .map(|entry| entry.file_name().to_str().unwrap().parse().unwrap())
+        .collect()
+}
+
+/// How many ranges of this process's address space map a path.
+pub(crate) fn mapped_ranges(path: &Path) -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().filter(|line| line.ends_with(path.to_str().unwrap())).count()
+}
+
+/// A line of `/proc/self/status` in bytes: `VmLck`, `VmSize`.
+pub(crate) fn status(name: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    kibibytes(status.lines(), name)
+}
+
+/// A line of `/proc/self/smaps` in bytes, for the range that maps a path: `Rss`, `Locked`.
+pub(crate) fn smaps(path: &Path, name: &str) -> u64 {
+    let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
+    kibibytes(smaps.lines().skip_while(|line| !line.ends_with(path.to_str().unwrap())), name)
+}
+
+fn kibibytes<'a>(mut lines: impl Iterator<Item = &'a str>, name: &str) -> u64 {
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    value.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+}
+
+pub(super) fn succeeded(returned: i32) -> io::Result<()> {
+    if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Does something without root's privileges. In a child only: they are the whole process's.
+pub(crate) fn as_nobody<R>(work: impl FnOnce() -> R) -> R {
+    let become_user = |user| {
+        // SAFETY: seteuid has no preconditions.
+        succeeded(unsafe { libc::seteuid(user) }).unwrap();
+    };
+    // SAFETY: geteuid has no preconditions.
+    let before = unsafe { libc::geteuid() };
+    if before != 0 {
+        return work();
+    }
+    become_user(65534);
+    let result = work();
+    become_user(before);
+    result
+}
+
+/// Makes the system call `openat2` fail as on a kernel that does not know it, or in a sandbox
+/// that forbids it, for the rest of this thread's life. In a child only.
+pub(crate) fn without_openat2(errno: i32) {
+    // Load the number of the call; if it is openat2's, fail; else allow.
+    let program = [
+        bpf(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        bpf(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_openat2 as u32),
+        bpf(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+        bpf(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program =
+        libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the arguments are those that prctl(2) asks for.
+    succeeded(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).unwrap();
+    // SAFETY: `program` and its filter live through the call, which copies and does not change
+    // them.
+    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) };
+    succeeded(set).unwrap();
+}
+
+fn bpf(code: u32, yes: u8, no: u8, value: u32) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt: yes, jf: no, k: value }
+}
+
+/// Sets one of the process's limits while something is done. In a child only.
+pub(crate) fn with_rlimit<R>(
+    resource: libc::__rlimit_resource_t,
+    limit: u64,
+    work: impl FnOnce() -> R,
+) -> R {
+    // Of 64 bits, in programs of 32 bits too.
+    let mut before = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `before` is a valid rlimit to write to.
+    succeeded(unsafe { libc::getrlimit64(resource, &mut before) }).unwrap();
+    let lowered = libc::rlimit64 { rlim_cur: limit.min(before.rlim_max), ..before };
+    // SAFETY: `lowered` is a valid rlimit.
+    succeeded(unsafe { libc::setrlimit64(resource, &lowered) }).unwrap();
+    let result = work();
+    // SAFETY: `before` is a valid rlimit.
+    succeeded(unsafe { libc::setrlimit64(resource, &before) }).unwrap();
+    result
+}
+
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A thread of this process that may be waiting in the kernel.
+pub(crate) struct Waiting(libc::pid_t);
+
+impl Waiting {
+    /// The thread that calls this.
+    pub(crate) fn this_thread() -> Waiting {
+        // SAFETY: gettid has no preconditions.
+        Waiting(unsafe { libc::gettid() })
+    }
+
+    /// Is it asleep in this system call?
+    pub(crate) fn is_in(&self, call: libc::c_long) -> bool {
+        let words = fs::read_to_string(format!("/proc/self/task/{}/syscall", self.0)).unwrap();
+        words.split(' ').next().and_then(|number| number.parse().ok()) == Some(call)
+    }
+}
