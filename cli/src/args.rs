@@ -1,6 +1,7 @@
 //! What may be written on the command line.
 
 use crate::grant::Grant;
+use crate::new::Template;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use iommap_cli::{Limit, bytes, duration, variable};
@@ -68,6 +69,7 @@ pub(crate) enum Command {
     Run(Run),
     Inspect(Inspect),
     Compile(Compile),
+    New(New),
     /// Print what a shell needs to complete this command
     ///
     /// As in `iommap completions bash > ~/.local/share/bash-completion/completions/iommap`.
@@ -82,6 +84,19 @@ pub(crate) enum Command {
         /// The subcommand
         command: Option<String>,
     },
+}
+
+/// Make a folder with the beginning of a guest of your own
+///
+/// It has a first program, and a README that says how it is built and run.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// What it is: a program in one of these languages, or a component with a function of its own
+    /// and the host that calls it, both in Rust
+    pub(crate) template: Template,
+
+    /// The folder to make
+    pub(crate) dir: PathBuf,
 }
 
 /// Run a component

@@ -12,6 +12,7 @@ mod grant;
 mod inspect;
 mod log;
 mod manual;
+mod new;
 mod notice;
 mod outcome;
 mod provided;
@@ -43,6 +44,7 @@ fn carry_out(args: &Cli) -> anyhow::Result<u8> {
         Command::Run(run) => run::run(run, args.verbose, refusals),
         Command::Inspect(args) => inspect::inspect(args),
         Command::Compile(args) => compile::compile(args),
+        Command::New(args) => new::new(args),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

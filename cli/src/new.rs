@@ -1,22 +1,45 @@
 //! `iommap new`: the beginning of a guest of one's own.
 
+use crate::args::New;
+use anyhow::{Context, Result};
+use clap::ValueEnum;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a guest is begun in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Template {
     /// A program in Rust.
     Rust,
     /// A program in C.
     C,
     /// A program in JavaScript.
+    #[value(name = "js")]
     JavaScript,
     /// A program in Python.
     Python,
     /// A component in Rust with a function of its own, and the host that calls it.
     Plugin,
+}
+
+/// Makes a folder and says what to do in it.
+pub(crate) fn new(args: &New) -> Result<u8> {
+    let New { template, dir } = args;
+    template.make(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    println!("{} is made: its README.md says what is what. To build and run it:\n", dir.display());
+    println!("  cd {}", dir.display());
+    let readme = fs::read_to_string(dir.join("README.md"))?;
+    for command in commands(&readme) {
+        println!("  {command}");
+    }
+    Ok(0)
+}
+
+/// The lines of a README's first block of commands.
+fn commands(readme: &str) -> impl Iterator<Item = &str> {
+    let block = readme.lines().skip_while(|line| *line != "```sh").skip(1);
+    block.take_while(|line| *line != "```")
 }
 
 /// A file's path, and what is in it.
@@ -35,21 +58,6 @@ macro_rules! files {
 }
 
 impl Template {
-    /// All of them.
-    pub(crate) const ALL: [Template; 5] =
-        [Template::Rust, Template::C, Template::JavaScript, Template::Python, Template::Plugin];
-
-    /// What it is called on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Template::Rust => "rust",
-            Template::C => "c",
-            Template::JavaScript => "js",
-            Template::Python => "python",
-            Template::Plugin => "plugin",
-        }
-    }
-
     fn files(self) -> &'static [File] {
         match self {
             Template::Rust => files! { "rust":
@@ -95,7 +103,7 @@ impl Template {
     }
 
     /// Makes a folder of it, which must not exist or be empty, and returns the files' paths in it.
-    pub(crate) fn make(self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    fn make(self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
@@ -153,10 +161,11 @@ mod tests {
     #[test]
     fn every_template_is_made_whole_and_once() {
         let dir = tempfile::tempdir().unwrap();
-        for template in Template::ALL {
-            let folder = dir.path().join(template.name());
+        for template in Template::value_variants() {
+            let folder = dir.path().join(format!("{template:?}"));
             let made = template.make(&folder).unwrap();
-            assert!(made.contains(&"README.md".into()));
+            let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+            assert!(commands(&readme).count() > 1, "{template:?}");
             for path in made {
                 let text = fs::read_to_string(folder.join(&path)).unwrap();
                 for blank in ["{{name}}", "{{iommap}}", "{{iommap-guest}}"] {
