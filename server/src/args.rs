@@ -1,23 +1,13 @@
 //! What may be set on the command line.
 
-use crate::values::{self, Limit};
+use crate::values;
 use clap::{Parser, ValueEnum};
 use iommap::Limits;
+use iommap_cli::{Limit, variable};
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
-
-const LIMITS: &str = "\
-Limit what a request may map. May be repeated
-
-VALUE may end in K, M, G or T (powers of 1024). The limits, and what they are if not set:
-
-  mappings      64   mappings open at once
-  mapped-bytes  64G  mapped at once, by all mappings together
-  file-bytes    64G  the length to which a file may be created or grown: nothing may be, here
-  call-bytes    64M  moved by one call
-  locked-bytes  0    locked in memory at once: nothing may be, unless this is set";
 
 /// Serves HTTP by running a wasi:http/proxy component for each request.
 ///
@@ -51,12 +41,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) keep_mapped: Vec<String>,
 
-    /// Set an environment variable of the component. May be repeated
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = values::variable)]
+    /// Set an environment variable of the component, or pass on one of this process. May be repeated
+    #[arg(long = "env", value_name = "NAME[=VALUE]", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
 
     /// Limit what a request may map: see --help for the names. May be repeated
-    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = Limit::parse, long_help = LIMITS)]
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = Limit::parse, long_help = Limit::help())]
     pub(crate) limits: Vec<Limit>,
 
     /// How many requests may run at once, each in an instance and on a thread of its own
@@ -177,8 +167,8 @@ mod tests {
         for (argument, advice) in [
             ("--dir=/data", "HOST::GUEST"),
             ("--dir=::/data", "HOST::GUEST"),
-            ("--env==1", "NAME=VALUE"),
-            ("--limit=mapings=1", "did you mean `mappings`"),
+            ("--env==1", "no name"),
+            ("--limit=mapings=1", "mapped-bytes"),
             ("--limit=mappings=many", "`many`"),
             ("--request-time=0", "5s"),
             ("--max-memory=64", "64M"),

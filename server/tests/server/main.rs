@@ -6,7 +6,5 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod hung;
 mod lookups;
-#[cfg(target_os = "linux")]
-mod mounted;
 mod ready;
 mod scene;
