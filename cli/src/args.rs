@@ -1,6 +1,7 @@
 //! What may be written on the command line.
 
 use crate::grant::Grant;
+use crate::new::Template;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use iommap_cli::{Limit, bytes, duration, variable};
@@ -19,6 +20,8 @@ Examples:
       A component that is not trusted: so much address space, so much time.
   iommap inspect plugin.wasm
       Says which interfaces a component needs, and whether they are provided.
+  iommap new rust my-guest
+      Begins a guest of your own, in Rust, C, JavaScript or Python, or a plugin with its host.
   iommap compile plugin.wasm -o plugin.cwasm && iommap run --precompiled plugin.cwasm
       Compiles it now, so that it starts at once later.";
 
@@ -68,6 +71,16 @@ pub(crate) enum Command {
     Run(Run),
     Inspect(Inspect),
     Compile(Compile),
+    /// Begin a guest of your own: a folder with all that it takes to build one
+    ///
+    /// It has a README with the commands that build it and run it.
+    New {
+        /// What it is written in; `plugin` is one in Rust with a function of its own, and its host
+        template: Template,
+
+        /// The folder to make
+        dir: PathBuf,
+    },
     /// Print what a shell needs to complete this command
     ///
     /// As in `iommap completions bash > ~/.local/share/bash-completion/completions/iommap`.

@@ -12,6 +12,7 @@ mod grant;
 mod inspect;
 mod log;
 mod manual;
+mod new;
 mod notice;
 mod outcome;
 mod provided;
@@ -38,11 +39,12 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(args: &Cli) -> anyhow::Result<u8> {
-    let refusals = log::start(args.verbose);
+    let shown = log::start(args.verbose);
     match &args.command {
-        Command::Run(run) => run::run(run, args.verbose, refusals),
+        Command::Run(run) => run::run(run, args.verbose, shown),
         Command::Inspect(args) => inspect::inspect(args),
         Command::Compile(args) => compile::compile(args),
+        Command::New { template, dir } => new::new(*template, dir),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

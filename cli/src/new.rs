@@ -1,17 +1,35 @@
 //! `iommap new`: the beginning of a guest of one's own.
 
+use crate::terminal;
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Makes a folder to begin with, and says what is in it.
+pub(crate) fn new(template: Template, dir: &Path) -> Result<u8> {
+    let shown = dir.display();
+    let made = template.make(dir).with_context(|| format!("{shown} cannot be made"))?;
+    let mut text = String::new();
+    for path in made {
+        _ = writeln!(text, "{}", dir.join(path).display());
+    }
+    _ = writeln!(text, "{}/README.md says how to build and run it.", shown);
+    terminal::print(text)?;
+    Ok(0)
+}
+
 /// What a guest is begun in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Template {
     /// A program in Rust.
     Rust,
     /// A program in C.
     C,
     /// A program in JavaScript.
+    #[value(name = "js", alias = "javascript")]
     JavaScript,
     /// A program in Python.
     Python,
@@ -35,21 +53,6 @@ macro_rules! files {
 }
 
 impl Template {
-    /// All of them.
-    pub(crate) const ALL: [Template; 5] =
-        [Template::Rust, Template::C, Template::JavaScript, Template::Python, Template::Plugin];
-
-    /// What it is called on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Template::Rust => "rust",
-            Template::C => "c",
-            Template::JavaScript => "js",
-            Template::Python => "python",
-            Template::Plugin => "plugin",
-        }
-    }
-
     fn files(self) -> &'static [File] {
         match self {
             Template::Rust => files! { "rust":
@@ -153,8 +156,8 @@ mod tests {
     #[test]
     fn every_template_is_made_whole_and_once() {
         let dir = tempfile::tempdir().unwrap();
-        for template in Template::ALL {
-            let folder = dir.path().join(template.name());
+        for template in Template::value_variants() {
+            let folder = dir.path().join(format!("{template:?}"));
             let made = template.make(&folder).unwrap();
             assert!(made.contains(&"README.md".into()));
             for path in made {

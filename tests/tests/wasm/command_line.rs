@@ -292,31 +292,33 @@ fn inspect_says_what_each_import_gets() {
 fn each_call_is_logged_with_its_duration() {
     let scene = scene();
     scene.write("log", log(&[3], 10).0);
-    let (code, _, err) = said(&run(&scene, &["-vv"], SEARCH, &["needle", "/data/log"]));
+    let (code, _, err) = said(&run(&scene, &["-vv"], guest("search"), &["needle", "/data/log"]));
     assert_eq!(code, 0, "{err}");
     for call in ["open", "pread", "close"] {
-        let line = err.lines().find(|line| line.contains(call) && line.contains("time.busy="));
+        let line = err
+            .lines()
+            .find(|line| line.contains(&format!("call=\"{call}\"")) && line.contains("took="));
         assert!(line.is_some(), "{call}: {err}");
     }
-    assert!(err.contains("length="), "how much a call was to read: {err}");
+    assert!(err.contains("length: 11"), "how much was to be read: {err}");
 }
 
 #[test]
 fn a_guest_that_fails_is_told_of_calls_that_were_refused() {
     let scene = scene();
     let args = ["needle", "/data/none"];
-    let (code, _, err) = said(&run(&scene, &[], SEARCH, &args));
+    let (code, _, err) = said(&run(&scene, &[], guest("search"), &args));
     assert_eq!(code, 2, "{err}");
     assert!(
         err.contains("iommap: note: 1 call to iommap was refused") && err.contains("-v"),
         "{err}"
     );
     // Who sees them needs not be told that there are some.
-    let (_, _, err) = said(&run(&scene, &["-v"], SEARCH, &args));
+    let (_, _, err) = said(&run(&scene, &["-v"], guest("search"), &args));
     assert!(err.contains("enoent") && !err.contains("iommap: note: "), "{err}");
     // And what went well was meant so.
     scene.write("log", log(&[3], 10).0);
-    let (code, _, err) = said(&run(&scene, &[], SEARCH, &["needle", "/data/log"]));
+    let (code, _, err) = said(&run(&scene, &[], guest("search"), &["needle", "/data/log"]));
     assert_eq!(code, 0, "{err}");
     assert!(!err.contains("iommap: "), "{err}");
 }
