@@ -71,16 +71,7 @@ pub(crate) enum Command {
     Run(Run),
     Inspect(Inspect),
     Compile(Compile),
-    /// Begin a guest of your own: a folder with all that it takes to build one
-    ///
-    /// It has a README with the commands that build it and run it.
-    New {
-        /// What it is written in; `plugin` is one in Rust with a function of its own, and its host
-        template: Template,
-
-        /// The folder to make
-        dir: PathBuf,
-    },
+    New(New),
     /// Print what a shell needs to complete this command
     ///
     /// As in `iommap completions bash > ~/.local/share/bash-completion/completions/iommap`.
@@ -95,6 +86,19 @@ pub(crate) enum Command {
         /// The subcommand
         command: Option<String>,
     },
+}
+
+/// Make a folder with the beginning of a guest of your own
+///
+/// It has a first program, and a README that says how it is built and run.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// What it is: a program in one of these languages, or a component with a function of its own
+    /// and the host that calls it, both in Rust
+    pub(crate) template: Template,
+
+    /// The folder to make
+    pub(crate) dir: PathBuf,
 }
 
 /// Run a component

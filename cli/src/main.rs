@@ -44,7 +44,7 @@ fn carry_out(args: &Cli) -> anyhow::Result<u8> {
         Command::Run(run) => run::run(run, args.verbose, shown),
         Command::Inspect(args) => inspect::inspect(args),
         Command::Compile(args) => compile::compile(args),
-        Command::New { template, dir } => new::new(*template, dir),
+        Command::New(args) => new::new(args.template, &args.dir),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

@@ -8,19 +8,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Makes a folder to begin with, and says what is in it.
-pub(crate) fn new(template: Template, dir: &Path) -> Result<u8> {
-    let shown = dir.display();
-    let made = template.make(dir).with_context(|| format!("{shown} cannot be made"))?;
-    let mut text = String::new();
-    for path in made {
-        _ = writeln!(text, "{}", dir.join(path).display());
-    }
-    _ = writeln!(text, "{}/README.md says how to build and run it.", shown);
-    terminal::print(text)?;
-    Ok(0)
-}
-
 /// What a guest is begun in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Template {
@@ -29,12 +16,33 @@ pub(crate) enum Template {
     /// A program in C.
     C,
     /// A program in JavaScript.
-    #[value(name = "js", alias = "javascript")]
+    #[value(name = "js")]
     JavaScript,
     /// A program in Python.
     Python,
     /// A component in Rust with a function of its own, and the host that calls it.
     Plugin,
+}
+
+/// Makes a folder and says what to do in it.
+pub(crate) fn new(template: Template, dir: &Path) -> Result<u8> {
+    let shown = dir.display();
+    template.make(dir).with_context(|| format!("cannot make {shown}"))?;
+    let mut text =
+        format!("{shown} is made: its README.md says what is what. To build and run it:\n");
+    _ = writeln!(text, "\n  cd {shown}");
+    let readme = fs::read_to_string(dir.join("README.md"))?;
+    for command in commands(&readme) {
+        _ = writeln!(text, "  {command}");
+    }
+    terminal::print(text)?;
+    Ok(0)
+}
+
+/// The lines of a README's first block of commands.
+fn commands(readme: &str) -> impl Iterator<Item = &str> {
+    let block = readme.lines().skip_while(|line| *line != "```sh").skip(1);
+    block.take_while(|line| *line != "```")
 }
 
 /// A file's path, and what is in it.
@@ -98,7 +106,7 @@ impl Template {
     }
 
     /// Makes a folder of it, which must not exist or be empty, and returns the files' paths in it.
-    pub(crate) fn make(self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    fn make(self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
@@ -159,7 +167,8 @@ mod tests {
         for template in Template::value_variants() {
             let folder = dir.path().join(format!("{template:?}"));
             let made = template.make(&folder).unwrap();
-            assert!(made.contains(&"README.md".into()));
+            let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+            assert!(commands(&readme).count() > 1, "{template:?}");
             for path in made {
                 let text = fs::read_to_string(folder.join(&path)).unwrap();
                 for blank in ["{{name}}", "{{iommap}}", "{{iommap-guest}}"] {

@@ -57,7 +57,7 @@ def parser() -> Parser:
 
 def main(args: list[str]) -> int:
     try:
-        options = parser().parse_args(args)
+        options = PARSER.parse_args(args)
     except Ended as ended:
         status, message = ended.args
         print(message, end="", file=sys.stderr)
@@ -154,3 +154,9 @@ def number(text: str) -> int:
 
 def numbers(text: str) -> list[int]:
     return [number(part) for part in text.split(",")]
+
+
+# Made, and used once, while the component is built: what argparse imports only when it needs it
+# would not be there later.
+PARSER = parser()
+PARSER.format_help()

@@ -82,7 +82,8 @@ impl Engines {
                 wasmtime_wasi::p2::add_to_linker_async(linker)
             })?,
             offloading: link(|linker| {
-                let options = AsyncOptions { offload_above: Some(4096) };
+                let mut options = AsyncOptions::default();
+                options.offload_above = Some(4096);
                 iommap::add_to_linker_async_with(linker, options, State::iommap)?;
                 wasmtime_wasi::p2::add_to_linker_async(linker)
             })?,

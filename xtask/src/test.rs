@@ -6,6 +6,7 @@ use iommap_artifacts::{
     GUESTS, SetUp, TARGET, Toolchain, WORKSPACES, build_all, build_others, database,
 };
 use std::collections::BTreeSet;
+use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, pipe};
 use std::path::Path;
@@ -65,7 +66,10 @@ fn guests(workspace: &str, toolchain: &Toolchain, iommap: &Path) -> Result<Comma
     cargo.args(["test", "--release", "--workspace", "--locked", "--no-fail-fast"]);
     // Not the doctests: guests are programs.
     cargo.args(["--tests", "--target", TARGET]);
-    cargo.arg("--config").arg(format!("target.{TARGET}.runner=[{iommap:?}, \"run\"]"));
+    // Some of them make files.
+    let tmp = format!("{}::/tmp", env::temp_dir().display());
+    let runner = format!("target.{TARGET}.runner=[{iommap:?}, \"run\", \"--dir\", {tmp:?}]");
+    cargo.arg("--config").arg(runner);
     // A test that panics takes the whole program with it, and what was captured so far.
     cargo.args(["--", "--nocapture"]);
     Ok(cargo)

@@ -1,15 +1,16 @@
 //! Finds a pattern in files of any size: `search --help` says how it is used. [`scan`] is the
-//! search; this file opens mappings, prints what was found and says what went wrong.
+//! search; this file opens files, prints what was found and says what went wrong.
 
 mod options;
 mod output;
 mod scan;
 
-use iommap_guest::{Advice, Error, ErrorKind, Mapping};
+use iommap_guest::{Advice, Mapping};
 use options::{HELP, Options};
 use output::Output;
-use scan::{Stop, Tally, scan};
-use std::io;
+use scan::{Source, Stop, Tally, scan};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// grep's, but for the last: 2 is what the command line that runs a guest ends with by itself.
 const FOUND: u8 = 0;
@@ -68,35 +69,85 @@ fn run(options: &Options) -> u8 {
 }
 
 fn search(path: &str, options: &Options, out: &mut Output, tally: &mut Tally) -> Result<(), Stop> {
-    // The mapping covers what the file held when it was opened: what is appended to it later isn't
-    // searched.
-    let mapping = Mapping::open(path)?;
-    // Only a hint: without it the search is slower at worst.
-    _ = mapping.advise(0, 0, Advice::Sequential);
-    out.begin(path, mapping.len()?);
-    let ended = scan(&mapping, &options.query, out, tally);
+    let file = if options.wasi { through_wasi(path) } else { mapped(path) };
+    let file = file.map_err(Stop::Read)?;
+    out.begin(path, file.size());
+    let ended = scan(&*file, &options.query, out, tally);
     if options.count {
-        out.print(&format!("{path}:{}\n", tally.lines))?;
+        out.print(&format!("{path}:{}\n", tally.lines)).map_err(Stop::Write)?;
     }
     ended
 }
 
+fn mapped(path: &str) -> io::Result<Box<dyn Source>> {
+    let mapping = Mapping::open(path)?;
+    // Only a hint: without it the search is slower at worst.
+    _ = mapping.advise(0, 0, Advice::Sequential);
+    // The mapping covers what the file held when it was opened: what is appended to it later isn't
+    // searched.
+    let size = mapping.len()?;
+    Ok(Box::new(Mapped { mapping, size }))
+}
+
+struct Mapped {
+    mapping: Mapping,
+    size: u64,
+}
+
+impl Source for Mapped {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        Ok(self.mapping.read_exact_at(offset, buf)?)
+    }
+}
+
+/// The same without a mapping, to compare.
+fn through_wasi(path: &str) -> io::Result<Box<dyn Source>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    Ok(Box::new(Wasi { file, size }))
+}
+
+struct Wasi {
+    file: File,
+    size: u64,
+}
+
+impl Source for Wasi {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(buf)
+    }
+}
+
 /// What happened, and what can be done about it.
-fn explain(error: &Error, tally: &Tally) -> String {
+fn explain(error: &io::Error, tally: &Tally) -> String {
     match error.kind() {
-        ErrorKind::Sigbus => format!(
+        io::ErrorKind::UnexpectedEof => format!(
             "the file was cut short while it was being read: nothing is left at offset {}; {} \
              until there",
             tally.scanned,
             found(tally)
         ),
-        ErrorKind::Enoent => "there is no such file. Names are those that the component sees: \
+        io::ErrorKind::NotFound => {
+            "there is no such file. Names are those that the component sees: \
              --dir HOST::GUEST shows the host's directory HOST as GUEST"
-            .into(),
-        ErrorKind::Eacces => "not granted, or not readable. A directory is granted with \
+                .into()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "not granted, or not readable. A directory is granted with \
              `iommap run --dir DIR ...`, and a path may not leave it"
-            .into(),
-        ErrorKind::LimitExceeded => "a limit of the host is reached: a higher one is set with \
+                .into()
+        }
+        io::ErrorKind::QuotaExceeded => "a limit of the host is reached: a higher one is set with \
              `iommap run --limit NAME=VALUE ...`"
             .into(),
         _ => error.to_string(),

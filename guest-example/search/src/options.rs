@@ -18,6 +18,7 @@ Options:
   -m, --max-count N    stop a file after N matching lines
   -q, --quiet          no summary
       --window BYTES   read so much at a time, as 64K or 1M [default: 1M]
+      --wasi           read the files by wasi:filesystem, not through a mapping: to compare
       --step           wait for a line on stdin after each window: to show what happens to a file
                        that is cut, or grows, while it is being read
   -h, --help           this text
@@ -35,13 +36,14 @@ pub(crate) struct Options {
     pub(crate) count: bool,
     pub(crate) quiet: bool,
     pub(crate) step: bool,
+    pub(crate) wasi: bool,
 }
 
 /// Reads the command line; `None` if only help is wanted. Errors are sentences.
 pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     let (mut pattern, mut files) = (None, Vec::new());
     let (mut ignore_case, mut numbers, mut count) = (false, false, false);
-    let (mut quiet, mut step) = (false, false);
+    let (mut quiet, mut step, mut wasi) = (false, false, false);
     let (mut max_lines, mut window) = (u64::MAX, 1 << 20);
     while let Some(arg) = args.next()? {
         match arg {
@@ -52,6 +54,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
             Short('q') | Long("quiet") => quiet = true,
             Long("window") => window = args.value()?.parse_with(bytes)?,
             Long("step") => step = true,
+            Long("wasi") => wasi = true,
             Short('h') | Long("help") => return Ok(None),
             Value(value) if pattern.is_none() => pattern = Some(value.string()?),
             Value(value) => files.push(value.string()?),
@@ -66,7 +69,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
     query.window = window;
     query.max_lines = max_lines;
     query.numbers = numbers;
-    Ok(Some(Options { query, files, numbers, count, quiet, step }))
+    Ok(Some(Options { query, files, numbers, count, quiet, step, wasi }))
 }
 
 /// A number of bytes from 1 to 1 GiB.

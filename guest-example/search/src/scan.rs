@@ -1,11 +1,10 @@
-//! The search itself: windows of a mapping in, lines out.
+//! The search itself: windows of a file in, lines out.
 //!
 //! A window is `Query::window` new bytes and, in front of them, the last bytes of the window
 //! before: one fewer than the pattern is long, so that a match over the border is seen whole and
 //! none is seen twice. Lines need no buffer: only where the current one begins is remembered, and
 //! what is shown of it is read again, which costs a mapping next to nothing.
 
-use iommap_guest::{Error, ErrorKind, Mapping};
 use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io;
@@ -83,34 +82,31 @@ pub(crate) trait Sink {
     fn window(&mut self, scanned: u64) -> io::Result<()>;
 }
 
-/// Why a search ended early. Where the file was cut it is an error of kind `Sigbus`, and from
-/// `Tally::scanned` on there is nothing left to read.
+/// A file, or what stands for one.
+pub(crate) trait Source {
+    fn size(&self) -> u64;
+
+    /// Fills the buffer from an offset on. Where the file was cut meanwhile, that is an
+    /// [`io::ErrorKind::UnexpectedEof`].
+    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+}
+
+/// Why a search ended early. Where the file was cut it is an error of kind `UnexpectedEof`, and
+/// from `Tally::scanned` on there is nothing left to read.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    Read(Error),
+    Read(io::Error),
     Write(io::Error),
 }
 
-impl From<Error> for Stop {
-    fn from(error: Error) -> Stop {
-        Stop::Read(error)
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
-        Stop::Write(error)
-    }
-}
-
-/// Searches a mapping. What was found until then is in the tally however it ends.
+/// Searches a file. What was found until then is in the tally however it ends.
 pub(crate) fn scan(
-    file: &Mapping,
+    file: &dyn Source,
     query: &Query,
     sink: &mut impl Sink,
     tally: &mut Tally,
 ) -> Result<(), Stop> {
-    let size = file.len()?;
+    let size = file.size();
     let mut at = Place { file, size, base: 0, window: Vec::new(), upto: 0, line: 0, number: 1 };
     let mut folded = Vec::new();
     // Where the next match may begin, and where the last matching line does.
@@ -122,13 +118,13 @@ pub(crate) fn scan(
         at.base = tally.scanned.saturating_sub(query.length() - 1).max(free);
         let end = size.min(tally.scanned.saturating_add(span));
         at.window.resize((end - at.base) as usize, 0);
-        match file.read_exact_at(at.base, &mut at.window) {
+        match file.read(at.base, &mut at.window) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Sigbus => {
-                span = shorter(tally.scanned, end).ok_or(error)?;
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                span = shorter(tally.scanned, end).ok_or(Stop::Read(error))?;
                 continue;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Stop::Read(error)),
         }
         span = span.saturating_mul(2).min(query.window as u64);
         folded.clear();
@@ -150,7 +146,7 @@ pub(crate) fn scan(
                 if tally.lines == query.max_lines {
                     break;
                 }
-                sink.line(at.show(line, start, free))?;
+                sink.line(at.show(line, start, free)).map_err(Stop::Write)?;
                 tally.lines += 1;
                 last_line = Some(line);
             }
@@ -158,7 +154,7 @@ pub(crate) fn scan(
         }
         at.advance(end, query.numbers);
         tally.scanned = end;
-        sink.window(end)?;
+        sink.window(end).map_err(Stop::Write)?;
     }
     Ok(())
 }
@@ -173,7 +169,7 @@ fn shorter(from: u64, end: u64) -> Option<u64> {
 
 /// The window, and the line that the search is in.
 struct Place<'a> {
-    file: &'a Mapping,
+    file: &'a dyn Source,
     size: u64,
     /// The window, and its offset.
     window: Vec<u8>,
@@ -209,14 +205,11 @@ impl Place<'_> {
             from = line.max(start.saturating_sub(lead as u64));
         }
         // Two more than are shown, so that a line break right behind them is seen.
-        let mut text = vec![0; SHOWN + 2];
-        match self.file.read_at(from, &mut text) {
-            Ok(read) => text.truncate(read),
+        let mut text = vec![0; (self.size - from).min(SHOWN as u64 + 2) as usize];
+        if self.file.read(from, &mut text).is_err() {
             // The file was cut a moment ago: show what there is of it.
-            Err(_) => {
-                from = from.max(self.base);
-                text = self.window[(from - self.base) as usize..].to_vec();
-            }
+            from = from.max(self.base);
+            text = self.window[(from - self.base) as usize..].to_vec();
         }
         let mut cut_after = from + (text.len() as u64) < self.size;
         if let Some(end) = memchr(b'\n', &text) {

@@ -109,15 +109,15 @@ fn the_exit_code_of_search_is_passed_on() {
     for (args, expected) in [
         (&["-q", "needle", "/data/log"][..], 0),
         (&["-q", "haystack", "/data/log"], 1),
-        (&["-q", "needle", "/data/none"], 2),
-        (&["-q", "needle", "/data/none", "/data/log"], 2),
-        (&["-q", "needle", "/data"], 2),
-        (&["-q", "needle", "/data/../log"], 2),
-        (&["--nonsense"], 2),
+        (&["-q", "needle", "/data/none"], 3),
+        (&["-q", "needle", "/data/none", "/data/log"], 3),
+        (&["-q", "needle", "/data"], 3),
+        (&["-q", "needle", "/data/../log"], 3),
+        (&["--nonsense"], 3),
     ] {
         let (code, out, err) = said(&run(&scene, &[], guest("search"), args));
         assert_eq!(code, expected, "{args:?}: {out}{err}");
-        assert_eq!(err.is_empty(), expected != 2, "{args:?}: {err}");
+        assert_eq!(err.is_empty(), expected != 3, "{args:?}: {err}");
     }
 }
 
@@ -169,7 +169,7 @@ fn of_a_file_cut_to_nothing_search_itself_says_so() {
     let search = Stepping::start(&scene, &["--stats"]);
     scene.cut("log", 0);
     let (code, out, err) = search.finish();
-    assert_eq!(code, 2, "{err}");
+    assert_eq!(code, 3, "{err}");
     assert_eq!(out, matches.split_inclusive('\n').next().unwrap(), "what was found before");
     assert_cut(&err, 65_536, "1 match in 1 line");
     let faults = err.lines().find_map(|line| line.trim().strip_prefix("faults recovered"));
@@ -185,7 +185,7 @@ fn of_a_file_cut_to_a_part_the_part_is_searched() {
     let search = Stepping::start(&scene, &[]);
     scene.cut("log", 40 * 4096);
     let (code, out, err) = search.finish();
-    assert_eq!(code, 2, "{err}");
+    assert_eq!(code, 3, "{err}");
     let found: String = matches.split_inclusive('\n').take(2).collect();
     assert_eq!(out, found);
     assert_cut(&err, 40 * 4096, "2 matches in 2 lines");
@@ -224,7 +224,7 @@ fn a_guest_that_reaches_a_limit_is_told() {
     scene.write("log", log(&[3], 10).0);
     let options = ["--limit", "mapped-bytes=10"];
     let (code, _, err) = said(&run(&scene, &options, guest("search"), &["needle", "/data/log"]));
-    assert_eq!(code, 2, "{err}");
+    assert_eq!(code, 3, "{err}");
     assert!(err.contains("a limit of the host is reached"), "{err}");
 }
 
@@ -295,9 +295,7 @@ fn each_call_is_logged_with_its_duration() {
     let (code, _, err) = said(&run(&scene, &["-vv"], guest("search"), &["needle", "/data/log"]));
     assert_eq!(code, 0, "{err}");
     for call in ["open", "pread", "close"] {
-        let line = err
-            .lines()
-            .find(|line| line.contains(&format!("call=\"{call}\"")) && line.contains("took="));
+        let line = err.lines().find(|line| line.contains(&format!("call=\"{call}\"")) && line.contains("took="));
         assert!(line.is_some(), "{call}: {err}");
     }
     assert!(err.contains("length: 11"), "how much was to be read: {err}");
@@ -308,7 +306,7 @@ fn a_guest_that_fails_is_told_of_calls_that_were_refused() {
     let scene = scene();
     let args = ["needle", "/data/none"];
     let (code, _, err) = said(&run(&scene, &[], guest("search"), &args));
-    assert_eq!(code, 2, "{err}");
+    assert_eq!(code, 3, "{err}");
     assert!(
         err.contains("iommap: note: 1 call to iommap was refused") && err.contains("-v"),
         "{err}"
