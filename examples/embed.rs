@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     };
 
     let mut config = Config::new();
-    config.concurrency_support(false);
+    config.concurrency_support(false).wasm_gc(false);
     let engine = Engine::new(&config)?;
     let component = Component::from_file(&engine, component)?;
 

@@ -52,7 +52,7 @@ struct Host {
 impl Host {
     fn new() -> Result<Host> {
         let mut config = Config::new();
-        config.concurrency_support(false).epoch_interruption(true);
+        config.concurrency_support(false).wasm_gc(false).epoch_interruption(true);
         let engine = Engine::new(&config)?;
         let clock = engine.clone();
         std::thread::spawn(move || {

@@ -20,6 +20,8 @@ Examples:
       A component that is not trusted: so much address space, so much time.
   iommap inspect plugin.wasm
       Says which interfaces a component needs, and whether they are provided.
+  iommap new rust my-guest
+      Begins a guest of your own, in Rust, C, JavaScript or Python, or a plugin with its host.
   iommap compile plugin.wasm -o plugin.cwasm && iommap run --precompiled plugin.cwasm
       Compiles it now, so that it starts at once later.";
 

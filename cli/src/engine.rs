@@ -82,6 +82,9 @@ fn new_engine(needs: Needs, cache: Option<Cache>, concurrency: bool) -> wasmtime
     config.concurrency_support(concurrency);
     config.epoch_interruption(needs.interrupt);
     config.cache(cache);
+    // Without wasmtime's feature `gc`, which nothing here needs, a call through a type of that
+    // proposal ends the process. So such a component is refused.
+    config.wasm_gc(false);
     Engine::new(&config)
 }
 

@@ -19,6 +19,11 @@ const KNOWN: &[Known] = &[
         field: |limits| &mut limits.mappings,
     },
     Known {
+        name: "handles",
+        about: "handles of mappings held at once, closed ones too",
+        field: |limits| &mut limits.handles,
+    },
+    Known {
         name: "mapped-bytes",
         about: "mapped at once, by all mappings together",
         field: |limits| &mut limits.mapped_bytes,
@@ -30,13 +35,18 @@ const KNOWN: &[Known] = &[
     },
     Known {
         name: "call-bytes",
-        about: "moved by one call",
+        about: "moved by one call; in a list of ranges each counts for 4K at least",
         field: |limits| &mut limits.call_bytes,
     },
     Known {
         name: "locked-bytes",
         about: "locked in memory at once: nothing may be, unless this is set",
         field: |limits| &mut limits.locked_bytes,
+    },
+    Known {
+        name: "private-bytes",
+        about: "written in private mappings: memory that cannot be evicted",
+        field: |limits| &mut limits.private_bytes,
     },
 ];
 
@@ -78,7 +88,7 @@ impl Limit {
         let mut defaults = Limits::default();
         for Known { name, about, field } in KNOWN {
             let value = short(*field(&mut defaults));
-            _ = write!(text, "\n  {name:12}  {value:3}  {about}");
+            _ = write!(text, "\n  {name:13}  {value:3}  {about}");
         }
         text
     }
@@ -131,7 +141,7 @@ mod tests {
     #[test]
     fn the_help_has_every_limit_with_its_default() {
         let help = Limit::help();
-        for line in ["mapped-bytes  64G  mapped at once", "locked-bytes  0    locked"] {
+        for line in ["mapped-bytes   64G  mapped at once", "locked-bytes   0    locked"] {
             assert!(help.contains(line), "{help}");
         }
         assert_eq!(help.lines().count(), KNOWN.len() + 4, "{help}");

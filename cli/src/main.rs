@@ -39,12 +39,12 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(args: &Cli) -> anyhow::Result<u8> {
-    let refusals = log::start(args.verbose);
+    let shown = log::start(args.verbose);
     match &args.command {
-        Command::Run(run) => run::run(run, args.verbose, refusals),
+        Command::Run(run) => run::run(run, args.verbose, shown),
         Command::Inspect(args) => inspect::inspect(args),
         Command::Compile(args) => compile::compile(args),
-        Command::New(args) => new::new(args),
+        Command::New(args) => new::new(args.template, &args.dir),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

@@ -1,8 +1,9 @@
 //! `iommap new`: the beginning of a guest of one's own.
 
-use crate::args::New;
+use crate::terminal;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,15 +25,17 @@ pub(crate) enum Template {
 }
 
 /// Makes a folder and says what to do in it.
-pub(crate) fn new(args: &New) -> Result<u8> {
-    let New { template, dir } = args;
-    template.make(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    println!("{} is made: its README.md says what is what. To build and run it:\n", dir.display());
-    println!("  cd {}", dir.display());
+pub(crate) fn new(template: Template, dir: &Path) -> Result<u8> {
+    let shown = dir.display();
+    template.make(dir).with_context(|| format!("cannot make {shown}"))?;
+    let mut text =
+        format!("{shown} is made: its README.md says what is what. To build and run it:\n");
+    _ = writeln!(text, "\n  cd {shown}");
     let readme = fs::read_to_string(dir.join("README.md"))?;
     for command in commands(&readme) {
-        println!("  {command}");
+        _ = writeln!(text, "  {command}");
     }
+    terminal::print(text)?;
     Ok(0)
 }
 

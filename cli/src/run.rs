@@ -3,13 +3,13 @@
 use crate::args::Run;
 use crate::ending::{Ending, Why};
 use crate::engine::{self, Needs};
-use crate::log::Refusals;
+use crate::log::Shown;
 use crate::outcome::Outcome;
 use crate::state::State;
 use crate::stats::Stats;
 use crate::{directories, provided, terminal};
 use anyhow::{Context, Result};
-use iommap::Account;
+use iommap::Usage;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use wasmtime::Store;
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 /// Runs a component and returns the exit code.
-pub(crate) fn run(args: &Run, verbose: u8, refusals: Refusals) -> Result<u8> {
+pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
     let begin = Instant::now();
     let path = args.component();
     let ending = Ending::start()?;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Run, verbose: u8, refusals: Refusals) -> Result<u8> {
     let last_words = LastWords {
         path,
         verbose: verbose > 0,
-        refusals,
+        shown,
         usage: state.usage(),
         stats: args.stats,
         loading: begin.elapsed(),
@@ -112,8 +112,8 @@ fn runtime() -> Result<Runtime> {
 struct LastWords {
     path: PathBuf,
     verbose: bool,
-    refusals: Refusals,
-    usage: Arc<Account>,
+    shown: Shown,
+    usage: Arc<Usage>,
     stats: bool,
     loading: Duration,
     start: Instant,
@@ -123,15 +123,18 @@ impl LastWords {
     fn say(&self, outcome: &Outcome) {
         let running = self.start.elapsed();
         outcome.explain(&self.path, self.verbose);
-        let refused = self.refusals.count();
-        if refused > 0 && outcome.is_failure() {
-            let (calls, were) = if refused == 1 { ("call", "was") } else { ("calls", "were") };
+        let counters = self.usage.counters();
+        if counters.refused > 0 && self.shown == Shown::Warnings && outcome.is_failure() {
+            let (calls, were) = match counters.refused {
+                1 => ("call", "was"),
+                _ => ("calls", "were"),
+            };
             terminal::note(format_args!(
-                "{refused} {calls} to iommap {were} refused, which may be why: -v shows them"
+                "{} {calls} to iommap {were} refused, which may be why: -v shows them",
+                counters.refused
             ));
         }
         if self.stats {
-            let counters = self.usage.counters();
             terminal::say(Stats { counters, loading: self.loading, running });
         }
     }

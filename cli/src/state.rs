@@ -5,7 +5,7 @@ use crate::directories;
 use crate::grant::Grant;
 use crate::stdout::Stdout;
 use anyhow::{Context, Result};
-use iommap::{Account, IommapCtx, IommapCtxView, IommapView, Limits};
+use iommap::{IommapCtx, IommapCtxView, IommapView, Limits, Usage};
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
@@ -51,8 +51,8 @@ impl State {
     }
 
     /// What the component uses and has done.
-    pub(crate) fn usage(&self) -> Arc<Account> {
-        self.iommap.account().clone()
+    pub(crate) fn usage(&self) -> Arc<Usage> {
+        self.iommap.usage().clone()
     }
 
     pub(crate) fn limiter(&mut self) -> &mut dyn ResourceLimiter {

@@ -295,10 +295,12 @@ fn each_call_is_logged_with_its_duration() {
     let (code, _, err) = said(&run(&scene, &["-vv"], guest("search"), &["needle", "/data/log"]));
     assert_eq!(code, 0, "{err}");
     for call in ["open", "pread", "close"] {
-        let line = err.lines().find(|line| line.contains(call) && line.contains("time.busy="));
+        let line = err
+            .lines()
+            .find(|line| line.contains(&format!("call=\"{call}\"")) && line.contains("took="));
         assert!(line.is_some(), "{call}: {err}");
     }
-    assert!(err.contains("length="), "how much a call was to read: {err}");
+    assert!(err.contains("length: 11"), "how much was to be read: {err}");
 }
 
 #[test]

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use iommap_tests::command_line::{SEARCH, iommap_run};
+use iommap_artifacts::guest;
+use iommap_tests::child::in_namespace;
+use iommap_tests::command_line::iommap_run;
+use iommap_tests::fuse::{Fuse, Request};
 use iommap_tests::{Kind, Scene};
-
-use crate::hung::{Hung, LENGTH};
 
 /// `search`, which has said how far it has come: behind its first window.
 fn search(directory: &Path, options: &[&str], args: &[&str]) -> Child {
     let args = [&["--window", "64K"], args].concat();
-    let mut command = iommap_run(directory, options, SEARCH, &args);
+    let mut command = iommap_run(directory, options, guest("search"), &args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
@@ -75,29 +76,24 @@ fn a_guest_that_reads_all_the_time_is_ended_by_a_signal() {
 
 #[test]
 fn a_guest_that_waits_for_a_hung_file_system_is_ended_all_the_same() {
-    let hung = match Hung::mount() {
-        Ok(hung) => hung,
-        Err(why) => return eprintln!("skipped: {why}"),
-    };
-    let file = hung.directory().join("hangs");
-    assert_eq!(std::fs::metadata(&file).unwrap().len(), LENGTH);
-    for options in
-        [&["--stats"][..], &["--stats", "--timeout", "1h"], &["--stats", "--timeout", "1s"]]
-    {
-        let child = search(hung.directory(), options, &["x", "/data/hangs"]);
-        let expected = if options.last() == Some(&"1s") {
-            124
-        } else {
-            reads_now(&child, &file);
-            signal(&child, libc::SIGTERM);
-            143
+    in_namespace(|| {
+        let mut fuse = match Fuse::mount(1 << 20) {
+            Ok(fuse) => fuse,
+            Err(why) => return eprintln!("skipped: no file system that hangs: {why}"),
         };
-        let (code, said) = end(child);
-        assert_eq!(code, Some(expected), "{options:?}: {said}");
-        assert!(said.contains("mappings opened   1"), "{said}");
-        let read = said.lines().find_map(|line| line.trim().strip_prefix("read "));
-        assert!(read.is_some_and(|read| !read.trim().starts_with("0 ")), "{said}");
-    }
+        for options in [&["--stats"][..], &["--stats", "--timeout", "1h"]] {
+            for (number, expected) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
+                fuse.hold(Request::Read);
+                let child = search(fuse.directory(), options, &["x", "/data/f"]);
+                fuse.wait_for_one();
+                signal(&child, number);
+                let (code, said) = end(child);
+                fuse.release();
+                assert_eq!(code, Some(expected), "{options:?}: {said}");
+                assert!(said.contains("mappings opened   1"), "{said}");
+            }
+        }
+    });
 }
 
 /// Waits until a process has mapped a file.

@@ -14,8 +14,6 @@ mod ending;
 mod faults;
 mod hang;
 mod hostile;
-#[cfg(target_os = "linux")]
-mod hung;
 mod languages;
 mod lifecycle;
 mod limits;
