@@ -32,7 +32,8 @@ impl<'a> Place<'a> {
         if path.as_os_str().len() >= libc::PATH_MAX as usize {
             return Err(Errno::NAMETOOLONG.into());
         }
-        let flags = FLAGS | flags;
+        // With O_PATH nothing is opened, and `openat2` wants no other word about how.
+        let flags = if flags & libc::O_PATH == 0 { FLAGS | flags } else { flags };
         // O_CLOEXEC is the library's own doing, in both.
         let opened = match self {
             Place::Beneath(dir, path) => {
