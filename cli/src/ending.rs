@@ -162,17 +162,24 @@ fn lock(words: &Mutex<Option<LastWords>>) -> std::sync::MutexGuard<'_, Option<La
 #[cfg(unix)]
 mod signals {
     use super::{Event, Result, Sender, spawn};
-    use anyhow::Context;
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    use signal_hook::iterator::Signals;
+    use libc::{SIGINT, SIGTERM};
+    use std::mem::MaybeUninit;
+    use std::ptr;
 
     /// Passes on the signals that are to end this process.
+    ///
+    /// No thread but the one here may be chosen to be told of them: one that waits for a page of a
+    /// file system that hangs would never come to it. Threads inherit what is blocked here, so this
+    /// comes before any other is started.
     pub(super) fn forward(events: Sender<Event>) -> Result<()> {
         // What a shell starts in the background ignores Ctrl-C, and goes on to.
-        let signals = [SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal));
-        let mut signals = Signals::new(signals).context("signals cannot be waited for")?;
+        let signals = set(&[SIGINT, SIGTERM].map(|signal| (signal, !is_ignored(signal))));
+        // SAFETY: The set is one, and nobody is to be told what was blocked before.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &signals, ptr::null_mut()) };
         spawn("signals", move || {
-            for signal in signals.forever() {
+            let mut signal = 0;
+            // SAFETY: Both are there, and the signals are blocked.
+            while unsafe { libc::sigwait(&signals, &mut signal) } == 0 {
                 let number = u8::try_from(signal).unwrap_or_default();
                 if events.send(Event::Signal(number)).is_err() {
                     return;
@@ -181,10 +188,25 @@ mod signals {
         })
     }
 
+    /// Those of the signals that are wanted.
+    fn set(signals: &[(i32, bool)]) -> libc::sigset_t {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: It is a set to be written to, which the call does.
+        let mut set = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            set.assume_init()
+        };
+        for (signal, _) in signals.iter().filter(|(_, wanted)| *wanted) {
+            // SAFETY: It is a set, and the signal is one.
+            unsafe { libc::sigaddset(&mut set, *signal) };
+        }
+        set
+    }
+
     fn is_ignored(signal: i32) -> bool {
-        let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+        let mut action = MaybeUninit::<libc::sigaction>::uninit();
         // SAFETY: Nothing is changed, and `action` is one to be written to.
-        let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+        let asked = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) };
         // SAFETY: It was written if that succeeded.
         asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
     }

@@ -9,6 +9,7 @@
 //! A predecessor expects what it asked the kernel for, so it gets that: see [`Predecessors`].
 
 use std::mem;
+use std::ops::RangeInclusive;
 use std::ptr;
 
 use super::system;
@@ -22,8 +23,9 @@ const RAISED: [libc::c_int; 5] =
 /// What can't be blocked.
 const NEVER: [libc::c_int; 2] = [libc::SIGKILL, libc::SIGSTOP];
 
-/// The signals with a number that the systems have in common, and Linux's real-time ones.
-const ALL: std::ops::RangeInclusive<libc::c_int> = 1..=64;
+/// The signals that every system has, and with Linux's real-time ones.
+const COMMON: RangeInclusive<libc::c_int> = 1..=31;
+const ALL: RangeInclusive<libc::c_int> = 1..=64;
 
 /// The mask that the handler is installed with.
 pub(crate) fn while_handling() -> libc::sigset_t {
@@ -48,7 +50,8 @@ impl Predecessors {
     /// Blocks what the kernel would, had it called `action`'s handler: what was blocked when the
     /// signal came, what the action asks for, and the signal itself unless it has SA_NODEFER.
     ///
-    /// Only if all is blocked that [`while_handling`] blocks. Otherwise the caller is not the
+    /// Only if all is blocked that [`while_handling`] blocks (of the common ones: an emulator may
+    /// not have the others). Otherwise the caller is not the
     /// kernel but a handler that came later, and the mask is that one's affair.
     ///
     /// # Safety
@@ -61,7 +64,7 @@ impl Predecessors {
     ) -> Self {
         let now = set(None);
         let ours = while_handling();
-        if ALL.into_iter().any(|n| has(&ours, n) && !NEVER.contains(&n) && !has(&now, n)) {
+        if COMMON.into_iter().any(|n| has(&ours, n) && !NEVER.contains(&n) && !has(&now, n)) {
             return Self { before: None };
         }
         // SAFETY: the caller's promise.

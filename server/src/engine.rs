@@ -27,6 +27,8 @@ pub(crate) fn compile(args: &Args) -> Result<Component> {
     // Each call of a guest is about 100 ns faster; nothing here needs the component model's async.
     config.concurrency_support(false);
     config.epoch_interruption(true);
+    // Without wasmtime's feature `gc` a call through a type of that proposal ends the process.
+    config.wasm_gc(false);
     config.allocation_strategy(pool(args));
     // Compiling takes seconds where nothing is kept. No cache is no reason not to serve.
     match Cache::from_file(None) {

@@ -8,7 +8,7 @@ use iommap::MappingHandle;
 use wasmtime::component::__internal::{
     CanonicalAbiInfo, ComponentVariant, InstanceType, InterfaceType, LowerContext,
 };
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource};
+use wasmtime::component::{ComponentType, Linker, Lower, Resource};
 use wasmtime::{Result, StoreContextMut, bail};
 
 use crate::bindings::mmap::iommap::mmap::types::ErrorCode;

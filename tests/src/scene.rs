@@ -73,7 +73,8 @@ impl Kind {
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
                 .and_then(|()| wasmtime_wasi::p3::add_to_linker(&mut linker)),
             Kind::Offloading => {
-                let options = AsyncOptions { offload_above: Some(OFFLOAD_ABOVE) };
+                let mut options = AsyncOptions::default();
+                options.offload_above = Some(OFFLOAD_ABOVE);
                 iommap::add_to_linker_async_with(&mut linker, options, State::iommap)
                     .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
             }

@@ -18,7 +18,7 @@ fn a_program_without_an_end_is_ended_in_time() {
 #[cfg(unix)]
 mod signals {
     use super::{Ended, Place};
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use libc::{SIGINT, SIGTERM};
     use std::io::{BufRead, BufReader, Read};
     use std::process::{Child, ChildStdout, Command, Stdio};
 

@@ -112,6 +112,10 @@ fn the_longest_name_of_nested_grants_decides() {
             open c /data/in/f read-write            -> err eacces
             ",
         );
+        // Not where the outer one would be a way around the inner one.
+        std::fs::create_dir(scene.path("ro")).unwrap();
+        let refused = scene.grant().preopened_dir(scene.path("ro"), "/ro", FsPerms::ReadOnly).err();
+        assert!(refused.is_some_and(|why| why.to_string().contains("overlap")));
     });
 }
 
@@ -123,7 +127,10 @@ fn nothing_is_there_without_a_grant() {
         guest.play("open x /data/f read -> err eacces");
         guest.play("open x f read -> err eacces");
         guest.play("open x . read -> err eacces");
-        assert_eq!(guest.counters(), Default::default());
+        let mut counters = guest.counters();
+        assert!(counters.refused > 0);
+        counters.refused = 0;
+        assert_eq!(counters, Default::default());
     });
 }
 
@@ -269,7 +276,10 @@ fn an_open_that_fails_late_leaves_the_world_as_it_was() {
         );
         assert_eq!(scene.read("f"), b"hello");
         assert_eq!(scene.names(), ["f"]);
-        assert_eq!(guest.counters(), Default::default());
+        let mut counters = guest.counters();
+        assert!(counters.refused > 0);
+        counters.refused = 0;
+        assert_eq!(counters, Default::default());
     });
 }
 
