@@ -52,7 +52,7 @@ fill_i686() {
 }
 
 fill_zig() {
-    python3 -m pip install --quiet --no-deps --target "$1/lib" ziglang==0.17.1 >&2
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --no-deps --target "$1/lib" ziglang==0.17.1 >&2
     # The target is named in zig's way, not in clang's.
     cat >"$1/cc" <<'EOF'
 #!/bin/sh

@@ -92,9 +92,9 @@ enum Command {
         /// Only the tests for aarch64 and one other system's native layer
         #[arg(long)]
         quick: bool,
-        /// Put the table into this document, between its marks
-        #[arg(long, value_name = "FILE", conflicts_with = "quick")]
-        write: Option<PathBuf>,
+        /// Put the table into docs/reference.md
+        #[arg(long, conflicts_with = "quick")]
+        write: bool,
     },
     /// Count the packages that iommap adds to a program that has wasmtime and wasmtime-wasi
     Embedder,
@@ -139,7 +139,7 @@ fn other(command: Command) -> Result<()> {
         Command::Serve { release, options } => serve::serve(&options, release),
         Command::Load(options) => serve::load(&options),
         Command::Bench { quick, args } => run::bench(quick, &args),
-        Command::Platforms { quick, write } => platforms::run(quick, write.as_deref()),
+        Command::Platforms { quick, write } => platforms::run(quick, write),
         Command::Embedder => ci::embedder(),
         Command::Ci { no_test } => ci::run(!no_test),
     }

@@ -237,7 +237,7 @@ fn python(source: &Source, tools: &Path, work: &Path, component: &Path) -> Resul
     let sh = Shell::new()?;
     sh.change_dir(work);
     // This machine's own packages would become part of the guest.
-    sh.create_dir("environment/site-packages")?;
+    sh.create_dir("environment/lib/python3/site-packages")?;
     sh.set_var("VIRTUAL_ENV", work.join("environment"));
     sh.set_var("PYTHONPATH", tools);
     let (dir, wit, world, main) =

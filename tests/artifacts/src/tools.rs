@@ -49,6 +49,8 @@ pub(crate) fn pip(dir: &Path) -> Result<()> {
     let sh = Shell::new()?;
     let version = cmd!(sh, "python3 -m pip --version").quiet().ignore_stdout().ignore_stderr();
     version.run().context("Python 3.10 or later with pip is needed")?;
+    // It would warn, as if this were a system's own directory.
+    sh.set_var("PIP_ROOT_USER_ACTION", "ignore");
     let how =
         ["--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
     let install = cmd!(
