@@ -10,6 +10,12 @@ use std::path::Path;
 /// A terminal must not become ours, and nothing may make `open` wait that was not looked at.
 const FLAGS: i32 = libc::O_NOCTTY;
 
+/// What opens nothing: openat2 refuses other flags beside it.
+#[cfg(target_os = "linux")]
+const LOOKS_ONLY: i32 = libc::O_PATH;
+#[cfg(not(target_os = "linux"))]
+const LOOKS_ONLY: i32 = 0;
+
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) enum Place<'a> {
     /// A guest's: nothing on the way leads out of the directory.
@@ -32,7 +38,7 @@ impl<'a> Place<'a> {
         if path.as_os_str().len() >= libc::PATH_MAX as usize {
             return Err(Errno::NAMETOOLONG.into());
         }
-        let flags = FLAGS | flags;
+        let flags = if flags & LOOKS_ONLY == 0 { FLAGS | flags } else { flags };
         // O_CLOEXEC is the library's own doing, in both.
         let opened = match self {
             Place::Beneath(dir, path) => {
