@@ -2,10 +2,9 @@
 
 use crate::embedding::{Embedding, FILE_NAME, GUEST_DIR, State, Thing};
 use crate::loops::{Loop, component};
-use crate::offsets::Work;
-use iommap::{AccessMode, FsPerms, Grants, Mapping, MappingHandle, OpenOptions};
+use crate::offsets::{Params, Work};
+use iommap::{FsPerms, Grants, MappingHandle, OpenOptions};
 use std::path::Path;
-use std::sync::Arc;
 use wasmtime::component::{Component, Resource, TypedFunc};
 use wasmtime::{Result, Store, format_err};
 use wasmtime_wasi::filesystem::WasiFilesystemView;
@@ -14,15 +13,12 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     Descriptor, DescriptorFlags, HostDescriptor, OpenFlags, PathFlags,
 };
 
-/// The parameters of a loop: those of [`Work`].
-pub(crate) type Params = (u32, u32, u64, u64, u64);
-
 /// The guest's code, compiled once.
 pub(crate) struct Code(Component);
 
 impl Code {
     pub(crate) fn new(embedding: &Embedding) -> Result<Code> {
-        Ok(Code(Component::new(&embedding.engine, component())?))
+        Ok(Code(Component::new(&embedding.engine, component()?)?))
     }
 }
 
@@ -64,8 +60,7 @@ impl Boundary {
 
     /// Runs a loop and returns the state of its generator.
     pub(crate) fn run(&mut self, which: Loop, work: Work) -> Result<u64> {
-        let params = (work.count, work.size, work.mask, work.step, work.seed);
-        Ok(self.loops[which as usize].call(&mut self.store, params)?.0)
+        Ok(self.loops[which as usize].call(&mut self.store, work.params())?.0)
     }
 
     /// What the last operation read.
@@ -84,10 +79,10 @@ impl Boundary {
 fn map(store: &mut Store<State>, dir: &Path) -> Result<Resource<MappingHandle>> {
     let mut grants = Grants::default();
     grants.preopened_dir(dir, GUEST_DIR, FsPerms::ReadWrite)?;
-    let options = OpenOptions { populate: true, ..OpenOptions::new(AccessMode::ReadWrite) };
-    let account = store.data().iommap.account().clone();
-    let mapping = Mapping::open(&grants, &account, &format!("{GUEST_DIR}/{FILE_NAME}"), &options)?;
-    Ok(store.data_mut().table.push(MappingHandle::from(Arc::new(mapping)))?)
+    let options = OpenOptions::new().read(true).write(true).populate(true);
+    let usage = store.data().iommap.usage().clone();
+    let mapping = grants.open(&usage, &format!("{GUEST_DIR}/{FILE_NAME}"), &options)?;
+    Ok(store.data_mut().table.push(MappingHandle::from(mapping))?)
 }
 
 /// Opens the file for the guest through WASI: the file, and its directory.

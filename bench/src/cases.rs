@@ -1,8 +1,8 @@
 //! What is measured: a task, a place in the file and a size.
 
 use crate::contenders::{Contender, Task};
+use crate::numbers::bytes;
 use crate::offsets::{FILE_BYTES, HOT_BYTES, Work};
-use crate::table::bytes;
 use std::fmt;
 
 /// Where in the file the operations go.
@@ -78,5 +78,23 @@ impl Case {
         let step = if self.place == Place::Sequence { size } else { 0 };
         // Both are powers of two: this leaves multiples of `slot` below `bytes`.
         Work { count, size: self.size, mask: bytes - slot, step, seed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offsets::{each, scrambled};
+
+    #[test]
+    fn every_offset_of_every_case_is_a_multiple_of_its_size_and_lies_in_the_file() {
+        for case in Case::all() {
+            let size = u64::from(case.size);
+            let work = case.work(1000, scrambled(7));
+            let state = each(work, |offset| {
+                assert!(offset % size == 0 && offset + size <= FILE_BYTES, "{case}: {offset}");
+            });
+            assert_eq!(state, work.last_state(1), "{case}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The benchmark: what a call through a mapping costs, beside what a user would pick otherwise.
 //!
 //! `cargo xtask bench` builds and runs it. One program, one run: `cases` says what is measured,
-//! `contenders` who takes part, `rounds` how, `verify` that all of them do what they claim;
+//! `contenders` who takes part, `arena` what each does, `rounds` how, `verify` that all of them do what they claim;
 //! `table`, `plot`, `goals` and `report` say what came of it.
 //!
 //! `stores` is a table of its own: many stores on one file.
@@ -9,6 +9,7 @@
 //! The guests: `guest.wat` with `loops`, hand-written, driven by `boundary`; and `bench/guest`,
 //! in Rust, driven by `rust_guest`. `native` is what there is without wasm.
 
+mod arena;
 mod boundary;
 mod cases;
 mod contenders;
@@ -18,6 +19,7 @@ mod goals;
 mod loops;
 mod machine;
 mod native;
+mod numbers;
 mod offsets;
 mod plot;
 mod report;
@@ -29,9 +31,10 @@ mod table;
 mod threads;
 mod verify;
 
+use crate::arena::Arena;
 use crate::boundary::Code;
 use crate::cases::Case;
-use crate::contenders::{Arena, Task};
+use crate::contenders::Task;
 use crate::embedding::Embedding;
 use crate::report::Circumstances;
 use crate::results::Results;
@@ -64,8 +67,8 @@ struct Cli {
     /// One cell of that table, for the file in --dir: how this program starts itself
     #[arg(long, hide = true, num_args = 2, value_names = ["COUNT", "WAY"], requires = "dir")]
     stores_cell: Option<Vec<String>>,
-    /// A directory with a performance.md whose sections of this program are to be written, and
-    /// performance.svg with it [default: none]
+    /// A directory for what docs/performance.md has of this program: a file for each section, and
+    /// performance.svg [default: none]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Where to put the file of 256 MiB [default: the system's directory for such]
@@ -89,6 +92,9 @@ fn main() -> Result<()> {
         None => tempfile::tempdir(),
     };
     let dir = dir.context("no directory for the file")?;
+    if let Some(out) = &cli.out {
+        std::fs::create_dir_all(out)?;
+    }
     file::make(dir.path())?;
     // A part of a full run, while the file is as it was made.
     let full = cli.out.is_some() && cli.only.is_none() && !cli.check;
@@ -144,7 +150,6 @@ fn main() -> Result<()> {
             rounds: effort.rounds,
         };
         report::write(out, &circumstances, &results, &goals)?;
-        println!("written to {}", out.join("performance.md").display());
     }
     println!("{}", goals::summary(&goals));
     Ok(())

@@ -2,8 +2,8 @@
 
 use crate::cases::{Case, Place};
 use crate::contenders::{Contender, Task};
+use crate::numbers::bytes;
 use crate::results::Results;
-use crate::table::bytes;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `docs/performance.md`: what was measured, and on what. How to read it is written there.
+//! What was measured, and on what, as sections of `docs/performance.md`, which says how to read them.
 
 use crate::goals::{Goal, summary};
 use crate::plot;
@@ -6,8 +6,7 @@ use crate::results::Results;
 use crate::table::{self, Table};
 use std::fmt::Write;
 use std::path::Path;
-use wasmtime::{Result, format_err};
-use xtask::sections;
+use wasmtime::Result;
 
 /// How the numbers came about.
 pub(crate) struct Circumstances {
@@ -27,7 +26,7 @@ const MACHINE: &str = "bench-machine";
 const NUMBERS: &str = "bench-numbers";
 const GOALS: &str = "bench-goals";
 
-/// Draws the plot into a directory, and writes to the `performance.md` that is there.
+/// Draws the plot into a directory, and writes a file beside it for each section.
 pub(crate) fn write(
     dir: &Path,
     circumstances: &Circumstances,
@@ -40,9 +39,10 @@ pub(crate) fn write(
         (NUMBERS, numbers(results)),
         (GOALS, goals_reached(goals)),
     ];
-    let sections = sections.each_ref().map(|(name, text)| (*name, text.as_str()));
-    let written = sections::write(&dir.join("performance.md"), &sections);
-    written.map_err(|error| format_err!("{error:#}"))
+    for (name, text) in sections {
+        std::fs::write(dir.join(name).with_extension("md"), text)?;
+    }
+    Ok(())
 }
 
 fn machine(circumstances: &Circumstances) -> String {
@@ -98,7 +98,8 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
         let text = std::fs::read_to_string(path).unwrap();
         for (name, holds) in [(MACHINE, "processor"), (NUMBERS, "memcpy"), (GOALS, "goals: ")] {
-            assert!(sections::get(&text, name).unwrap().contains(holds), "{name}");
+            let (_, section) = text.split_once(&format!("<!-- begin: {name} -->")).unwrap();
+            assert!(section.contains(holds), "{name}");
         }
     }
 }

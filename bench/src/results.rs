@@ -2,8 +2,25 @@
 
 use crate::cases::{Case, Place};
 use crate::contenders::{Contender, Task};
-use crate::rounds::Sample;
-use crate::threads::Throughput;
+
+/// What one contender needed in one case, in nanoseconds an operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) case: Case,
+    pub(crate) contender: Contender,
+    pub(crate) median: f64,
+    pub(crate) minimum: f64,
+}
+
+/// Reads a second of all threads together, in millions: medians.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Throughput {
+    pub(crate) threads: usize,
+    /// Through iommap.
+    pub(crate) iommap: f64,
+    /// By memcpy from a native map: what the machine itself gives to more threads.
+    pub(crate) memcpy: f64,
+}
 
 /// All that one run measured.
 #[derive(Debug, Default)]

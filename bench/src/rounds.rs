@@ -1,9 +1,12 @@
 //! Measures a case: rounds in which every contender has its turn, so that what disturbs the
 //! machine for a while disturbs all of them.
 
+use crate::arena::Arena;
 use crate::cases::Case;
-use crate::contenders::{Arena, Contender, Task};
+use crate::contenders::{Contender, Task};
+use crate::numbers::median_and_minimum;
 use crate::offsets::scrambled;
+use crate::results::Sample;
 use std::time::{Duration, Instant};
 use wasmtime::Result;
 
@@ -20,15 +23,6 @@ pub(crate) struct Effort {
 const FEWEST: u32 = 4;
 /// The most, so that their number is no matter.
 const MOST: u32 = 1 << 24;
-
-/// What one contender needed in one case, in nanoseconds an operation.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    pub(crate) case: Case,
-    pub(crate) contender: Contender,
-    pub(crate) median: f64,
-    pub(crate) minimum: f64,
-}
 
 /// Measures all contenders of a case.
 pub(crate) fn measure(arena: &mut Arena, case: Case, effort: Effort) -> Result<Vec<Sample>> {
@@ -80,27 +74,5 @@ fn warm_up(arena: &mut Arena, contender: Contender, case: Case, turn: Duration) 
             return Ok(((f64::from(count) * share) as u32).clamp(FEWEST, MOST));
         }
         count = count.saturating_mul(2).min(MOST);
-    }
-}
-
-/// The median and the minimum; sorts what it is given.
-pub(crate) fn median_and_minimum(times: &mut [f64]) -> (f64, f64) {
-    times.sort_by(f64::total_cmp);
-    let middle = times.len() / 2;
-    let median = match times.len() % 2 {
-        0 => (times[middle - 1] + times[middle]) / 2.0,
-        _ => times[middle],
-    };
-    (median, times[0])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_or_between_the_two_middle_ones() {
-        assert_eq!(median_and_minimum(&mut [3.0, 1.0, 9.0]), (3.0, 1.0));
-        assert_eq!(median_and_minimum(&mut [4.0, 2.0, 9.0, 1.0]), (3.0, 1.0));
     }
 }

@@ -1,8 +1,7 @@
 //! The Rust guest: what users get who write what one writes.
 
-use crate::boundary::Params;
 use crate::embedding::{Embedding, FILE_NAME, GUEST_DIR, State};
-use crate::offsets::Work;
+use crate::offsets::{Params, Work};
 use std::path::Path;
 use wasmtime::component::{Component, TypedFunc};
 use wasmtime::error::Context;
@@ -57,8 +56,7 @@ impl RustGuest {
             RustLoop::PreadMany => self.pread_many,
             RustLoop::Pwrite => self.pwrite,
         };
-        let params = (work.count, work.size, work.mask, work.step, work.seed);
-        Ok(function.call(&mut self.store, params)?.0)
+        Ok(function.call(&mut self.store, work.params())?.0)
     }
 
     /// What the last operation read.

@@ -2,8 +2,8 @@
 
 use crate::cases::{Case, Place};
 use crate::contenders::{Contender, Task};
-use crate::results::Results;
-use crate::rounds::Sample;
+use crate::numbers::{bytes, number};
+use crate::results::{Results, Sample};
 use std::fmt;
 
 /// A table with a title, for Markdown and for people.
@@ -150,31 +150,6 @@ fn threads(results: &Results) -> Table {
     }
 }
 
-/// A number with three digits that say something, and thousands apart.
-pub(crate) fn number(value: f64) -> String {
-    if value < 10.0 {
-        return format!("{value:.1}");
-    }
-    let digits = format!("{value:.0}");
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// A size as people say it.
-pub(crate) fn bytes(size: u32) -> String {
-    match size {
-        0..1024 => format!("{size} B"),
-        1024..1_048_576 => format!("{} KiB", size >> 10),
-        _ => format!("{} MiB", size >> 20),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,13 +167,5 @@ mod tests {
                         | -------- | ----: |\n\
                         | pread(2) | 1,234 |\n";
         assert_eq!(table.to_string(), expected);
-    }
-
-    #[test]
-    fn numbers_and_sizes_are_short() {
-        assert_eq!(number(7.94), "7.9");
-        assert_eq!(number(79.4), "79");
-        assert_eq!(number(1_234_567.8), "1,234,568");
-        assert_eq!([8, 4096, 1 << 20].map(bytes), ["8 B", "4 KiB", "1 MiB"]);
     }
 }

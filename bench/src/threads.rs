@@ -1,4 +1,4 @@
-//! One to four threads on the same file, each with a store, a guest and a mapping of its own.
+//! Many threads on the same file, each with a store, a guest and a mapping of its own.
 
 use crate::boundary::{Boundary, Code};
 use crate::cases::{Case, Place};
@@ -6,29 +6,26 @@ use crate::contenders::Task;
 use crate::embedding::{Embedding, FILE_NAME};
 use crate::loops::Loop;
 use crate::native::Native;
+use crate::numbers::median_and_minimum;
 use crate::offsets::{Work, scrambled};
-use crate::rounds::{Effort, median_and_minimum};
+use crate::results::Throughput;
+use crate::rounds::Effort;
 use std::path::Path;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use wasmtime::{Result, ensure};
 
-/// The most threads.
-pub(crate) const THREADS: usize = 4;
+/// One thread, twice as many and so on, up to as many as there are.
+fn numbers() -> Vec<usize> {
+    let most = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut numbers: Vec<_> = (0..).map(|power| 1 << power).take_while(|n| *n < most).collect();
+    numbers.push(most);
+    numbers
+}
 
 /// What is read.
 const CASE: Case = Case { task: Task::Read, place: Place::Hot, size: 64 };
-
-/// Reads a second of all threads together, in millions: medians.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Throughput {
-    pub(crate) threads: usize,
-    /// Through iommap.
-    pub(crate) iommap: f64,
-    /// By memcpy from a native map: what the machine itself gives to more threads.
-    pub(crate) memcpy: f64,
-}
 
 /// Measures each number of threads.
 pub(crate) fn measure(
@@ -37,10 +34,12 @@ pub(crate) fn measure(
     dir: &Path,
     effort: Effort,
 ) -> Result<Vec<Throughput>> {
+    let numbers = numbers();
+    let most = numbers.last().copied().unwrap_or(1);
     let mut guests: Vec<Boundary> =
-        (0..THREADS).map(|_| Boundary::new(embedding, code, dir, true)).collect::<Result<_>>()?;
+        (0..most).map(|_| Boundary::new(embedding, code, dir, true)).collect::<Result<_>>()?;
     let mut maps: Vec<Native> =
-        (0..THREADS).map(|_| Native::new(&dir.join(FILE_NAME))).collect::<Result<_>>()?;
+        (0..most).map(|_| Native::new(&dir.join(FILE_NAME))).collect::<Result<_>>()?;
     let guest = |guest: &mut Boundary, work| guest.run(Loop::Pread, work);
     let map = |map: &mut Native, work| Ok(map.copy_out(work));
     // Starting threads shall be a small part of a turn, and a piece of work likewise: the one
@@ -49,11 +48,12 @@ pub(crate) fn measure(
     let guest_count = piece(turn / 256, |work| guest(&mut guests[0], work))?;
     let map_count = piece(turn / 256, |work| map(&mut maps[0], work))?;
 
-    let mut rates = vec![[Vec::new(), Vec::new()]; THREADS];
+    let mut rates = vec![[Vec::new(), Vec::new()]; numbers.len()];
     for round in 0..effort.rounds {
-        for shift in 0..THREADS {
-            let threads = (round + shift) % THREADS + 1;
-            let [iommap, memcpy] = &mut rates[threads - 1];
+        for shift in 0..numbers.len() {
+            let which = (round + shift) % numbers.len();
+            let threads = numbers[which];
+            let [iommap, memcpy] = &mut rates[which];
             let million = |rate: f64| -rate / 1e6;
             let rate = together(&mut guests[..threads], guest_count, turn, round, guest)?;
             iommap.push(million(rate));
@@ -61,7 +61,8 @@ pub(crate) fn measure(
             memcpy.push(million(rate));
         }
     }
-    Ok((1..)
+    Ok(numbers
+        .into_iter()
         .zip(rates)
         .map(|(threads, [mut iommap, mut memcpy])| Throughput {
             threads,
@@ -93,7 +94,8 @@ fn together<W: Send>(
     round: usize,
     run: impl Fn(&mut W, Work) -> Result<u64> + Sync,
 ) -> Result<f64> {
-    let ready = Barrier::new(workers.len() + 1);
+    let all = workers.len();
+    let ready = Barrier::new(all + 1);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..)
@@ -101,7 +103,7 @@ fn together<W: Send>(
             .map(|(index, worker)| {
                 let (ready, over, run) = (&ready, &over, &run);
                 scope.spawn(move || {
-                    let first = (round * THREADS + index) as u64;
+                    let first = (round * all + index) as u64;
                     ready.wait();
                     let mut done = 0u64;
                     for seed in (first..).step_by(1 << 20).map(scrambled) {

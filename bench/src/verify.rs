@@ -1,8 +1,9 @@
 //! Checks that every contender really does what it is timed for: every byte, outside the timed
 //! part.
 
+use crate::arena::Arena;
 use crate::cases::Case;
-use crate::contenders::{Arena, Contender, Task};
+use crate::contenders::{Contender, Task};
 use crate::offsets::{Work, content, scrambled};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;

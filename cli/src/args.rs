@@ -1,10 +1,13 @@
 //! What may be written on the command line.
 
-use crate::size;
+use crate::grant::Grant;
+use crate::new::Template;
 use clap::{ArgAction, Args, Parser, Subcommand};
-use iommap::Limits;
+use clap_complete::Shell;
+use iommap_cli::{Limit, bytes, duration, variable};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -13,29 +16,27 @@ Examples:
       The component may read, write and map what is in the current directory.
   iommap run --dir /var/log::/logs::ro search.wasm needle /logs/syslog
       It sees /var/log as /logs, and may not change it.
-  iommap run --dir data::/data --limit mapped-bytes=1G --timeout 60 --stats plugin.wasm
+  iommap run --dir data::/data --limit mapped-bytes=1G --timeout 60s --stats plugin.wasm
       A component that is not trusted: so much address space, so much time.
   iommap inspect plugin.wasm
-      Says which interfaces a component needs, and whether they are provided.";
+      Says which interfaces a component needs, and whether they are provided.
+  iommap compile plugin.wasm -o plugin.cwasm && iommap run --precompiled plugin.cwasm
+      Compiles it now, so that it starts at once later.";
 
 const EXIT_CODES: &str = "\
 Exit code:
   that of the component, if it gave one; 1 if it only said that it failed
   2    nothing was run: the command line, the component or a directory is at fault
   124  the time of --timeout was over
+  130  SIGINT ended it, as with Ctrl-C
   134  the component trapped, as with a panic
-  141  whoever read the component's output went away, as with `| head`";
+  141  whoever read the component's output went away, as with `| head`
+  143  SIGTERM ended it";
 
-const LIMITS: &str = "\
-Limit what the component may map. May be repeated
-
-VALUE may end in K, M, G or T (powers of 1024). The limits, and what they are if not set:
-
-  mappings      64   mappings open at once
-  mapped-bytes  64G  mapped at once, by all mappings together
-  file-bytes    64G  the length to which a file may be created or grown
-  call-bytes    64M  moved by one call
-  locked-bytes  0    locked in memory at once: nothing may be, unless this is set";
+/// The version, with that of what runs the components.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!("{} (wasmtime {})", env!("CARGO_PKG_VERSION"), wasmtime_environ::VERSION)
+});
 
 /// Runs WebAssembly components that map files into memory.
 ///
@@ -46,12 +47,13 @@ VALUE may end in K, M, G or T (powers of 1024). The limits, and what they are if
 #[command(
     name = "iommap",
     bin_name = "iommap",
-    version,
+    version = VERSION.as_str(),
     after_help = EXAMPLES,
     disable_help_subcommand = true
 )]
 pub(crate) struct Cli {
-    /// Log more on stderr: -v what is refused, -vv each call, -vvv also the libraries
+    /// Log more on stderr: -v what is refused, -vv each call with its duration, -vvv also the
+    /// libraries
     ///
     /// Without it, the environment variable IOMMAP_LOG (or RUST_LOG) says what is logged, as in
     /// IOMMAP_LOG=iommap=debug. Warnings are, if neither is set.
@@ -66,6 +68,35 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(Run),
     Inspect(Inspect),
+    Compile(Compile),
+    New(New),
+    /// Print what a shell needs to complete this command
+    ///
+    /// As in `iommap completions bash > ~/.local/share/bash-completion/completions/iommap`.
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page of this command, or of one of its subcommands
+    ///
+    /// As in `iommap man run | man -l -`.
+    Man {
+        /// The subcommand
+        command: Option<String>,
+    },
+}
+
+/// Make a folder with the beginning of a guest of your own
+///
+/// It has a first program, and a README that says how it is built and run.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// What it is: a program in one of these languages, or a component with a function of its own
+    /// and the host that calls it, both in Rust
+    pub(crate) template: Template,
+
+    /// The folder to make
+    pub(crate) dir: PathBuf,
 }
 
 /// Run a component
@@ -82,7 +113,8 @@ pub(crate) struct Run {
     /// Grant a directory: for WASI and for mappings. May be repeated
     ///
     /// The component sees the directory HOST as GUEST, or by the name of HOST itself if no other
-    /// is given. With `::ro` it can change nothing there; `::rw` is the default.
+    /// is given. With `::ro` it can change nothing there; `::rw` is the default. Of two that have
+    /// one name the later counts.
     #[arg(long = "dir", value_name = "HOST[::GUEST[::ro]]", value_parser = Grant::parse)]
     pub(crate) dirs: Vec<Grant>,
 
@@ -91,23 +123,36 @@ pub(crate) struct Run {
     pub(crate) env: Vec<(String, String)>,
 
     /// Limit what the component may map: see --help for the names. May be repeated
-    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = Limit::parse, long_help = LIMITS)]
+    #[arg(
+        long = "limit",
+        value_name = "NAME=VALUE",
+        value_parser = Limit::parse,
+        long_help = Limit::help()
+    )]
     pub(crate) limits: Vec<Limit>,
 
     /// Limit each of the component's own memories, such as 256M
-    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) max_memory: Option<u64>,
 
-    /// End the component after so many seconds, with exit code 124
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    /// End the component after so much time, such as 60, 500ms or 2m, with exit code 124
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
 
     /// Print at the end what was mapped, read and written, on stderr
     #[arg(long)]
     pub(crate) stats: bool,
 
+    /// Run what `iommap compile` has made of a component. Only from whom you trust
+    ///
+    /// The file is native code, and what is in it can do all that you can: none of what keeps a
+    /// component in its place applies to it. Run only what you compiled yourself, or what comes
+    /// from where you would take a program from.
+    #[arg(long, conflicts_with = "no_cache")]
+    pub(crate) precompiled: bool,
+
     #[command(flatten)]
-    pub(crate) compile: Compile,
+    pub(crate) cache: Cache,
 
     /// The component's file. Whatever follows is passed on to the component as it stands
     #[arg(value_name = "COMPONENT.wasm", required = true, trailing_var_arg = true)]
@@ -132,119 +177,35 @@ impl Run {
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     #[command(flatten)]
-    pub(crate) compile: Compile,
+    pub(crate) cache: Cache,
 
     /// The component's file
     #[arg(value_name = "COMPONENT.wasm")]
     pub(crate) component: PathBuf,
 }
 
-/// How a component is compiled.
+/// Compile a component ahead of time, for `iommap run --precompiled`
+///
+/// What it writes is native code for this kind of processor, and for this version of iommap only.
+/// A component that is compiled on its first run is kept in a cache, if there is a place for one:
+/// this is for where there is none, as in a container.
 #[derive(Debug, Args)]
 pub(crate) struct Compile {
+    /// The component's file
+    #[arg(value_name = "COMPONENT.wasm")]
+    pub(crate) component: PathBuf,
+
+    /// Where the native code is written
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// Where compiled components are kept.
+#[derive(Debug, Args)]
+pub(crate) struct Cache {
     /// Compile the component anew, and keep nothing of it for the next time
     #[arg(long)]
     pub(crate) no_cache: bool,
-}
-
-/// One `--dir`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Grant {
-    /// As it was written, for messages.
-    pub(crate) text: String,
-    pub(crate) host: PathBuf,
-    pub(crate) guest: String,
-    pub(crate) read_only: bool,
-}
-
-impl Grant {
-    fn parse(text: &str) -> Result<Grant, String> {
-        let mut parts = text.split("::");
-        let host = parts.next().unwrap_or_default();
-        let guest = parts.next();
-        let read_only = match parts.next() {
-            // `HOST::ro` would grant everything, under a name that nobody meant.
-            None => match guest {
-                Some(mode @ ("ro" | "rw")) => {
-                    return Err(format!(
-                        "write `{host}::{host}::{mode}`, or `{host}::./{mode}` if the component \
-                         is to see a directory named `{mode}`"
-                    ));
-                }
-                _ => false,
-            },
-            Some("rw") => false,
-            Some("ro") => true,
-            Some(other) => {
-                return Err(format!(
-                    "`{other}` is no way to grant a directory: the third part is `ro` or `rw`"
-                ));
-            }
-        };
-        if parts.next().is_some() {
-            return Err("it has more than the three parts HOST::GUEST::ro".to_owned());
-        }
-        if host.is_empty() {
-            return Err("it names no directory: `.` is the current one".to_owned());
-        }
-        if guest == Some("") {
-            return Err("it has no name for the component to see: try `/`".to_owned());
-        }
-        Ok(Grant {
-            text: text.to_owned(),
-            host: host.into(),
-            guest: guest.unwrap_or(host).to_owned(),
-            read_only,
-        })
-    }
-}
-
-/// One `--limit`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Limit {
-    pub(crate) name: String,
-    pub(crate) value: u64,
-}
-
-impl Limit {
-    fn parse(text: &str) -> Result<Limit, String> {
-        let names = || Limits::NAMES.join(", ");
-        let Some((name, value)) = text.split_once('=') else {
-            return Err(format!("write NAME=VALUE, where NAME is one of {}", names()));
-        };
-        let value = size::parse(value)?;
-        if !Limits::default().set(name, value) {
-            return Err(format!("there is no limit `{name}`: the limits are {}", names()));
-        }
-        Ok(Limit { name: name.to_owned(), value })
-    }
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = match text.split_once('=') {
-        Some((name, value)) => (name, value.to_owned()),
-        None => (text, inherited(text)?),
-    };
-    if name.is_empty() {
-        return Err("the variable has no name: write NAME=VALUE".to_owned());
-    }
-    Ok((name.to_owned(), value))
-}
-
-fn inherited(name: &str) -> Result<String, String> {
-    use std::env::VarError::{NotPresent, NotUnicode};
-    std::env::var(name).map_err(|error| match error {
-        NotPresent => format!("`{name}` is not set here: write `{name}=VALUE`"),
-        NotUnicode(_) => format!("the value of `{name}` is not UTF-8, which a component's must be"),
-    })
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("`{text}` is not a number of seconds, such as 10 or 0.5"))
 }
 
 #[cfg(test)]
@@ -261,74 +222,13 @@ mod tests {
         }
     }
 
-    fn grant(text: &str) -> Result<(String, String, bool), String> {
-        let Grant { host, guest, read_only, .. } = Grant::parse(text)?;
-        Ok((host.display().to_string(), guest, read_only))
-    }
-
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn given_directories_when_parsed_then_the_guest_sees_the_name_it_should() {
-        let is = |host: &str, guest: &str, read_only| Ok((host.into(), guest.into(), read_only));
-        assert_eq!(grant("."), is(".", ".", false));
-        assert_eq!(grant("/a b::/data"), is("/a b", "/data", false));
-        assert_eq!(grant("x::y::ro"), is("x", "y", true));
-        assert_eq!(grant("x::y::rw"), is("x", "y", false));
-        assert_eq!(grant("x::ro::ro"), is("x", "ro", true));
-        assert_eq!(grant("c:x"), is("c:x", "c:x", false));
-    }
-
-    #[test]
-    fn given_directories_that_could_mean_anything_when_parsed_then_it_says_what_to_write() {
-        for (text, advice) in [
-            ("", "current"),
-            ("::/data", "current"),
-            ("x::", "name"),
-            ("x::y::wo", "`ro` or `rw`"),
-            ("x::y::", "`ro` or `rw`"),
-            ("x::y::ro::z", "three parts"),
-            ("x::ro", "x::x::ro"),
-        ] {
-            let message = grant(text).unwrap_err();
-            assert!(message.contains(advice), "{text}: {message}");
-        }
-    }
-
-    #[test]
-    fn given_limits_when_parsed_then_names_and_units_are_known() {
-        let limit = |text: &str| Limit::parse(text).map(|limit| (limit.name, limit.value));
-        assert_eq!(limit("mapped-bytes=1G"), Ok(("mapped-bytes".into(), 1 << 30)));
-        for text in ["mappings", "nonsense=1", "=1"] {
-            let message = limit(text).unwrap_err();
-            for name in Limits::NAMES {
-                assert!(message.contains(name), "{message}");
-            }
-        }
-        assert!(limit("mappings=many").unwrap_err().contains("`many`"));
-    }
-
-    #[test]
-    fn the_help_names_every_limit_with_its_default() {
-        let mut command = Cli::command();
-        let run = command.find_subcommand_mut("run").unwrap();
-        let help = run.render_long_help().to_string();
-        let defaults = Limits::default();
-        for name in Limits::NAMES {
-            let line = help.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
-            let words: Vec<&str> = line.split([' ', ',', ':']).collect();
-            let mut shown = defaults.clone();
-            let value = words.iter().find_map(|word| size::parse(word).ok()).unwrap();
-            assert!(shown.set(name, value));
-            assert_eq!(shown, defaults, "{line}");
-        }
-    }
-
-    #[test]
-    fn given_options_after_the_component_when_parsed_then_they_are_the_components() {
+    fn options_after_the_component_are_the_components() {
         let run = run(&["--dir", ".", "a.wasm", "-n", "--help", "--", "--dir"]).unwrap();
         assert_eq!(run.component(), PathBuf::from("a.wasm"));
         assert_eq!(run.arguments(), ["-n", "--help", "--", "--dir"]);
@@ -336,15 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn given_variables_and_seconds_when_parsed_then_mistakes_are_named() {
-        assert_eq!(variable("A=b=c"), Ok(("A".into(), "b=c".into())));
-        assert_eq!(variable("A="), Ok(("A".into(), String::new())));
-        assert!(variable("=b").is_err() && variable("").is_err());
-        assert!(variable("NO_SUCH_VARIABLE").unwrap_err().contains("NO_SUCH_VARIABLE=VALUE"));
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        for text in ["", "0", "-1", "NaN", "inf", "1e300", "5s"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
+    fn a_component_is_needed() {
         assert!(run(&[]).unwrap_err().contains("COMPONENT.wasm"));
     }
 }

@@ -1,32 +1,35 @@
 //! The directories of `--dir`: checked, and granted to WASI and for mappings alike.
 
-use crate::args::Grant;
+use crate::grant::Grant;
 use crate::terminal;
 use anyhow::{Context, Result, anyhow};
 use iommap::{FsPerms, IommapCtxBuilder};
-use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use wasmtime_wasi::WasiCtxBuilder;
 
-/// Refuses what cannot be granted, before anything else takes time.
-pub(crate) fn check(grants: &[Grant]) -> Result<()> {
-    let mut names = HashMap::new();
+/// Refuses what cannot be granted, before anything else takes time, and tells what is: of two
+/// grants of one name the later.
+pub(crate) fn check(grants: &[Grant]) -> Result<Vec<&Grant>> {
+    let mut granted: Vec<&Grant> = Vec::new();
     for grant in grants {
         std::fs::read_dir(&grant.host).map_err(|error| refusal(grant, &error))?;
-        if let Some(former) = names.insert(name(&grant.guest), &grant.text) {
+        if let Some(former) = granted.iter().position(|former| former.name() == grant.name()) {
             terminal::warn(format_args!(
-                "--dir {} has the name of --dir {former}: the component will see only one of them",
-                grant.text
+                "--dir {} has the name of --dir {}: the later one counts, and the component does \
+                 not see the other",
+                grant.text, granted[former].text
             ));
+            granted.remove(former);
         }
+        granted.push(grant);
     }
-    Ok(())
+    Ok(granted)
 }
 
 /// Grants the directories.
 pub(crate) fn grant(
-    grants: &[Grant],
+    grants: &[&Grant],
     wasi: &mut WasiCtxBuilder,
     iommap: &mut IommapCtxBuilder,
 ) -> Result<()> {
@@ -43,10 +46,17 @@ fn refusal(grant: &Grant, error: &std::io::Error) -> anyhow::Error {
     let Grant { text, host, .. } = grant;
     let shown = host.display();
     match error.kind() {
-        ErrorKind::NotFound => anyhow!(
-            "--dir {text}: there is no directory {shown}{}. Create it, or name another",
-            relative_to(host)
-        ),
+        ErrorKind::NotFound => match grant.with_double_colons() {
+            Some(doubled) => anyhow!(
+                "--dir {text}: there is no directory {shown}{}. The parts of a grant have two \
+                 colons between them: write `--dir {doubled}`",
+                relative_to(host)
+            ),
+            None => anyhow!(
+                "--dir {text}: there is no directory {shown}{}. Create it, or name another",
+                relative_to(host)
+            ),
+        },
         ErrorKind::NotADirectory => anyhow!(
             "--dir {text}: {shown} is not a directory, and only directories can be granted. Name \
              the one it is in"
@@ -64,25 +74,5 @@ fn relative_to(path: &Path) -> String {
     match std::env::current_dir() {
         Ok(current) if path.is_relative() => format!(" in {}", current.display()),
         _ => String::new(),
-    }
-}
-
-/// A guest's name for a directory, free of what does not matter in it.
-fn name(guest: &str) -> String {
-    let parts: Vec<&str> = guest.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    parts.join("/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_mean_the_same_are_the_same() {
-        for guest in ["/a/b", "a/b", "./a//b/"] {
-            assert_eq!(name(guest), "a/b");
-        }
-        assert_eq!(name("/"), name("."));
-        assert_ne!(name("a"), name("../a"));
     }
 }

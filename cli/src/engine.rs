@@ -1,25 +1,24 @@
 //! The engine that compiles and runs components, and its cache.
 
-use crate::component;
-use crate::terminal;
+use crate::{component, notice, terminal};
 use anyhow::{Result, anyhow};
+use rustix::io::Errno;
 use std::path::Path;
-use std::time::Duration;
 use tracing::debug;
 use wasmtime::component::Component;
 use wasmtime::{Cache, Config, Engine};
-
-/// How often a guest that may run only for a time looks at the clock.
-const TICK: Duration = Duration::from_millis(10);
 
 /// What is wanted of an engine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needs {
     /// Keep compiled components, and take them from where they are kept.
     pub(crate) cache: bool,
-    /// Guests can be interrupted.
+    /// Guests that compute can be interrupted, which makes them slower.
     pub(crate) interrupt: bool,
 }
+
+/// What is compiled ahead of time can be interrupted: it is for where programs are stopped.
+const AHEAD: Needs = Needs { cache: false, interrupt: true };
 
 /// Compiles the component in a file, in an engine of its own.
 ///
@@ -28,23 +27,62 @@ pub(crate) struct Needs {
 pub(crate) fn compile(path: &Path, needs: Needs) -> Result<Component> {
     let binary = component::read(path)?;
     let cache = if needs.cache { open_cache() } else { None };
-    let engine = |concurrency| new_engine(needs, cache.clone(), concurrency);
-    let first = match Component::from_binary(&engine(false)?, &binary) {
-        Ok(component) => return Ok(component),
-        Err(error) => error,
-    };
-    debug!("compiling again, with async functions: {first:#}");
-    let second = Component::from_binary(&engine(true)?, &binary);
-    second.map_err(|error| component::not_compiled(path, &error))
+    let name = path.file_name().unwrap_or_default().display();
+    let _notice = notice::unless_soon_done(match cache {
+        Some(_) => format!("compiling {name}, once: what comes of it is kept"),
+        None => format!("compiling {name}"),
+    });
+    with_either(|concurrency| {
+        Component::from_binary(&new_engine(needs, cache.clone(), concurrency)?, &binary)
+    })
+    .map_err(|error| not_compiled(path, &error))
 }
 
-fn new_engine(needs: Needs, cache: Option<Cache>, concurrency: bool) -> Result<Engine> {
+/// Compiles the component in a file to native code, for [`load`].
+pub(crate) fn compile_ahead(path: &Path) -> Result<Vec<u8>> {
+    let component = compile(path, AHEAD)?;
+    component.serialize().map_err(|error| not_compiled(path, &error))
+}
+
+/// Takes a file that [`compile_ahead`] has written for native code.
+pub(crate) fn load(path: &Path) -> Result<Component> {
+    let shown = path.display();
+    drop(component::open(path)?);
+    if Engine::detect_precompiled_file(path).ok().flatten().is_none() {
+        return Err(anyhow!(
+            "{shown} is not what `iommap compile` writes: run it without --precompiled, or compile \
+             it first"
+        ));
+    }
+    with_either(|concurrency| {
+        let engine = new_engine(AHEAD, None, concurrency)?;
+        // SAFETY: Nothing can tell whether this is what a compiler made. Whoever passes
+        // --precompiled vouches for it, as for any program that is started.
+        unsafe { Component::deserialize_file(&engine, path) }
+    })
+    .map_err(|error| {
+        anyhow!(
+            "{shown} is not for this iommap on this machine: {error:#}. Compile the component \
+             again, here"
+        )
+    })
+}
+
+/// Does something in an engine without async functions, or else in one that has them.
+fn with_either<R>(make: impl Fn(bool) -> wasmtime::Result<R>) -> wasmtime::Result<R> {
+    make(false).or_else(|first| {
+        debug!("once more, with async functions: {first:#}");
+        // The first reason counts for a component to which they make no difference.
+        make(true).map_err(|second| if is_about_memory(&first) { first } else { second })
+    })
+}
+
+fn new_engine(needs: Needs, cache: Option<Cache>, concurrency: bool) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config.concurrency_support(concurrency);
     config.epoch_interruption(needs.interrupt);
     config.cache(cache);
     Engine::new(&config)
-        .map_err(|error| anyhow!("this machine cannot run WebAssembly as it is set up: {error:#}"))
 }
 
 /// wasmtime's own cache, where its configuration says. None is no reason to run nothing.
@@ -52,7 +90,7 @@ fn open_cache() -> Option<Cache> {
     match Cache::from_file(None) {
         Ok(cache) => Some(cache),
         Err(error) => {
-            terminal::warn(format_args!(
+            terminal::note(format_args!(
                 "compiled components are not kept ({error:#}): set XDG_CACHE_HOME to a directory \
                  that can be written to, or pass --no-cache"
             ));
@@ -61,18 +99,33 @@ fn open_cache() -> Option<Cache> {
     }
 }
 
-/// Has the guests of an engine look at the clock from time to time, for as long as it exists.
-pub(crate) fn start_ticking(engine: &Engine) -> Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new()
-        .name("ticker".to_owned())
-        .spawn(move || {
-            while let Some(engine) = engine.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(TICK);
-            }
-        })
-        .map(drop)
-        .map_err(|error| anyhow!("no thread can be started to keep the time: {error}"))
+/// Says why a component could not be compiled, and what to do: mostly it is the component, but not
+/// if the system refuses memory for the code.
+fn not_compiled(path: &Path, error: &wasmtime::Error) -> anyhow::Error {
+    let shown = path.display();
+    if !is_about_memory(error) {
+        return anyhow!(
+            "{shown} cannot be compiled: {error:#}\n\
+             The file is damaged, or uses features that this host does not know: build it again, or \
+             get it again"
+        );
+    }
+    anyhow!("{shown} cannot be made ready: {error:#}\n{}", memory_advice())
+}
+
+/// Did the system refuse memory?
+pub(crate) fn is_about_memory(error: &wasmtime::Error) -> bool {
+    let of = [Errno::NOMEM, Errno::ACCESS, Errno::PERM];
+    error.chain().any(|cause| {
+        let errno = cause.downcast_ref::<Errno>().copied();
+        let errno = errno.or_else(|| cause.downcast_ref().and_then(Errno::from_io_error));
+        errno.is_some_and(|errno| of.contains(&errno))
+    })
+}
+
+/// What to do if the system refuses memory.
+pub(crate) fn memory_advice() -> &'static str {
+    "The system refuses memory. WebAssembly needs address space, some GiB for each memory of a \
+     component: see `ulimit -v`. And it needs memory that is first written and then executed, which \
+     a system that is set up so (SELinux, seccomp, systemd's MemoryDenyWriteExecute) forbids"
 }

@@ -2,8 +2,9 @@
 
 use crate::args::Inspect;
 use crate::engine::{self, Needs};
-use crate::{provided, run, terminal};
-use anyhow::Result;
+use crate::provided::{self, Missing};
+use crate::terminal;
+use anyhow::{Result, anyhow};
 use std::fmt::Write as _;
 
 /// The exit code if `iommap run` could not run it.
@@ -11,16 +12,19 @@ const CANNOT_RUN: u8 = 1;
 
 /// Prints what a component imports and exports, and returns the exit code.
 pub(crate) fn inspect(args: &Inspect) -> Result<u8> {
-    let needs = Needs { cache: !args.compile.no_cache, interrupt: false };
+    let needs = Needs { cache: !args.cache.no_cache, interrupt: false };
     let component = engine::compile(&args.component, needs)?;
-    let (imports, exports) = (provided::imports(&component), provided::exports(&component));
+    let linker = provided::linker(component.engine()).map_err(|error| anyhow!("{error:#}"))?;
+    let missing = provided::missing(&linker, &component);
 
     let mut text = format!("{}\n  imports\n", args.component.display());
-    for import in &imports {
-        let mark = if import.is_provided() { "provided" } else { "MISSING " };
-        _ = write!(text, "    {mark}  {}", import.name);
-        if let Some(note) = import.note() {
-            _ = write!(text, "  ({note})");
+    let imports = provided::imports(&component);
+    for name in &imports {
+        let lacks = missing.iter().find(|missing| missing.name == *name);
+        let mark = if lacks.is_some() { "MISSING " } else { "provided" };
+        _ = write!(text, "    {mark}  {name}");
+        if let Some(Missing { why, .. }) = lacks.filter(|missing| !missing.why.is_empty()) {
+            _ = write!(text, "  ({why})");
         }
         text.push('\n');
     }
@@ -28,24 +32,21 @@ pub(crate) fn inspect(args: &Inspect) -> Result<u8> {
         text.push_str("    none\n");
     }
     text.push_str("  exports\n");
-    for name in &exports {
+    for name in provided::exports(&component) {
         _ = writeln!(text, "    {name}");
     }
-    let missing = imports.iter().filter(|import| !import.is_provided()).count();
-    let (verdict, code) = match missing {
-        0 => match run::linker(component.engine()).and_then(|l| l.instantiate_pre(&component)) {
-            // The names agree, and what is behind them does not.
-            Err(error) => (format!("this host cannot run it: {error:#}"), CANNOT_RUN),
-            Ok(_) if provided::can_start(&exports) => ("this host can run it".to_owned(), 0),
-            Ok(_) => {
-                ("all it needs is provided, but it exports nothing to run".to_owned(), CANNOT_RUN)
-            }
-        },
-        missing => {
-            (format!("this host cannot run it: it lacks {missing} of these imports"), CANNOT_RUN)
+    let (verdict, code) = match linker.instantiate_pre(&component) {
+        Err(_) if !missing.is_empty() => {
+            let count = missing.len();
+            (format!("this host cannot run it: it lacks {count} of these imports"), CANNOT_RUN)
         }
+        Err(error) => (format!("this host cannot run it: {error:#}"), CANNOT_RUN),
+        Ok(instance) if provided::command(&instance).is_some() => {
+            ("this host can run it".to_owned(), 0)
+        }
+        Ok(_) => ("all it needs is provided, but it exports nothing to run".to_owned(), CANNOT_RUN),
     };
     _ = writeln!(text, "  {verdict}");
-    terminal::print(text);
+    terminal::print(text)?;
     Ok(code)
 }

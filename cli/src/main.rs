@@ -1,38 +1,51 @@
 //! The command line `iommap`: runs WebAssembly components that map files.
 
 mod args;
+mod compile;
 mod component;
+mod crash;
 mod directories;
+mod ending;
 mod engine;
+mod exit;
+mod grant;
 mod inspect;
 mod log;
+mod manual;
+mod new;
+mod notice;
 mod outcome;
 mod provided;
 mod run;
-mod size;
+mod state;
 mod stats;
 mod stdout;
 mod terminal;
 
+use args::{Cli, Command};
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = match args::Cli::try_parse() {
-        Ok(args) => args,
-        Err(error) => return terminal::usage(error),
+    let answer = match Cli::try_parse() {
+        Ok(args) => carry_out(&args).map(ExitCode::from),
+        Err(error) => terminal::usage(error),
     };
-    log::start(args.verbose);
-    let result = match &args.command {
-        args::Command::Run(args) => run::run(args),
-        args::Command::Inspect(args) => inspect::inspect(args),
-    };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            // The whole chain of reasons on one line, and never a backtrace of ours.
-            terminal::say(format_args!("{error:#}"));
-            ExitCode::from(outcome::SETUP_FAILED)
-        }
+    answer.unwrap_or_else(|error| {
+        // The whole chain of reasons on one line, and never a backtrace of ours.
+        terminal::say(format_args!("{error:#}"));
+        ExitCode::from(exit::SETUP_FAILED)
+    })
+}
+
+fn carry_out(args: &Cli) -> anyhow::Result<u8> {
+    let refusals = log::start(args.verbose);
+    match &args.command {
+        Command::Run(run) => run::run(run, args.verbose, refusals),
+        Command::Inspect(args) => inspect::inspect(args),
+        Command::Compile(args) => compile::compile(args),
+        Command::New(args) => new::new(args),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man { command } => manual::page(command.as_deref()),
     }
 }

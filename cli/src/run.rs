@@ -1,78 +1,73 @@
 //! `iommap run`: a component, from its file to its exit code.
 
 use crate::args::Run;
+use crate::ending::{Ending, Why};
 use crate::engine::{self, Needs};
+use crate::log::Refusals;
 use crate::outcome::Outcome;
+use crate::state::State;
 use crate::stats::Stats;
-use crate::stdout::Stdout;
 use crate::{directories, provided, terminal};
-use anyhow::{Context, Result, anyhow};
-use iommap::{IommapCtx, IommapCtxView, IommapView, Limits};
-use std::path::Path;
+use anyhow::{Context, Result};
+use iommap::Account;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
-use wasmtime::component::{Component, Linker, ResourceTable};
-use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder};
+use tokio::sync::oneshot;
+use wasmtime::Store;
 use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Runs a component and returns the exit code.
-pub(crate) fn run(args: &Run) -> Result<u8> {
+pub(crate) fn run(args: &Run, verbose: u8, refusals: Refusals) -> Result<u8> {
     let begin = Instant::now();
     let path = args.component();
+    let ending = Ending::start()?;
     // What takes no time comes first, so that a mistake there is seen at once.
-    directories::check(&args.dirs)?;
-    let state = State::new(args)?;
-    let needs = Needs { cache: !args.compile.no_cache, interrupt: args.timeout.is_some() };
-    let component = engine::compile(&path, needs)?;
-    let command = link(&path, &component)?;
-    let loading = begin.elapsed();
+    let state = State::new(args, &directories::check(&args.dirs)?)?;
+    let component = if args.precompiled {
+        engine::load(&path)?
+    } else {
+        let needs = Needs { cache: !args.cache.no_cache, interrupt: args.timeout.is_some() };
+        engine::compile(&path, needs)?
+    };
+    let command = provided::link(&path, &component)?;
 
-    let account = state.iommap.account().clone();
+    let last_words = LastWords {
+        path,
+        verbose: verbose > 0,
+        refusals,
+        usage: state.usage(),
+        stats: args.stats,
+        loading: begin.elapsed(),
+        start: Instant::now(),
+    };
     let mut store = Store::new(component.engine(), state);
-    store.limiter(|state| &mut state.limits);
-    if args.timeout.is_some() {
-        // Each time the clock ticks the guest gives way, so that the time limit is looked at.
-        store.epoch_deadline_async_yield_and_update(1);
-        engine::start_ticking(component.engine())?;
-    }
+    store.limiter(State::limiter);
+    // Whenever the epoch changes the guest gives way, so that it can be ended.
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
     let runtime = runtime()?;
-    let start = Instant::now();
-    let outcome = runtime.block_on(within(args.timeout, start_command(&command, &mut store)));
-    let running = start.elapsed();
-    let counters = account.counters();
+    let if_ended = last_words.clone();
+    let asked = ending.watch(component.engine().weak(), args.timeout, move |why| {
+        if_ended.say(&Outcome::Ended(why));
+    });
+    let outcome = runtime.block_on(unless(asked, start_command(&command, &mut store)));
+    ending.is_over();
     // A thread that still waits for standard input would be waited for.
     runtime.shutdown_background();
-
-    outcome.explain(&path);
-    if args.stats {
-        terminal::say(Stats { counters, loading, running });
+    last_words.say(&outcome);
+    let code = outcome.exit_code();
+    match terminal::flush() {
+        // What a component wrote and did not flush is lost: that is no success.
+        Err(error) if code == 0 => {
+            terminal::say(format_args!("{error:#}"));
+            Ok(1)
+        }
+        _ => Ok(code),
     }
-    Ok(outcome.exit_code())
-}
-
-/// Everything that a component may import.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    iommap::add_to_linker_async(&mut linker, State::iommap)?;
-    iommap::wasi::add_to_linker_async(&mut linker, State::iommap, |state| &mut state.table)?;
-    Ok(linker)
-}
-
-/// Gives a component what it imports, or says what is missing.
-fn link(path: &Path, component: &Component) -> Result<CommandPre<State>> {
-    provided::check_imports(path, component)?;
-    provided::check_exports(path, component)?;
-    linker(component.engine())
-        .and_then(|linker| CommandPre::new(linker.instantiate_pre(component)?))
-        .map_err(|error| {
-            anyhow!(
-                "{} does not agree with this host about an interface: {error:#}\n\
-                 Build it against the version of the interface that the host has",
-                path.display()
-            )
-        })
 }
 
 async fn start_command(command: &CommandPre<State>, store: &mut Store<State>) -> Outcome {
@@ -87,11 +82,20 @@ async fn start_command(command: &CommandPre<State>, store: &mut Store<State>) ->
     }
 }
 
-async fn within(limit: Option<Duration>, run: impl Future<Output = Outcome>) -> Outcome {
-    match limit {
-        None => run.await,
-        Some(limit) => tokio::time::timeout(limit, run).await.unwrap_or(Outcome::TimedOut(limit)),
-    }
+/// Runs a component until its end, or until it is asked to end.
+async fn unless(asked: oneshot::Receiver<Why>, run: impl Future<Output = Outcome>) -> Outcome {
+    let (mut asked, mut run) = (pin!(asked), pin!(run));
+    let mut may_be_asked = true;
+    std::future::poll_fn(|context| {
+        if may_be_asked && let Poll::Ready(answer) = asked.as_mut().poll(context) {
+            match answer {
+                Ok(why) => return Poll::Ready(Outcome::Ended(why)),
+                Err(_) => may_be_asked = false,
+            }
+        }
+        run.as_mut().poll(context)
+    })
+    .await
 }
 
 /// The component runs on the thread that calls; one more is there for what goes on beside it.
@@ -103,69 +107,32 @@ fn runtime() -> Result<Runtime> {
         .context("no thread can be started: raise the limit on processes (ulimit -u)")
 }
 
-/// What the store of the component holds.
-pub(crate) struct State {
-    wasi: WasiCtx,
-    iommap: IommapCtx,
-    table: ResourceTable,
-    limits: StoreLimits,
+/// What is said when a component has ended.
+#[derive(Clone)]
+struct LastWords {
+    path: PathBuf,
+    verbose: bool,
+    refusals: Refusals,
+    usage: Arc<Account>,
+    stats: bool,
+    loading: Duration,
+    start: Instant,
 }
 
-impl State {
-    fn new(args: &Run) -> Result<State> {
-        let mut wasi = WasiCtx::builder();
-        let mut iommap = IommapCtx::builder();
-        // There is one component and a thread for it: it may wait there. Not if it is to be
-        // ended meanwhile.
-        let may_block = args.timeout.is_none();
-        wasi.allow_blocking_current_thread(may_block);
-        iommap.allow_blocking_current_thread(may_block);
-
-        wasi.inherit_stdin().stdout(Stdout).inherit_stderr();
-        wasi.envs(&args.env).args(&arguments(args)?);
-        let mut limits = Limits::default();
-        for limit in &args.limits {
-            limits.set(&limit.name, limit.value);
+impl LastWords {
+    fn say(&self, outcome: &Outcome) {
+        let running = self.start.elapsed();
+        outcome.explain(&self.path, self.verbose);
+        let refused = self.refusals.count();
+        if refused > 0 && outcome.is_failure() {
+            let (calls, were) = if refused == 1 { ("call", "was") } else { ("calls", "were") };
+            terminal::note(format_args!(
+                "{refused} {calls} to iommap {were} refused, which may be why: -v shows them"
+            ));
         }
-        iommap.limits(limits).name(component_name(args));
-        directories::grant(&args.dirs, &mut wasi, &mut iommap)?;
-
-        let mut memory = StoreLimitsBuilder::new();
-        if let Some(bytes) = args.max_memory {
-            memory = memory.memory_size(usize::try_from(bytes).unwrap_or(usize::MAX));
+        if self.stats {
+            let counters = self.usage.counters();
+            terminal::say(Stats { counters, loading: self.loading, running });
         }
-        Ok(State {
-            wasi: wasi.build(),
-            iommap: iommap.build(),
-            table: ResourceTable::new(),
-            limits: memory.build(),
-        })
     }
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl IommapView for State {
-    fn iommap(&mut self) -> IommapCtxView<'_> {
-        IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
-    }
-}
-
-/// What the component gets as its arguments: its own name first.
-fn arguments(args: &Run) -> Result<Vec<String>> {
-    let rest = args.arguments().iter().map(|argument| {
-        argument.to_str().map(str::to_owned).with_context(|| {
-            format!("the argument {argument:?} is not UTF-8, which a component's must be")
-        })
-    });
-    std::iter::once(Ok(component_name(args))).chain(rest).collect()
-}
-
-/// The component's name: that of its file.
-fn component_name(args: &Run) -> String {
-    args.component().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,6 +1,6 @@
 //! What `--stats` prints.
 
-use crate::size;
+use bytesize::ByteSize;
 use iommap::Counters;
 use std::fmt;
 use std::time::Duration;
@@ -22,13 +22,22 @@ impl fmt::Display for Stats {
         writeln!(f, "stats")?;
         writeln!(f, "  time              {running:.3} s, after {loading:.3} s of loading")?;
         writeln!(f, "  mappings opened   {}", c.opened)?;
-        writeln!(f, "  open at the end   {} ({})", c.mappings, size::describe(c.mapped_bytes))?;
+        writeln!(f, "  open at the end   {} ({})", c.mappings, described(c.mapped_bytes))?;
         if c.locked_bytes > 0 {
-            writeln!(f, "  locked            {}", size::describe(c.locked_bytes))?;
+            writeln!(f, "  locked            {}", described(c.locked_bytes))?;
         }
-        writeln!(f, "  read              {}", size::describe(c.bytes_read))?;
-        writeln!(f, "  written           {}", size::describe(c.bytes_written))?;
+        writeln!(f, "  read              {}", described(c.bytes_read))?;
+        writeln!(f, "  written           {}", described(c.bytes_written))?;
         write!(f, "  faults recovered  {}", c.faults_recovered)
+    }
+}
+
+/// A number of bytes for people, such as `1.5 MiB (1572864 bytes)`.
+fn described(bytes: u64) -> String {
+    match bytes {
+        1 => "1 byte".to_owned(),
+        0..1024 => format!("{bytes} bytes"),
+        _ => format!("{} ({bytes} bytes)", ByteSize(bytes).display().iec()),
     }
 }
 
@@ -54,5 +63,14 @@ mod tests {
              read              1.5 KiB (1536 bytes)\n  written           7 bytes\n  \
              faults recovered  3"
         );
+    }
+
+    #[test]
+    fn bytes_are_rounded_and_exact() {
+        assert_eq!(described(0), "0 bytes");
+        assert_eq!(described(1), "1 byte");
+        assert_eq!(described(1023), "1023 bytes");
+        assert_eq!(described(1536), "1.5 KiB (1536 bytes)");
+        assert_eq!(described(u64::MAX), "16.0 EiB (18446744073709551615 bytes)");
     }
 }

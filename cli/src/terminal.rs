@@ -1,7 +1,9 @@
 //! What the command line itself says, as opposed to its guest: on stderr, after `iommap: `.
 //!
-//! Nothing here fails or panics when nobody reads it any more.
+//! Nothing here panics, whoever stopped reading.
 
+use crate::exit;
+use anyhow::{Context, Result};
 use clap::error::{ContextKind, ErrorKind};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -9,7 +11,9 @@ use std::process::ExitCode;
 
 /// Says something to the user.
 pub(crate) fn say(message: impl Display) {
-    _ = writeln!(io::stderr().lock(), "iommap: {message}");
+    // In one write, so that lines of others don't come between.
+    let text = format!("iommap: {message}\n");
+    _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Says something that may be wrong, but is no reason to stop.
@@ -17,26 +21,43 @@ pub(crate) fn warn(message: impl Display) {
     say(format_args!("warning: {message}"));
 }
 
+/// Says something that is as it should be, and worth knowing.
+pub(crate) fn note(message: impl Display) {
+    say(format_args!("note: {message}"));
+}
+
 /// Prints what a command was asked for. A reader that has seen enough, as in `| head`, is fine.
-pub(crate) fn print(text: impl Display) {
+pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let mut out = io::stdout().lock();
-    _ = write!(out, "{text}").and_then(|()| out.flush());
+    written(out.write_all(text.as_ref()).and_then(|()| out.flush()))
+}
+
+/// Sees to it that what was printed so far is out.
+pub(crate) fn flush() -> Result<()> {
+    written(io::stdout().flush())
+}
+
+fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("the standard output cannot be written to"),
+    }
 }
 
 /// Answers a command line that is not one to carry out: help, the version, or a mistake.
-pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
+pub(crate) fn usage(mut error: clap::Error) -> Result<ExitCode> {
     // It is of no help that `-- --optoin` would be taken for the name of a component.
     error.remove(ContextKind::Suggested);
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            print(text);
-            return ExitCode::SUCCESS;
+            print(text)?;
+            return Ok(ExitCode::SUCCESS);
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            _ = write!(io::stderr().lock(), "{text}");
+            _ = io::stderr().lock().write_all(text.as_bytes());
         }
         _ => say(text.strip_prefix("error: ").unwrap_or(&text).trim_end()),
     }
-    ExitCode::from(crate::outcome::SETUP_FAILED)
+    Ok(ExitCode::from(exit::SETUP_FAILED))
 }

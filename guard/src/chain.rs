@@ -1,13 +1,14 @@
 //! Whoever handled our signals before us, and how a signal that isn't ours gets there.
 //!
-//! Everything from [`pass_on`] on runs in a signal handler. It calls `sigaction` and `raise`,
-//! which POSIX allows there, and keeps `errno` as it found it.
+//! Everything from [`pass_on`] on runs in a signal handler. It calls `sigaction`, `pthread_sigmask`
+//! and `raise`, which POSIX allows there, and keeps `errno` as it found it.
 
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::mask::Predecessors;
 use super::system::{self, Cause, SIGNALS};
 
 /// The predecessor's action for each signal; null is the default action.
@@ -121,7 +122,7 @@ fn predecessor(signal: libc::c_int) -> Option<&'static libc::sigaction> {
     if taken { None } else { Some(action) }
 }
 
-/// Calls a predecessor's handler. Its signal mask holds already, since ours was installed with it.
+/// Calls a predecessor's handler, with its signal mask.
 ///
 /// # Safety
 ///
@@ -132,6 +133,8 @@ unsafe fn call(
     info: *mut libc::siginfo_t,
     ucontext: *mut libc::c_void,
 ) {
+    // SAFETY: the arguments are the kernel's.
+    let _mask = unsafe { Predecessors::hold(action, signal, ucontext) };
     let handler = ptr::with_exposed_provenance::<()>(action.sa_sigaction);
     if action.sa_flags & libc::SA_SIGINFO != 0 {
         type WithInfo = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);

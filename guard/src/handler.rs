@@ -1,9 +1,9 @@
 //! The handler, for each of the signals that may tell of a lost page: is it a fault of the copy?
-//! Then to the landing pad. If not, to [`chain`].
+//! Then to the landing pad. In a window? Then zeros go there. If not, to [`chain`].
 //!
 //! A handler runs between any two instructions of the program, so it may use next to nothing of
-//! it. This one reads its arguments, compares an address with two constants, writes one register
-//! and adds to one atomic. No locks, no allocation, no thread-local: a thread-local of a shared
+//! it. This one reads its arguments, compares an address with constants and writes two registers.
+//! No locks, no allocation, no thread-local: a thread-local of a shared
 //! library may be allocated at its first use, and the fault may have come from inside `malloc`.
 
 use std::io;
@@ -12,8 +12,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::atomic::Routine;
 use super::system::{self, Cause, SIGNALS};
-use super::{RECOVERED, chain, machine};
+use super::{chain, machine, mask};
 
 /// Ours is in place.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -60,31 +61,27 @@ fn remember(signal: libc::c_int, action: libc::sigaction) {
     }
 }
 
-/// The action we install: as much like the predecessor's as it can be.
+/// The action we install.
 ///
-/// Its mask, SA_NODEFER and SA_RESTART are the kernel's business before and after a handler runs,
-/// so they can only be kept by installing ours with them. In particular ours must not be open to
-/// the signal while the predecessor expects it blocked: then a burst of signals that somebody
-/// sends piles up on the stack, each interrupting the one before, until the stack is full. (A
-/// handler can't make up for that with a mask of its own, because the next signal comes in as
-/// soon as it gives the mask back.) SA_NODEFER is kept where the predecessor has it, so that it
-/// may itself run into a lost page.
+/// SA_RESTART is the kernel's business after a handler ran, so the predecessor's can only be kept
+/// by installing ours with it. Its mask and SA_NODEFER are kept by [`mask`] when it is called:
+/// while ours runs everything is blocked that can be, the signal itself included. That holds until
+/// ours has returned, so that a burst of signals that somebody sends doesn't pile up on the stack,
+/// each interrupting the one before, unless the predecessor wants just that.
 ///
 /// SA_ONSTACK, because the fault may have come where the stack is nearly full.
 fn ours(predecessor: &libc::sigaction) -> libc::sigaction {
     // SAFETY: all fields are integers, arrays of them, or an optional function pointer, for
-    // which zeros are a value. A mask of zeros is the empty mask on every system.
+    // which zeros are a value.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = address();
+    action.sa_mask = mask::while_handling();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     match predecessor.sa_sigaction {
         libc::SIG_DFL => {}
         // What is ignored interrupts no system call.
         libc::SIG_IGN => action.sa_flags |= libc::SA_RESTART,
-        _ => {
-            action.sa_flags |= predecessor.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER);
-            action.sa_mask = predecessor.sa_mask;
-        }
+        _ => action.sa_flags |= predecessor.sa_flags & libc::SA_RESTART,
     }
     action
 }
@@ -110,34 +107,55 @@ unsafe extern "C" fn on_signal(
     // only.
     let cause = system::cause(code);
 
-    // SAFETY: with SA_SIGINFO the kernel passes a valid context, and after `return` it continues
-    // with what is in there.
-    if cause != Cause::Sent && unsafe { recover(ucontext) } {
-        RECOVERED.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: with SA_SIGINFO the kernel passes valid information and a valid context, and after
+    // `return` it continues with what is in there.
+    if cause != Cause::Sent && unsafe { recover(ucontext, (*info).si_addr().addr()) } {
         return;
+    }
+
+    // Not ours by what was running. By what it touched?
+    #[cfg(target_os = "linux")]
+    if cause == Cause::Fault && signal == libc::SIGBUS {
+        // SAFETY: as above.
+        let address = unsafe { (*info).si_addr() }.addr();
+        if super::watch::cover(address, code) {
+            return;
+        }
     }
 
     // SAFETY: the arguments are the kernel's.
     unsafe { chain::pass_on(signal, info, ucontext, cause) }
 }
 
-/// Sends a fault of the copy to its landing pad; says if it was one.
+/// Sends a fault of a routine of ours to its landing pad; says if it was one.
 ///
 /// # Safety
 ///
 /// `ucontext` is the context of a signal being handled by this thread.
-unsafe fn recover(ucontext: *mut libc::c_void) -> bool {
+unsafe fn recover(ucontext: *mut libc::c_void, address: usize) -> bool {
     // SAFETY: the caller's promise.
-    let counter = unsafe { system::program_counter(ucontext) };
-    // SAFETY: `program_counter` points into the context, which is valid and ours alone.
+    let (counter, second) = unsafe { system::registers(ucontext) };
+    // SAFETY: it points into the context, which is valid and ours alone.
     let at = unsafe { ptr::read(counter) };
-    let start = (machine::routine as *const ()).addr();
-    // Below the start this wraps around to something large.
-    if at.wrapping_sub(start) >= machine::SIZE {
-        return false;
+    let Some(landing) = landing_for(at) else { return false };
+    // SAFETY: as for the read. Landing is sound from each instruction of a routine: it has no
+    // frame to unwind, and keeps the registers in which the landing pad reads how far it got. The
+    // second register of what it returns is among those that a routine is free to use.
+    unsafe {
+        ptr::write(counter, landing);
+        ptr::write(second, address);
     }
-    // SAFETY: as for the read. Landing is sound from each instruction of the routine: it has no
-    // frame to unwind, and keeps the registers in which the landing pad reads how far it got.
-    unsafe { ptr::write(counter, (machine::landing as *const ()).addr()) };
     true
+}
+
+/// Where a fault of the instruction at `at` goes, if that is in a routine of ours.
+fn landing_for(at: usize) -> Option<usize> {
+    // Below the start this wraps around to something large.
+    let within = |start: *const (), size| at.wrapping_sub(start.addr()) < size;
+    if within(machine::copy::routine as *const (), machine::copy::SIZE) {
+        return Some((machine::copy::landing as *const ()).addr());
+    }
+    let word = |routine: &Routine| within(*routine as *const (), machine::words::SIZE);
+    let lands = machine::words::ALL.iter().any(word);
+    lands.then(|| (machine::words::landing as *const ()).addr())
 }

@@ -2,7 +2,9 @@
 //!
 //! A page of a mapped file can go at any time. Somebody cuts the file short, a network file
 //! system loses its server, a disk can't be read: the next touch of the page is a SIGBUS, and a
-//! SIGBUS kills the process. [`copy`] touches such a page and returns a [`Fault`] instead.
+//! SIGBUS kills the process. [`copy`] touches such a page and returns a [`Fault`] instead, which
+//! says exactly how far it got. [`atomic`] does the same for single words. For memory that others
+//! touch by plain instructions, `watch` (on Linux) puts zeros where a page is lost, and tells.
 //!
 //! # How
 //!
@@ -10,7 +12,8 @@
 //! known. [`install`] puts a handler in front of SIGBUS that looks at one thing: did the fault
 //! happen inside that range? Then it moves the program counter to a landing pad, which returns
 //! "so many bytes are left" to the routine's caller. If not, the signal belongs to somebody
-//! else, and whoever handled SIGBUS before gets it. Nothing is armed before a copy or disarmed
+//! else, and whoever handled SIGBUS before gets it. (The words have a range and a landing pad of
+//! their own.) Nothing is armed before a copy or disarmed
 //! after it, so a copy costs what a `memcpy` costs; a fault costs a few microseconds.
 //!
 //! Where no such routine is written (on Linux, any processor but x86-64 and aarch64), the kernel
@@ -34,10 +37,17 @@
 //!   FreeBSD, OpenBSD, and macOS without Mach ports.
 //! - **A thread that blocks SIGBUS** is not protected. The kernel doesn't hold back a fault: it
 //!   kills the process when the signal is blocked.
-//! - **A forked child** inherits handler and guard, and both work. `exec` resets them, as it
-//!   resets all handlers.
+//! - **A forked child** inherits handler, guard and windows, and all work. In the child of a process
+//!   with several threads no window may be made or ended, since another thread may have had the
+//!   lock for that. `exec` resets them, as it resets all handlers.
 //! - **The alternate signal stack** is used where a thread has one (threads made by Rust do) and
-//!   not missed where it hasn't: the handler needs a few hundred bytes.
+//!   not missed where it hasn't. One must have room for the kernel's frame (`AT_MINSIGSTKSZ` in the
+//!   auxiliary vector says how much that is) and a KiB for the handler. The 2 KiB of POSIX's
+//!   `MINSIGSTKSZ` are less than the frame alone where the processor has AVX-512 (3.6 KiB): the
+//!   kernel kills a thread with such a stack, whatever the handler does.
+//! - **Other signals wait** while the handler runs, so that none comes on top of it on that stack:
+//!   a profiler's SIGPROF comes a microsecond later. Those that an instruction raises don't wait,
+//!   and a predecessor runs with the mask that it asked for.
 //! - **Two versions of this crate** in one program each have their own routine and handler, and
 //!   pass on to each other what isn't theirs.
 //!
@@ -57,9 +67,6 @@
 //! # Ok(())
 //! # }
 //! ```
-
-use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[cfg(not(any(
     target_os = "freebsd",
@@ -84,7 +91,14 @@ compile_error!(
      not supported"
 );
 
-// `machine` is the routine written for this processor, where there is one.
+pub mod atomic;
+mod fault;
+// What every other processor uses. Built for all of Linux, so that it is tested everywhere.
+#[cfg(target_os = "linux")]
+mod portable;
+mod variant;
+
+// What is written for this processor, where something is, by the name of `machine`.
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
@@ -99,38 +113,15 @@ mod chain;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod handler;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod mask;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod system;
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+pub mod watch;
 
-// What every other processor uses. Built for all of Linux, so that it is tested everywhere.
-#[cfg(target_os = "linux")]
-mod portable;
-mod variant;
-
+pub use fault::{Fault, faults_recovered};
 #[doc(hidden)]
 pub use variant::{Variant, routine_range};
-
-/// Faults that became an error, by handler or by system call.
-static RECOVERED: AtomicUsize = AtomicUsize::new(0);
-
-/// A copy met a page that is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    /// So many bytes from the start on are known to be copied.
-    ///
-    /// It is a lower bound. A copy moves several bytes at once, up to 128, and those count
-    /// together, so of a short copy the answer is often 0. Behind `copied`, up to the length
-    /// asked for, each byte of the destination is either what it was or what was to be copied
-    /// there.
-    pub copied: usize,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a mapped page is gone, {} bytes into the copy", self.copied)
-    }
-}
-
-impl std::error::Error for Fault {}
 
 /// Puts the guard's handler in front of SIGBUS, so that [`copy`] survives a lost page.
 ///
@@ -144,7 +135,8 @@ impl std::error::Error for Fault {}
 /// have delivered it:
 ///
 /// - A handler of either kind is called, with all three arguments if it asked for them. Its
-///   signal mask, SA_NODEFER, SA_RESTART and SA_RESETHAND mean what they mean. SA_ONSTACK is not
+///   signal mask, SA_NODEFER, SA_RESTART and SA_RESETHAND mean what they mean. If a handler that was
+///   installed later passes the signal on, the mask is that one's instead. SA_ONSTACK is not
 ///   looked at: the predecessor runs on the alternate stack where there is one, wanted or not.
 /// - The default action kills the process with SIGBUS. After a fault that is done by restoring
 ///   the default and returning, so that a core dump shows the faulting instruction. (Should the
@@ -197,10 +189,12 @@ pub fn install() -> std::io::Result<()> {
 pub unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> Result<(), Fault> {
     #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
     {
-        // SAFETY: the caller keeps `copy`'s conditions, which are the routine's, and `chosen`
-        // holds only what this processor can do.
-        let left = unsafe { machine::routine(dst, src, len, machine::chosen()) };
-        outcome(len, left)
+        // SAFETY: the caller keeps `copy`'s conditions, which are the routine's, and `chosen` is
+        // right for this processor.
+        unsafe {
+            let how = machine::chosen();
+            fault::outcome(dst, src, len, how, machine::copy::routine(dst, src, len, how))
+        }
     }
     #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
     {
@@ -209,16 +203,35 @@ pub unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> Result<(), Fault
     }
 }
 
-/// How many lost pages in this process became a [`Fault`] so far.
-///
-/// A forked child starts with its parent's number.
-pub fn faults_recovered() -> u64 {
-    RECOVERED.load(Ordering::Relaxed) as u64
+/// Has the processor fetch the first of `len` bytes, up to a KiB, while the program does something
+/// else: checks and a call before a [`copy`] from a random place cost a tenth to a seventh of it
+/// less then. It is a hint. Nothing is read, and an address may be any.
+#[inline]
+pub fn prefetch(at: *const u8, len: usize) {
+    const LINE: usize = 64;
+    const MOST: usize = 16 * LINE;
+    for offset in (0..len.min(MOST)).step_by(LINE) {
+        let line = at.wrapping_add(offset);
+        // SAFETY: the instruction never faults.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
+        }
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            std::arch::asm!(
+                "prfm pldl1keep, [{line}]",
+                line = in(reg) line,
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+        #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+        let _ = line;
+    }
 }
 
-/// Makes a result of the number of bytes a routine has left.
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-#[inline]
-fn outcome(len: usize, left: usize) -> Result<(), Fault> {
-    if left == 0 { Ok(()) } else { Err(Fault { copied: len - left }) }
-}
+/// The README's example, which is to stay right.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

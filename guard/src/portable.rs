@@ -18,7 +18,8 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Fault, RECOVERED};
+use super::Fault;
+use super::fault::page_size;
 
 /// Finds out if the kernel lets us copy, once.
 pub(crate) fn probe() -> io::Result<()> {
@@ -45,18 +46,31 @@ pub(crate) fn probe() -> io::Result<()> {
 ///
 /// As for [`super::copy`].
 pub(crate) unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> Result<(), Fault> {
+    let page = page_size();
     let mut copied = 0;
     // The kernel moves up to 2 GiB at once, and stops early in front of a lost page. Whether
     // something stands behind an early stop, only the next call tells.
     while copied < len {
         // SAFETY: the rest of the caller's two ranges.
-        match unsafe { read_own(dst.add(copied), src.add(copied), len - copied) } {
-            Ok(0) | Err(_) => {
-                RECOVERED.fetch_add(1, Ordering::Relaxed);
-                return Err(Fault { copied });
-            }
-            Ok(more) => copied += more,
+        if let Ok(more @ 1..) = unsafe { read_own(dst.add(copied), src.add(copied), len - copied) }
+        {
+            copied += more;
+            continue;
         }
+        // It doesn't say which side, and may have given up in front of a page that is there. So
+        // no further than the next border of either side's pages.
+        let left_in_page = |at: usize| page - (at & (page - 1));
+        let (from, to) = (src.addr() + copied, dst.addr() + copied);
+        let step = left_in_page(from).min(left_in_page(to)).min(len - copied);
+        // SAFETY: as above.
+        if let Ok(more @ 1..) = unsafe { read_own(dst.add(copied), src.add(copied), step) } {
+            copied += more;
+            continue;
+        }
+        let mut byte = 0;
+        // SAFETY: a byte of this frame, and one of the source.
+        let there = unsafe { read_own(&mut byte, src.add(copied), 1) };
+        return Err(Fault::new(copied, if matches!(there, Ok(1)) { to } else { from }));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! Hidden from the documentation, and no part of what the crate promises.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::Fault;
@@ -9,12 +10,23 @@ use super::Fault;
 use super::portable;
 
 /// One way to copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Variant(Way);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl fmt::Debug for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+            Way::Machine(how) => write!(f, "Machine({:#x})", how as u16),
+            #[cfg(target_os = "linux")]
+            Way::Portable => f.write_str("Portable"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// The routine for this processor, with these of its abilities.
+    /// The routine for this processor, told this.
     #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
     Machine(usize),
     /// The system call.
@@ -26,11 +38,7 @@ impl Variant {
     /// All that work on this machine.
     pub fn all() -> Vec<Self> {
         #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-        let machine = {
-            // Each set of abilities within those that the processor has.
-            let available = super::machine::available();
-            (0..=available).filter(move |set| set & !available == 0).map(Way::Machine)
-        };
+        let machine = super::machine::ways().into_iter().map(Way::Machine);
         #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
         let machine = std::iter::empty();
         // A sandbox may forbid the system call, and an emulator may not know it.
@@ -48,9 +56,11 @@ impl Variant {
         match self.0 {
             #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
             Way::Machine(how) => {
-                // SAFETY: the caller's promise. `all` made `how`, of what is available.
-                let left = unsafe { super::machine::routine(dst, src, len, how) };
-                super::outcome(len, left)
+                // SAFETY: the caller's promise. `all` made `how`, of the ways that there are.
+                unsafe {
+                    let left = super::machine::copy::routine(dst, src, len, how);
+                    super::fault::outcome(dst, src, len, how, left)
+                }
             }
             // SAFETY: the caller's promise.
             #[cfg(target_os = "linux")]
@@ -63,8 +73,8 @@ impl Variant {
 pub fn routine_range() -> Range<usize> {
     #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
     {
-        let start = (super::machine::routine as *const ()).addr();
-        start..start + super::machine::SIZE
+        let start = (super::machine::copy::routine as *const ()).addr();
+        start..start + super::machine::copy::SIZE
     }
     #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
     {

@@ -8,7 +8,8 @@
             f   the value
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from struct import Struct
 from typing import NamedTuple, Self
 
@@ -33,19 +34,22 @@ class Reading(NamedTuple):
     value: float
 
 
-class Store(Sequence[Reading]):
-    """The readings in a file, in the order of their times."""
+class Store:
+    """The readings in a file, in the order of their times.
+
+    No `Sequence`: `len` has room for 2**31 of them in a guest of 32 bits, and files for more.
+    """
 
     def __init__(self, path: str) -> None:
         self._file = MappedFile(path)
         try:
-            self._length = self._check()
+            self.count = self._check()
         except BaseException:
             self.close()
             raise
 
     def _check(self) -> int:
-        size = len(self._file)
+        size = self._file.size
         if size < HEADER.size:
             raise FormatError(f"{size} bytes are no header")
         magic, version, count = HEADER.unpack(self._file.read(0, HEADER.size))
@@ -53,7 +57,7 @@ class Store(Sequence[Reading]):
             raise FormatError(f"it begins with {magic!r} and not with {MAGIC!r}")
         if version != VERSION:
             raise FormatError(f"version {version} is not known")
-        if HEADER.size + count * RECORD.size != size:
+        if offset(count) != size:
             raise FormatError(f"{count} records don't make {size} bytes")
         return count
 
@@ -66,25 +70,22 @@ class Store(Sequence[Reading]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __len__(self) -> int:
-        return self._length
-
     def __getitem__(self, index: int) -> Reading:
         """One record: a read of a few bytes, wherever it is."""
-        if not 0 <= index < self._length:
-            raise IndexError(f"there is no record {index}: there are {self._length}")
-        return Reading(*RECORD.unpack(self._file.read(offset(index), RECORD.size)))
+        return self.pick([index])[0]
 
     def __iter__(self) -> Iterator[Reading]:
-        for piece in self._file.pieces(HEADER.size, offset(self._length), AT_ONCE * RECORD.size):
+        for piece in self._file.pieces(HEADER.size, offset(self.count), AT_ONCE * RECORD.size):
             yield from map(Reading._make, RECORD.iter_unpack(piece))
 
-    def pick(self, indices: Sequence[int]) -> list[Reading]:
+    def pick(self, indices: Iterable[int]) -> list[Reading]:
         """Records from anywhere, in one call to the host."""
+        ranges = []
         for index in indices:
-            if not 0 <= index < self._length:
-                raise IndexError(f"there is no record {index}: there are {self._length}")
-        data = self._file.read_many((offset(index), RECORD.size) for index in indices)
+            if not 0 <= index < self.count:
+                raise IndexError(f"there is no record {index}: there are {self.count}")
+            ranges.append((offset(index), RECORD.size))
+        data = self._file.read_many(ranges)
         return [Reading._make(fields) for fields in RECORD.iter_unpack(data)]
 
 
@@ -92,11 +93,10 @@ def write(path: str, readings: Iterable[Reading], count: int) -> None:
     """Makes a new file of `count` readings."""
     with MappedFile(path, create=offset(count)) as file:
         rest = iter(readings)
-        for start in range(0, count, AT_ONCE):
-            piece = bytearray()
-            for _ in range(min(AT_ONCE, count - start)):
-                piece += RECORD.pack(*next(rest))
-            file.write(offset(start), bytes(piece))
+        at = HEADER.size
+        while piece := b"".join(RECORD.pack(*reading) for reading in islice(rest, AT_ONCE)):
+            file.write(at, piece)
+            at += len(piece)
         # Last, so that what looks like a store is a whole one.
         file.sync()
         file.write(0, HEADER.pack(MAGIC, VERSION, count))

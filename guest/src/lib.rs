@@ -63,7 +63,7 @@ mod wasi;
 
 #[cfg(feature = "std")]
 pub use cursor::{Reader, Writer};
-pub use error::{Error, ErrorCode};
+pub use error::{Error, ErrorKind};
 pub use mapping::{Advice, Mapping, Range, SyncMode};
 pub use options::OpenOptions;
 pub use path::GuestPath;

@@ -1,5 +1,6 @@
 //! How a file is opened and mapped.
 
+use crate::error::Asked;
 use crate::path::GuestPath;
 use crate::{Error, Mapping, sys};
 
@@ -46,7 +47,7 @@ impl OpenOptions {
     }
 
     /// The mapping is to be written to. Without [`read`](OpenOptions::read), reading is refused
-    /// with [`Eacces`](crate::ErrorCode::Eacces), even of nothing.
+    /// with [`Eacces`](crate::ErrorKind::Eacces), even of nothing.
     pub fn write(&mut self, write: bool) -> &mut Self {
         self.write = write;
         self
@@ -58,7 +59,7 @@ impl OpenOptions {
         self
     }
 
-    /// Create the file, and fail with [`Eexist`](crate::ErrorCode::Eexist) if there is one. Needs
+    /// Create the file, and fail with [`Eexist`](crate::ErrorKind::Eexist) if there is one. Needs
     /// [`write`](OpenOptions::write).
     pub fn create_new(&mut self, create_new: bool) -> &mut Self {
         self.create_new = create_new;
@@ -80,7 +81,7 @@ impl OpenOptions {
     }
 
     /// Lock the pages in the host's memory (`mlock`). Refused with
-    /// [`Eacces`](crate::ErrorCode::Eacces) unless the host allows it.
+    /// [`Eacces`](crate::ErrorKind::Eacces) unless the host allows it.
     pub fn lock(&mut self, lock: bool) -> &mut Self {
         self.lock = lock;
         self
@@ -101,7 +102,7 @@ impl OpenOptions {
 
     /// Grow the file to at least this many bytes, with zeros; it is never made shorter. Their
     /// blocks are allocated where the host can, so that a full disk is
-    /// [`Enospc`](crate::ErrorCode::Enospc) now. Growing needs [`write`](OpenOptions::write).
+    /// [`Enospc`](crate::ErrorKind::Enospc) now. Growing needs [`write`](OpenOptions::write).
     pub fn size(&mut self, bytes: u64) -> &mut Self {
         self.size = Some(bytes);
         self
@@ -114,18 +115,22 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// - [`Badarg`](crate::ErrorCode::Badarg): neither [`read`](OpenOptions::read) nor
+    /// - [`Badarg`](crate::ErrorKind::Badarg): neither [`read`](OpenOptions::read) nor
     ///   [`write`](OpenOptions::write); an option that needs `write` without it; a path that is not
     ///   UTF-8, has a NUL in it or is too long.
-    /// - [`Enoent`](crate::ErrorCode::Enoent): the path is empty, or there is no such file.
-    /// - [`Eacces`](crate::ErrorCode::Eacces): not granted, or forbidden by the file's
+    /// - [`Enoent`](crate::ErrorKind::Enoent): the path is empty, or there is no such file.
+    /// - [`Eacces`](crate::ErrorKind::Eacces): not granted, or forbidden by the file's
     ///   permissions.
-    /// - [`Eexist`](crate::ErrorCode::Eexist), [`Enotreg`](crate::ErrorCode::Enotreg),
-    ///   [`LimitExceeded`](crate::ErrorCode::LimitExceeded),
-    ///   [`Enomem`](crate::ErrorCode::Enomem), [`Enospc`](crate::ErrorCode::Enospc),
-    ///   [`Efbig`](crate::ErrorCode::Efbig) and others, as the host meets them.
+    /// - [`Eexist`](crate::ErrorKind::Eexist), [`Enotreg`](crate::ErrorKind::Enotreg),
+    ///   [`LimitExceeded`](crate::ErrorKind::LimitExceeded),
+    ///   [`Enomem`](crate::ErrorKind::Enomem), [`Enospc`](crate::ErrorKind::Enospc),
+    ///   [`Efbig`](crate::ErrorKind::Efbig) and others, as the host meets them.
     pub fn open(&self, path: impl GuestPath) -> Result<Mapping, Error> {
         let path = path.to_guest()?;
-        sys::Handle::open(path, self).map(Mapping::from_handle)
+        let asked = self.size.map_or(Asked::Open, Asked::Make);
+        match sys::Handle::open(path, self) {
+            Ok(handle) => Ok(Mapping::from_handle(handle, Some(path))),
+            Err(error) => Err(error.when(asked, Some(&path.into()))),
+        }
     }
 }

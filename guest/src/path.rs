@@ -2,7 +2,7 @@
 
 use crate::Error;
 #[cfg(feature = "std")]
-use crate::ErrorCode;
+use crate::{ErrorKind, error::Asked};
 use alloc::borrow::Cow;
 use alloc::string::String;
 
@@ -42,15 +42,15 @@ names_a_file! {
 
 #[cfg(feature = "std")]
 names_a_file! {
-    std::path::Path: |path| path.to_str().ok_or_else(not_utf8);
-    std::path::PathBuf: |path| path.to_str().ok_or_else(not_utf8);
-    std::ffi::OsStr: |path| path.to_str().ok_or_else(not_utf8);
-    std::ffi::OsString: |path| path.to_str().ok_or_else(not_utf8);
+    std::path::Path: |path| path.to_str().ok_or_else(|| not_utf8(path.to_string_lossy()));
+    std::path::PathBuf: |path| path.to_str().ok_or_else(|| not_utf8(path.to_string_lossy()));
+    std::ffi::OsStr: |path| path.to_str().ok_or_else(|| not_utf8(path.to_string_lossy()));
+    std::ffi::OsString: |path| path.to_str().ok_or_else(|| not_utf8(path.to_string_lossy()));
 }
 
 #[cfg(feature = "std")]
-fn not_utf8() -> Error {
-    ErrorCode::Badarg.into()
+fn not_utf8(path: Cow<'_, str>) -> Error {
+    Error::from(ErrorKind::Badarg).when(Asked::Open, Some(&path.into()))
 }
 
 impl<P: GuestPath + ?Sized> sealed::Sealed for &P {}

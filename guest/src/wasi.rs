@@ -1,8 +1,8 @@
 //! Mapping what is open through WASI.
 
+use crate::error::Asked;
 use crate::path::GuestPath;
-use crate::{Error, ErrorCode, Mapping, OpenOptions, sys};
-use alloc::borrow::ToOwned;
+use crate::{Error, ErrorKind, Mapping, OpenOptions, sys};
 use std::fs::File;
 
 impl OpenOptions {
@@ -15,18 +15,18 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// - [`Badarg`](ErrorCode::Badarg): neither `read` nor `write`; `create`, `create_new` or
+    /// - [`Badarg`](ErrorKind::Badarg): neither `read` nor `write`; `create`, `create_new` or
     ///   `truncate`, which say how a file is to be opened; a `size` beyond the end without `write`.
-    /// - [`Eacces`](ErrorCode::Eacces): the descriptor is not open for reading, which every mapping
+    /// - [`Eacces`](ErrorKind::Eacces): the descriptor is not open for reading, which every mapping
     ///   needs, or not for the writing that is asked for.
-    /// - [`Enotreg`](ErrorCode::Enotreg): a directory, or another thing that is no regular file.
+    /// - [`Enotreg`](ErrorKind::Enotreg): a directory, or another thing that is no regular file.
     /// - And what [`open`](OpenOptions::open) says of a file once it is open.
     #[cfg(target_arch = "wasm32")]
     pub fn map_descriptor(
         &self,
         file: &wasip2::filesystem::types::Descriptor,
     ) -> Result<Mapping, Error> {
-        sys::Handle::map(file, self).map(Mapping::from_handle)
+        sys::Handle::map(file, self).map(|handle| Mapping::from_handle(handle, None))
     }
 
     /// Maps all of a file that `std` has open, and that was opened by `path`. The mapping keeps the
@@ -54,20 +54,25 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// - [`Other`](ErrorCode::Other): the path leads to another file than `file`.
-    /// - [`Enoent`](ErrorCode::Enoent): the path leads nowhere any more.
-    /// - [`Eacces`](ErrorCode::Eacces): WASI's grants don't allow what is asked for.
+    /// - [`Other`](ErrorKind::Other): the path leads to another file than `file`.
+    /// - [`Enoent`](ErrorKind::Enoent): the path leads nowhere any more.
+    /// - [`Eacces`](ErrorKind::Eacces): WASI's grants don't allow what is asked for.
     /// - And those of a descriptor that is mapped.
     pub fn map_file(&self, file: &File, path: impl GuestPath) -> Result<Mapping, Error> {
-        if self.create || self.create_new || self.truncate {
-            return Err(ErrorCode::Badarg.into());
+        let path = path.to_guest()?;
+        let mapped = || {
+            if self.create || self.create_new || self.truncate {
+                return Err(ErrorKind::Badarg.into());
+            }
+            sys::Handle::map_again(file, path, self)?.ok_or_else(another)
+        };
+        match mapped() {
+            Ok(handle) => Ok(Mapping::from_handle(handle, Some(path))),
+            Err(error) => Err(error.when(Asked::Open, Some(&path.into()))),
         }
-        let handle = sys::Handle::map_again(file, path.to_guest()?, self)?;
-        handle.map(Mapping::from_handle).ok_or_else(another)
     }
 }
 
 fn another() -> Error {
-    ErrorCode::Other(Some("the path leads to another file than the one that is open".to_owned()))
-        .into()
+    Error::other(Some("the path leads to another file than the one that is open".into()))
 }

@@ -1,35 +1,34 @@
-//! What the server answers itself: its page, its metrics, and in place of a guest that failed.
+//! What the server answers itself: its page, its numbers, its health, and in place of a guest that
+//! failed.
 
-use crate::guests::Failure;
-use crate::metrics::{Metrics, Reason};
+use crate::failure::{Failure, Reason};
+use crate::metrics;
+use crate::page;
+use crate::serve::Server;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Response, StatusCode};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-/// The page at `/`: all in one file, nothing from elsewhere.
-const PAGE: &str = include_str!("page.html");
-
-/// What the page says of its timings in a build that is not for measuring.
-const DEBUG_NOTE: &str = "<p class=\"note\">This server was built without optimisations: for \
-                          timings that mean something, <code>cargo xtask serve --release</code>.</p>";
-
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
-const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The answer to what is the server's own to answer; `None` to what is the component's.
 pub(crate) fn own(
     method: &Method,
     path: &str,
-    metrics: &Metrics,
+    server: &Server,
 ) -> Option<Response<HyperOutgoingBody>> {
-    let answer: fn(&Metrics) -> (&'static str, Bytes) = match path {
-        "/" => |_| (HTML, page().into()),
-        "/metrics" => |metrics| (PROMETHEUS, metrics.render().into()),
-        "/healthz" => |_| (TEXT, "ok\n".into()),
+    let answer: fn(&Server) -> Response<HyperOutgoingBody> = match path {
+        "/" => |_| respond(StatusCode::OK, HTML, page::whole().into()),
+        "/history" => |server| respond(StatusCode::OK, JSON, server.history.render().into()),
+        "/metrics" => {
+            |server| respond(StatusCode::OK, metrics::CONTENT_TYPE, server.metrics.render().into())
+        }
+        "/healthz" => |_| respond(StatusCode::OK, TEXT, "ok\n".into()),
+        "/readyz" => readiness,
         _ => return None,
     };
     if method != Method::GET && method != Method::HEAD {
@@ -38,13 +37,21 @@ pub(crate) fn own(
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Some(refused);
     }
-    let (kind, body) = answer(metrics);
-    Some(respond(StatusCode::OK, kind, body))
+    Some(answer(server))
 }
 
-fn page() -> String {
-    let note = if cfg!(debug_assertions) { DEBUG_NOTE } else { "" };
-    PAGE.replace("<!-- build -->", note)
+/// 503, with the reasons, unless every file is mapped and the server goes on.
+fn readiness(server: &Server) -> Response<HyperOutgoingBody> {
+    let missing = server.keeper.missing();
+    let mut reasons: String =
+        missing.iter().map(|(path, why)| format!("{path}: {why}\n")).collect();
+    if server.is_stopping() {
+        reasons.push_str("stopping\n");
+    }
+    match reasons.is_empty() {
+        true => respond(StatusCode::OK, TEXT, "ready\n".into()),
+        false => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.into()),
+    }
 }
 
 /// The answer in place of a guest that gave none. What went wrong in it is for the log.

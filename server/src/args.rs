@@ -1,5 +1,6 @@
 //! What may be set on the command line.
 
+use crate::values::{self, Limit};
 use clap::{Parser, ValueEnum};
 use iommap::Limits;
 use std::net::SocketAddr;
@@ -7,11 +8,25 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+const LIMITS: &str = "\
+Limit what a request may map. May be repeated
+
+VALUE may end in K, M, G or T (powers of 1024). The limits, and what they are if not set:
+
+  mappings      64   mappings open at once
+  mapped-bytes  64G  mapped at once, by all mappings together
+  file-bytes    64G  the length to which a file may be created or grown: nothing may be, here
+  call-bytes    64M  moved by one call
+  locked-bytes  0    locked in memory at once: nothing may be, unless this is set";
+
 /// Serves HTTP by running a wasi:http/proxy component for each request.
 ///
 /// The component sees nothing of this machine but the directories that --dir names, and those it
 /// may only read: through WASI, and mapped through iommap:mmap. The server itself answers / (a
-/// page), /metrics (for Prometheus) and /healthz; everything else is the component's.
+/// page), /history (its numbers), /metrics (for Prometheus), /healthz (does it live?) and /readyz
+/// (has it its files?); everything else is the component's.
+///
+/// Times are written as 5s, 250ms or 1m 30s, or as a plain number of seconds.
 #[derive(Debug, Parser)]
 #[command(name = "iommap-server", version, args_override_self = true)]
 pub(crate) struct Args {
@@ -19,24 +34,32 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
+    /// Ask the server that listens there whether it is ready, and end with 0 if so, else with 1
+    #[arg(long)]
+    pub(crate) check: bool,
+
     /// Let the component read the directory HOST, under the name GUEST. May be repeated
-    #[arg(long = "dir", value_name = "HOST::GUEST", value_parser = directory)]
+    ///
+    /// A HOST that is a link, or has one in it, is followed anew for each request: a request that
+    /// begins after the link was pointed elsewhere sees the new directory, through WASI and mapped,
+    /// and one that runs goes on with the old.
+    #[arg(long = "dir", value_name = "HOST::GUEST", value_parser = values::directory)]
     pub(crate) dirs: Vec<(PathBuf, String)>,
 
-    /// Keep a file mapped between requests, by the name that the component has for it. May be
-    /// repeated
+    /// Keep a file mapped between requests, and be ready only while it is there, by the name that
+    /// the component has for it. May be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) keep_mapped: Vec<String>,
 
     /// Set an environment variable of the component. May be repeated
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = values::variable)]
     pub(crate) env: Vec<(String, String)>,
 
-    /// Limit what a request may map: mappings, mapped-bytes, call-bytes, … May be repeated
-    #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = limit)]
-    pub(crate) limits: Vec<(String, u64)>,
+    /// Limit what a request may map: see --help for the names. May be repeated
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = Limit::parse, long_help = LIMITS)]
+    pub(crate) limits: Vec<Limit>,
 
-    /// How many requests may run at once, each in an instance of its own
+    /// How many requests may run at once, each in an instance and on a thread of its own
     #[arg(long, value_name = "NUMBER", default_value = "64")]
     pub(crate) max_instances: NonZeroU32,
 
@@ -44,27 +67,33 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", default_value = "1024")]
     pub(crate) max_waiting: u32,
 
+    /// How many requests may hang past their time, on a file that doesn't answer, and take no
+    /// place from others
+    #[arg(long, value_name = "NUMBER", default_value = "256")]
+    pub(crate) max_hung: u32,
+
     /// How many connections may be open; more wait to be accepted
     #[arg(long, value_name = "NUMBER", default_value = "4096")]
     pub(crate) max_connections: NonZeroU32,
 
-    /// How much memory one request's instance may have, in MiB
-    #[arg(long, value_name = "MIB", default_value = "64")]
-    pub(crate) max_memory: NonZeroU32,
+    /// How much memory one request's instance may have
+    #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = values::memory)]
+    pub(crate) max_memory: usize,
 
     /// How long a request may take, waiting for its turn included
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = values::time)]
     pub(crate) request_time: Duration,
 
-    /// How long requests may go on after SIGINT or SIGTERM; a second signal ends them at once
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    /// How long to go on accepting after SIGINT or SIGTERM, while /readyz says 503 already: time
+    /// for a load balancer to look elsewhere
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = values::time_or_none)]
+    pub(crate) drain_time: Duration,
+
+    /// How long requests may go on after that; a second signal ends them at once
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::time)]
     pub(crate) grace_time: Duration,
 
-    /// Let calls that may wait for a device wait on other threads: for slow disks
-    #[arg(long)]
-    pub(crate) offload: bool,
-
-    /// Threads that run requests [default: as many as the machine has processors]
+    /// Threads that serve connections [default: as many as the machine has processors]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threads: Option<NonZeroUsize>,
 
@@ -73,8 +102,8 @@ pub(crate) struct Args {
     pub(crate) log_format: LogFormat,
 
     /// The component
-    #[arg(value_name = "COMPONENT.wasm")]
-    pub(crate) component: PathBuf,
+    #[arg(value_name = "COMPONENT.wasm", required_unless_present = "check")]
+    component: Option<PathBuf>,
 }
 
 /// How a line of the log is written.
@@ -87,55 +116,22 @@ pub(crate) enum LogFormat {
 }
 
 impl Args {
+    /// The component's file.
+    pub(crate) fn component(&self) -> PathBuf {
+        self.component.clone().unwrap_or_default()
+    }
+
     /// The limits of one request's mappings.
     pub(crate) fn iommap_limits(&self) -> Limits {
         let mut limits = Limits::default();
-        for (name, value) in &self.limits {
-            limits.set(name, *value);
-        }
+        self.limits.iter().for_each(|limit| limit.apply(&mut limits));
         limits
     }
 
-    /// The limit of one request's memory, in bytes.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        (self.max_memory.get() as usize) << 20
+    /// How many instances there may be, those of requests that hang included.
+    pub(crate) fn all_instances(&self) -> u32 {
+        self.max_instances.get().saturating_add(self.max_hung)
     }
-}
-
-fn directory(text: &str) -> Result<(PathBuf, String), String> {
-    match text.split_once("::") {
-        Some((host, guest)) if !host.is_empty() && !guest.is_empty() => {
-            Ok((host.into(), guest.to_owned()))
-        }
-        _ => Err("write HOST::GUEST, as in /var/lib/geoip::/data".to_owned()),
-    }
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
-    }
-}
-
-fn limit(text: &str) -> Result<(String, u64), String> {
-    let names = || Limits::NAMES.join(", ");
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("write NAME=NUMBER, where NAME is one of {}", names()))?;
-    let value = value.parse().map_err(|_| format!("`{value}` is not a whole number"))?;
-    if !Limits::default().set(name, value) {
-        return Err(format!("there is no limit `{name}`: the limits are {}", names()));
-    }
-    Ok((name.to_owned(), value))
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|time| !time.is_zero() && *time <= Duration::from_secs(86_400))
-        .ok_or_else(|| format!("`{text}` is not a number of seconds, from a moment to a day"))
 }
 
 #[cfg(test)]
@@ -149,34 +145,45 @@ mod tests {
     }
 
     #[test]
-    fn given_grants_limits_and_variables_when_parsed_then_each_arrives_where_it_belongs() {
+    fn options_arrive_where_they_belong() {
         let args = [
             "iommap-server",
             "--dir=/var/lib/geoip::/data",
             "--env=LOOKUP_VIA=wasi",
             "--limit=mappings=2",
-            "--max-memory=8",
-            "--request-time=0.5",
+            "--limit=mapped-bytes=64G",
+            "--max-memory=8M",
+            "--request-time=500ms",
             "lookup.wasm",
         ];
         let args = Args::try_parse_from(args).unwrap();
         assert_eq!(args.dirs, [("/var/lib/geoip".into(), "/data".to_owned())]);
         assert_eq!(args.env, [("LOOKUP_VIA".to_owned(), "wasi".to_owned())]);
-        assert_eq!(args.iommap_limits(), Limits { mappings: 2, ..Limits::default() });
-        assert_eq!(args.memory_bytes(), 8 << 20);
+        assert_eq!(args.iommap_limits().mappings, 2);
+        assert_eq!(args.iommap_limits().mapped_bytes, 64 << 30);
+        assert_eq!(args.max_memory, 8 << 20);
         assert_eq!(args.request_time, Duration::from_millis(500));
+        assert_eq!(args.component(), PathBuf::from("lookup.wasm"));
     }
 
     #[test]
-    fn given_mistakes_when_parsed_then_the_message_says_what_to_write() {
+    fn a_check_needs_no_component() {
+        assert!(Args::try_parse_from(["iommap-server", "--check"]).unwrap().check);
+        assert!(Args::try_parse_from(["iommap-server"]).is_err());
+    }
+
+    #[test]
+    fn a_mistake_is_told_what_to_write() {
         for (argument, advice) in [
             ("--dir=/data", "HOST::GUEST"),
             ("--dir=::/data", "HOST::GUEST"),
             ("--env==1", "NAME=VALUE"),
-            ("--limit=mapings=1", "mapped-bytes"),
+            ("--limit=mapings=1", "did you mean `mappings`"),
             ("--limit=mappings=many", "`many`"),
-            ("--request-time=0", "seconds"),
+            ("--request-time=0", "5s"),
+            ("--max-memory=64", "64M"),
             ("--max-instances=0", "max-instances"),
+            ("--max-instence=1", "a similar argument exists: '--max-instances'"),
         ] {
             let error = Args::try_parse_from(["iommap-server", argument, "x.wasm"]).unwrap_err();
             assert!(error.to_string().contains(advice), "{argument}: {error}");

@@ -21,11 +21,14 @@ const KEEP: usize = 256 << 10;
 
 /// Compiles the component, in an engine whose instances come from a pool.
 pub(crate) fn compile(args: &Args) -> Result<Component> {
-    let path = args.component.display();
+    let path = args.component();
+    let path = path.display();
     let mut config = Config::new();
     // Each call of a guest is about 100 ns faster; nothing here needs the component model's async.
     config.concurrency_support(false);
     config.epoch_interruption(true);
+    // Without wasmtime's feature `gc` a call through a type of that proposal ends the process.
+    config.wasm_gc(false);
     config.allocation_strategy(pool(args));
     // Compiling takes seconds where nothing is kept. No cache is no reason not to serve.
     match Cache::from_file(None) {
@@ -34,7 +37,7 @@ pub(crate) fn compile(args: &Args) -> Result<Component> {
     }
     let engine = Engine::new(&config)
         .map_err(|error| anyhow!("this machine cannot hold the pool of instances: {error:#}"))?;
-    let binary = std::fs::read(&args.component).with_context(|| format!("cannot read {path}"))?;
+    let binary = std::fs::read(args.component()).with_context(|| format!("cannot read {path}"))?;
     let component = Component::from_binary(&engine, &binary)
         .map_err(|error| anyhow!("{path} is not a component that can be run here: {error:#}"))?;
     start_ticking(&engine)?;
@@ -42,7 +45,7 @@ pub(crate) fn compile(args: &Args) -> Result<Component> {
 }
 
 fn pool(args: &Args) -> PoolingAllocationConfig {
-    let instances = args.max_instances.get();
+    let instances = args.all_instances();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
@@ -52,7 +55,7 @@ fn pool(args: &Args) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
-        .max_memory_size(args.memory_bytes())
+        .max_memory_size(args.max_memory)
         .linear_memory_keep_resident(KEEP)
         .table_keep_resident(KEEP)
         .async_stack_keep_resident(KEEP)

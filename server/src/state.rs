@@ -1,12 +1,13 @@
 //! What the store of one request holds, and what it gives a guest.
 
 use crate::args::Args;
-use crate::metrics::Entry;
-use anyhow::{Context, Result};
+use crate::directories;
+use crate::usages::{Entry, Usages};
+use anyhow::{Result, anyhow};
 use hyper::http;
-use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
+use iommap::{IommapCtx, IommapCtxView, IommapView, Limits};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
@@ -23,52 +24,42 @@ const STDERR: usize = 4096;
 pub(crate) struct Template {
     env: Vec<(String, String)>,
     dirs: Vec<(PathBuf, String)>,
-    // Behind a lock since building takes the builder mutably; it is held for a copy.
-    iommap: Mutex<IommapCtxBuilder>,
+    limits: Limits,
     memory: usize,
-    offload: bool,
+    usages: Arc<Usages>,
 }
 
 impl Template {
-    pub(crate) fn new(args: &Args) -> Result<Template> {
-        let mut iommap = IommapCtx::builder();
-        iommap.limits(args.iommap_limits()).allow_blocking_current_thread(!args.offload);
-        for (host, guest) in &args.dirs {
-            let granted = iommap.preopened_dir(host, guest, FsPerms::ReadOnly);
-            granted.context("--dir names no directory that can be opened")?;
-        }
+    pub(crate) fn new(args: &Args, usages: Arc<Usages>) -> Result<Template> {
+        // Whoever starts the server wants to hear at once of a name that leads nowhere.
+        directories::grant(&args.dirs, &mut IommapCtx::builder(), &mut WasiCtx::builder())
+            .map_err(|error| anyhow!("--dir: {error:#}"))?;
         Ok(Template {
             env: args.env.clone(),
             dirs: args.dirs.clone(),
-            iommap: Mutex::new(iommap),
-            memory: args.memory_bytes(),
-            offload: args.offload,
+            limits: args.iommap_limits(),
+            memory: args.max_memory,
+            usages,
         })
     }
 
-    /// A fresh context for the mappings of one request, with an account of its own.
-    pub(crate) fn iommap(&self) -> IommapCtx {
-        self.iommap.lock().unwrap_or_else(PoisonError::into_inner).build()
-    }
-
     /// The state of one request's store.
-    pub(crate) fn state(
-        &self,
-        iommap: IommapCtx,
-        deadline: Instant,
-        entry: Entry,
-    ) -> wasmtime::Result<State> {
+    ///
+    /// The request has its thread for itself, so whatever waits for a device does so there.
+    pub(crate) fn state(&self, deadline: Instant) -> wasmtime::Result<State> {
         let stderr = MemoryOutputPipe::new(STDERR);
         let mut wasi = WasiCtx::builder();
-        wasi.allow_blocking_current_thread(!self.offload).envs(&self.env).stderr(stderr.clone());
-        for (host, guest) in &self.dirs {
-            wasi.preopened_dir(host, guest, wasmtime_wasi::FsPerms::ReadOnly)?;
-        }
+        wasi.allow_blocking_current_thread(true).envs(&self.env).stderr(stderr.clone());
+        let mut iommap = IommapCtx::builder();
+        iommap.limits(self.limits.clone());
+        directories::grant(&self.dirs, &mut iommap, &mut wasi)?;
+        let iommap = iommap.build();
         Ok(State {
             table: ResourceTable::new(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             hooks: NoRequests,
+            _entry: self.usages.enter(iommap.usage()),
             iommap,
             memory: StoreLimitsBuilder::new()
                 .memory_size(self.memory)
@@ -76,7 +67,6 @@ impl Template {
                 .build(),
             deadline,
             stderr,
-            _entry: entry,
         })
     }
 }
@@ -118,7 +108,7 @@ impl IommapView for State {
 /// Guests answer requests here and send none.
 struct NoRequests;
 
-type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Io = Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>;
 type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, Io)>;
 
 impl WasiHttpHooks for NoRequests {

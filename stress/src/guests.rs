@@ -1,17 +1,17 @@
 //! The guests: stores that come and go, on threads of several kinds.
 
-use crate::Random;
+use crate::appender::LOG;
 use crate::totals::Totals;
 use crate::vandal::{FILE, PAGES};
-use iommap::{AsyncOptions, FsPerms, IommapCtx, IommapCtxView, IommapView};
-use std::future::poll_fn;
+use bindings::{Job, Report, Wrong};
+use fastrand::Rng;
+use iommap::{AsyncOptions, FsPerms, IommapCtx, IommapCtxView, IommapView, Usage};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
-use wasmtime::component::{
-    Component, ComponentType, InstancePre, Lift, Linker, Lower, ResourceTable,
-};
+use std::time::Duration;
+use tokio::time::timeout;
+use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Result, Store, Trap};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -27,8 +27,12 @@ pub(crate) enum Worker {
     Interrupted,
     /// Sync stores that read behind the end of their memory somewhere.
     Trapping,
+    /// Sync stores that map, privately, a file to which another process appends.
+    Log,
     /// Two async stores at a time, with waiting calls, or larger transfers too, on other threads.
     Async { offload: bool },
+    /// Async stores, one at a time, that are dropped in the middle of a call.
+    Dropped,
 }
 
 impl Worker {
@@ -62,7 +66,7 @@ impl Engines {
         config.concurrency_support(false);
         config.epoch_interruption(true);
         let engine = Engine::new(&config)?;
-        let guest = Component::from_file(&engine, env!("GUEST_HAMMER"))?;
+        let guest = Component::from_file(&engine, iommap_artifacts::guest("hammer"))?;
         let link = |add: fn(&mut Linker<State>) -> Result<()>| {
             let mut linker = Linker::new(&engine);
             add(&mut linker)?;
@@ -78,7 +82,8 @@ impl Engines {
                 wasmtime_wasi::p2::add_to_linker_async(linker)
             })?,
             offloading: link(|linker| {
-                let options = AsyncOptions { offload_above: Some(4096) };
+                let mut options = AsyncOptions::default();
+                options.offload_above = Some(4096);
                 iommap::add_to_linker_async_with(linker, options, State::iommap)?;
                 wasmtime_wasi::p2::add_to_linker_async(linker)
             })?,
@@ -110,92 +115,98 @@ impl WasiView for State {
     }
 }
 
-/// As in `tests/guests/hammer/wit/hammer.wit`.
-#[derive(Clone, ComponentType, Lower)]
-#[component(record)]
-struct Job {
-    path: String,
-    pages: u64,
-    seed: u64,
-    calls: u64,
-    owner: u64,
-    owners: u64,
-    private: bool,
-    #[component(name = "trap-after")]
-    trap_after: Option<u64>,
-}
-
-#[derive(ComponentType, Lift)]
-#[component(record)]
-struct Report {
-    calls: u64,
-    verified: u64,
-    wrong: u64,
-    #[component(name = "first-wrong")]
-    first_wrong: Option<Wrong>,
-    errors: Vec<u64>,
-}
-
-#[derive(ComponentType, Lift)]
-#[component(record)]
-struct Wrong {
-    offset: u64,
-    found: u8,
-    allowed: u32,
+mod bindings {
+    #![allow(missing_docs, unreachable_pub, reason = "generated; the WIT is the documentation")]
+    wasmtime::component::bindgen!({
+        path: ["../wit", "../tests/guests/hammer/wit"],
+        world: "iommap:test/hammer",
+    });
 }
 
 impl Plan {
     /// One store after another until it is told to stop.
     pub(crate) fn carry_out(&self, engines: &Engines, stop: &AtomicBool) -> Result<Totals> {
         let mut totals = Totals::default();
-        let mut random = Random::new(self.seed ^ self.owner << 32);
+        let mut random = Rng::with_seed(self.seed ^ self.owner << 32);
         if let Worker::Async { offload } = self.worker {
             let linked = if offload { &engines.offloading } else { &engines.elsewhere };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             while !stop.load(Ordering::Relaxed) {
                 let (one, two) = runtime.block_on(async {
-                    let one = self.one_async(engines, linked, self.owner, random.next());
-                    let two = self.one_async(engines, linked, self.owner + 1, random.next());
-                    both(one, two).await
+                    let one = self.one_async(engines, linked, self.owner, random.u64(..));
+                    let two = self.one_async(engines, linked, self.owner + 1, random.u64(..));
+                    tokio::join!(one, two)
                 });
                 totals.add(one?);
                 totals.add(two?);
             }
             return Ok(totals);
         }
+        if self.worker == Worker::Dropped {
+            return self.drop_stores(engines, stop, random);
+        }
         while !stop.load(Ordering::Relaxed) {
-            totals.add(self.one_sync(engines, random.next())?);
+            totals.add(self.one_sync(engines, random.u64(..))?);
+        }
+        Ok(totals)
+    }
+
+    /// Lets a store go on for a moment and drops the call, and then the store, whatever it does.
+    fn drop_stores(&self, engines: &Engines, stop: &AtomicBool, mut random: Rng) -> Result<Totals> {
+        let (mut totals, mut usages) = (Totals::default(), Vec::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        while !stop.load(Ordering::Relaxed) {
+            let patience = Duration::from_micros(random.u64(..30_000));
+            let seed = random.u64(..);
+            let (store, usage) = self.store(engines)?;
+            let linked = &engines.offloading;
+            let running = self.run_async(store, linked, self.owner, seed);
+            let ended = runtime.block_on(async { timeout(patience, running).await });
+            let reported = match ended {
+                Ok(ended) => self.ended(ended?, &mut totals),
+                Err(_) => {
+                    totals.dropped += 1;
+                    false
+                }
+            };
+            usages.push((usage, reported));
+        }
+        // It waits for calls that have begun on its other threads: nothing may be used after them.
+        drop(runtime);
+        for (usage, reported) in usages {
+            totals.store(usage.counters(), reported);
         }
         Ok(totals)
     }
 
     fn job(&self, owner: u64, seed: u64) -> Job {
-        let mut random = Random::new(seed);
+        let mut random = Rng::with_seed(seed);
         Job {
-            path: format!("/data/{FILE}"),
+            path: format!("/data/{}", if self.worker == Worker::Log { LOG } else { FILE }),
             pages: PAGES,
             seed,
-            calls: CALLS / 2 + random.below(CALLS),
+            calls: CALLS / 2 + random.u64(..CALLS),
             owner,
             owners: self.owners,
-            private: random.below(8) == 0,
-            trap_after: (self.worker == Worker::Trapping).then(|| random.below(400)),
+            private: self.worker == Worker::Log || random.u64(..8) == 0,
+            trap_after: (self.worker == Worker::Trapping).then(|| random.u64(..400)),
         }
     }
 
-    fn store(&self, engines: &Engines) -> Result<Store<State>> {
+    fn store(&self, engines: &Engines) -> Result<(Store<State>, Arc<Usage>)> {
         let iommap = IommapCtx::builder()
             .preopened_dir(&self.directory, "/data", FsPerms::ReadWrite)?
             // One and no more: what is not returned is missed at once.
             .max_mappings(1)
             .build();
+        let usage = iommap.usage().clone();
         let wasi = WasiCtx::builder().inherit_stderr().build();
-        Ok(Store::new(&engines.engine, State { iommap, wasi, table: ResourceTable::new() }))
+        let state = State { iommap, wasi, table: ResourceTable::new() };
+        Ok((Store::new(&engines.engine, state), usage))
     }
 
     fn one_sync(&self, engines: &Engines, seed: u64) -> Result<Totals> {
-        let mut store = self.store(engines)?;
-        let account = store.data().iommap.account().clone();
+        let (mut store, usage) = self.store(engines)?;
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = engines.here.instantiate(&mut store)?;
         let run = instance.get_typed_func::<(Job,), (Report,)>(&mut store, "run")?;
@@ -206,7 +217,7 @@ impl Plan {
         let mut totals = Totals::default();
         let reported = self.ended(ended, &mut totals);
         drop(store);
-        totals.account(account.counters(), reported);
+        totals.store(usage.counters(), reported);
         Ok(totals)
     }
 
@@ -217,19 +228,28 @@ impl Plan {
         owner: u64,
         seed: u64,
     ) -> Result<Totals> {
-        let mut store = self.store(engines)?;
-        let account = store.data().iommap.account().clone();
+        let (store, usage) = self.store(engines)?;
+        let ended = self.run_async(store, linked, owner, seed).await?;
+        let mut totals = Totals::default();
+        let reported = self.ended(ended, &mut totals);
+        totals.store(usage.counters(), reported);
+        Ok(totals)
+    }
+
+    /// Runs a guest to its end. The store goes with it.
+    async fn run_async(
+        &self,
+        mut store: Store<State>,
+        linked: &InstancePre<State>,
+        owner: u64,
+        seed: u64,
+    ) -> Result<Result<(Report,)>> {
         // Gives way to the other store on this thread at every tick.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         let instance = linked.instantiate_async(&mut store).await?;
         let run = instance.get_typed_func::<(Job,), (Report,)>(&mut store, "run")?;
-        let ended = run.call_async(&mut store, (self.job(owner, seed),)).await;
-        let mut totals = Totals::default();
-        let reported = self.ended(ended, &mut totals);
-        drop(store);
-        totals.account(account.counters(), reported);
-        Ok(totals)
+        Ok(run.call_async(&mut store, (self.job(owner, seed),)).await)
     }
 
     /// Takes down how a guest ended; tells whether it gave its report.
@@ -259,30 +279,4 @@ impl Plan {
         }
         false
     }
-}
-
-/// Waits for both, each going on while the other waits.
-async fn both<A, B>(one: impl Future<Output = A>, two: impl Future<Output = B>) -> (A, B) {
-    let (mut one, mut two) = (pin!(one), pin!(two));
-    let (mut first, mut second) = (None, None);
-    poll_fn(|context| {
-        if first.is_none()
-            && let Poll::Ready(done) = one.as_mut().poll(context)
-        {
-            first = Some(done);
-        }
-        if second.is_none()
-            && let Poll::Ready(done) = two.as_mut().poll(context)
-        {
-            second = Some(done);
-        }
-        match (first.take(), second.take()) {
-            (Some(one), Some(two)) => Poll::Ready((one, two)),
-            (one, two) => {
-                (first, second) = (one, two);
-                Poll::Pending
-            }
-        }
-    })
-    .await
 }

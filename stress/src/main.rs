@@ -1,16 +1,17 @@
 //! `cargo xtask stress`: guests that share a file which other processes destroy.
 //!
 //! Guests on several threads, with a store each, sync and async, read and write one file and check
-//! every byte that they read ([`pattern`]). Meanwhile other processes cut, regrow, punch and
-//! replace the file ([`vandal`]), some guests trap behind the end of their memory, and some are
-//! interrupted by an epoch ([`guests`]). In the end it must all add up ([`totals`]).
+//! every byte that they read ([`iommap_pattern`]). Meanwhile other processes cut, regrow, punch and
+//! replace the file ([`vandal`]), another appends to a file that guests map ([`appender`]), some
+//! guests trap behind the end of their memory, some are interrupted by an epoch, and some calls are
+//! dropped in their middle ([`guests`]). In the end it must all add up ([`totals`]).
 //!
 //! The guests run in a process of their own, so that a crash is a finding and not the end of it
 //! ([`supervisor`]).
 
+mod appender;
 mod guests;
 mod leftovers;
-mod pattern;
 mod raised;
 mod run;
 mod supervisor;
@@ -56,6 +57,12 @@ enum Role {
         /// A number of its own
         number: u64,
     },
+    /// Appends to another file, and misses every byte that is gone
+    #[command(hide = true)]
+    Appender {
+        /// Where the file is
+        directory: PathBuf,
+    },
 }
 
 fn main() -> Result<ExitCode> {
@@ -68,6 +75,10 @@ fn main() -> Result<ExitCode> {
             vandal::run(&directory, number, seed)?;
             true
         }
+        Some(Role::Appender { directory }) => {
+            appender::run(&directory, seed)?;
+            true
+        }
     };
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -75,24 +86,4 @@ fn main() -> Result<ExitCode> {
 fn now() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     since.as_secs() ^ u64::from(since.subsec_nanos()) << 20
-}
-
-/// A source of random numbers, as random as they need to be (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 11
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
 }

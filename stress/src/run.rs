@@ -3,7 +3,7 @@
 use crate::guests::{Engines, Plan, Worker};
 use crate::totals::{Process, Totals, report};
 use crate::vandal::{FILE, WHOLE};
-use crate::{leftovers, pattern, raised};
+use crate::{appender, leftovers, raised};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::{Child, Command};
@@ -16,13 +16,15 @@ use std::time::{Duration, Instant};
 const VANDALS: u64 = 2;
 
 /// What the threads do.
-const WORKERS: [Worker; 6] = [
+const WORKERS: [Worker; 8] = [
     Worker::Sync,
     Worker::Sync,
     Worker::Interrupted,
     Worker::Trapping,
     Worker::Async { offload: false },
     Worker::Async { offload: true },
+    Worker::Dropped,
+    Worker::Log,
 ];
 
 /// How often the epoch moves on.
@@ -72,6 +74,7 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
     let seconds = start.elapsed().as_secs_f64();
     vandals.stop();
     totals.first_wrong = totals.first_wrong.or(wrong_in_file(directory)?);
+    totals.appended = appender::account(directory)?;
     let (descriptors, mappings) = leftovers::count(directory)?;
     let recovered = iommap::guard::faults_recovered() - before;
     let process = Process { raised: raised::so_far(), recovered, descriptors, mappings };
@@ -84,8 +87,8 @@ fn wrong_in_file(directory: &Path) -> Result<Option<String>> {
     if bytes.len() as u64 > WHOLE {
         return Ok(Some(format!("the file has {} bytes", bytes.len())));
     }
-    let any = (1 << pattern::GENERATIONS) - 1;
-    let wrong = pattern::wrong(&bytes, 0, any);
+    let any = (1 << iommap_pattern::GENERATIONS) - 1;
+    let wrong = iommap_pattern::wrong(&bytes, 0, any);
     Ok(wrong.map(|(first, count)| format!("{count} in the file itself, from {first} on")))
 }
 
@@ -100,15 +103,16 @@ struct Vandals(Vec<Child>);
 impl Vandals {
     fn start(directory: &Path, seed: u64) -> Result<Vandals> {
         let mut vandals = Vandals(Vec::new());
+        let mut start = |role: &str, args: &[String]| -> Result<()> {
+            let mut process = Command::new(std::env::current_exe()?);
+            process.args(["--seed", &seed.to_string(), role]).arg(directory).args(args);
+            vandals.0.push(process.spawn().context("cannot start another process")?);
+            Ok(())
+        };
         for number in 0..VANDALS {
-            let child = Command::new(std::env::current_exe()?)
-                .args(["--seed", &seed.to_string(), "vandal"])
-                .arg(directory)
-                .arg(number.to_string())
-                .spawn()
-                .context("cannot start another process")?;
-            vandals.0.push(child);
+            start("vandal", &[number.to_string()])?;
         }
+        start("appender", &[])?;
         Ok(vandals)
     }
 
@@ -116,7 +120,7 @@ impl Vandals {
     fn check(&mut self) -> Result<()> {
         for child in &mut self.0 {
             if let Some(status) = child.try_wait()? {
-                anyhow::bail!("a process that destroys the file ended: {status}");
+                anyhow::bail!("a process that works on a file beside the guests ended: {status}");
             }
         }
         Ok(())

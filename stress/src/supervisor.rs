@@ -1,5 +1,6 @@
 //! The process that stays whatever happens: starts the guests' process and says how it ended.
 
+use crate::appender;
 use crate::vandal::{FILE, contents};
 use anyhow::{Context, Result};
 use std::fs;
@@ -20,6 +21,7 @@ pub(crate) fn run(seconds: u64, seed: u64, parent: Option<&Path>) -> Result<bool
     }
     .context("cannot make a directory")?;
     fs::write(directory.path().join(FILE), contents())?;
+    appender::make(directory.path())?;
     println!("stress: {seconds} s in {}, --seed {seed}", directory.path().display());
 
     let mut child = Command::new(std::env::current_exe()?)

@@ -4,6 +4,8 @@
 //! The child is this very test program, told to run the one test. There the body runs, and the
 //! process leaves with [`DONE`]; every other way to end fails the test.
 
+use crate::group::Group;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,18 +23,65 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// unless it came to its end there.
 #[track_caller]
 pub fn in_child<Body: FnOnce()>(body: Body) {
+    run(body, |_| ());
+}
+
+/// The same in a process with mounts of its own, as root of a user namespace if it is not root. The
+/// kernel may refuse either; then a mount fails later on.
+#[track_caller]
+pub fn in_namespace<Body: FnOnce()>(body: Body) {
+    run(body, |child| {
+        // SAFETY: system calls and memory of its own stack only.
+        unsafe {
+            child.pre_exec(|| {
+                crate::fuse::own_mounts();
+                Ok(())
+            });
+        }
+    });
+}
+
+/// The same in a process, and its children, that have only so many bytes of memory. Without a
+/// control group of its own it says so, and nothing is run.
+#[track_caller]
+pub fn in_group<Body: FnOnce()>(memory: u64, body: Body) {
+    if std::env::var_os(BODY_OF).is_some() {
+        return run(body, |_| ());
+    }
+    let group = match Group::new(memory) {
+        Ok(group) => group,
+        Err(why) => return eprintln!("skipped: no control group: {why}"),
+    };
+    run(body, |child| {
+        let procs = group.procs();
+        // SAFETY: system calls only.
+        unsafe {
+            child.pre_exec(move || {
+                let fd = libc::open(procs.as_ptr(), libc::O_WRONLY);
+                let written = libc::write(fd, b"0".as_ptr().cast(), 1);
+                libc::close(fd);
+                if written == 1 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+            });
+        }
+    });
+}
+
+#[track_caller]
+fn run<Body: FnOnce()>(body: Body, prepare: impl FnOnce(&mut Command)) {
     let test = test_of::<Body>();
     if std::env::var(BODY_OF).is_ok_and(|name| name == test) {
         body();
         std::process::exit(DONE);
     }
-    let mut child = Command::new(std::env::current_exe().expect("this program's path"))
+    let mut child = Command::new(std::env::current_exe().expect("this program's path"));
+    child
         .args([test, "--exact", "--nocapture"])
         .env(BODY_OF, test)
+        .env(iommap_artifacts::GUESTS, iommap_artifacts::components())
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("a child");
+        .stdout(Stdio::null());
+    prepare(&mut child);
+    let mut child = child.spawn().expect("a child");
     let start = Instant::now();
     let status = loop {
         match child.try_wait().expect("the child's status") {

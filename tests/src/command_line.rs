@@ -5,27 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-/// The sample guest `last`.
-pub const LAST: &str = env!("GUEST_LAST");
-
-/// The sample guest `quickstart`.
-pub const QUICKSTART: &str = env!("GUEST_QUICKSTART");
-
-/// The sample guest `search`.
-pub const SEARCH: &str = env!("GUEST_SEARCH");
-
-/// The sample guest `geoip`.
-pub const GEOIP: &str = env!("GUEST_GEOIP");
-
-/// The sample guest `kv`.
-pub const KV: &str = env!("GUEST_KV");
-
-/// The sample guest `lookup`, which the server in `server/` runs.
-pub const LOOKUP: &str = env!("GUEST_LOOKUP");
-
-/// The guest that the tests command.
-pub const DRIVER: &str = env!("GUEST_DRIVER");
-
 /// `iommap run OPTIONS.. GUEST ARGS..`, with `directory` granted as `/data`.
 pub fn iommap_run<S: AsRef<OsStr>>(
     directory: &Path,

@@ -21,6 +21,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, Limits};
+use iommap_commands::{Bad, Words};
 
 use crate::scene::{DATA, Driver, Guest, Scene, pattern, shown};
 
@@ -98,7 +99,8 @@ impl<'a> Case<'a> {
     /// An expected answer, with what is in a file where it says so.
     fn expected(&self, text: &str) -> String {
         let Some(of) = text.strip_prefix("ok bytes ") else { return text.to_owned() };
-        let [name, offset, length] = words(of)[..] else { panic!("{text}") };
+        let words = words(of);
+        let [name, offset, length] = &words[..] else { panic!("{text}") };
         let (offset, length) = (number(offset) as usize, number(length) as usize);
         let content = self.scene.read(name);
         match content.get(offset..offset + length) {
@@ -108,7 +110,8 @@ impl<'a> Case<'a> {
     }
 
     fn host(&mut self, deed: &str) {
-        match words(deed)[..] {
+        let words = words(deed);
+        match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["grant", "read-only"] => self.context = self.scene.grant_as(FsPerms::ReadOnly),
             ["grant", "nothing"] => self.context = IommapCtx::builder(),
             ["grant", directory] => {
@@ -118,7 +121,15 @@ impl<'a> Case<'a> {
             }
             ["limit", name, value] => {
                 assert!(self.guest.is_none(), "limits come before the first command");
-                assert!(self.limits.set(name, number(value)), "there is no limit {name}");
+                let limit = match name {
+                    "mappings" => &mut self.limits.mappings,
+                    "mapped-bytes" => &mut self.limits.mapped_bytes,
+                    "file-bytes" => &mut self.limits.file_bytes,
+                    "call-bytes" => &mut self.limits.call_bytes,
+                    "locked-bytes" => &mut self.limits.locked_bytes,
+                    _ => panic!("there is no limit {name}"),
+                };
+                *limit = number(value);
             }
             ["file", name, data] => self.scene.write(name, bytes(data)),
             ["sparse", name, length] => {
@@ -157,43 +168,20 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Words between spaces, with `"` around one that has spaces.
-fn words(line: &str) -> Vec<&str> {
-    let (mut words, mut rest) = (Vec::new(), line.trim());
-    while !rest.is_empty() {
-        let (word, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').expect("a quote is closed"),
-            None => rest.split_once(' ').unwrap_or((rest, "")),
-        };
-        words.push(word);
-        rest = after.trim_start();
-    }
-    words
+/// The words of a line of the cases.
+fn words(line: &str) -> Vec<String> {
+    Words::split(line).and_then(Words::texts).unwrap_or_else(|Bad(why)| panic!("{line}: {why}"))
 }
 
 fn number(text: &str) -> u64 {
-    text.parse().unwrap_or_else(|_| panic!("{text} is not a number"))
+    iommap_commands::number(text).unwrap_or_else(|Bad(why)| panic!("{why}"))
 }
 
 fn bytes(text: &str) -> Vec<u8> {
-    let (kind, rest) = text.split_once(':').unwrap_or_else(|| panic!("{text} is not data"));
-    match kind {
-        "text" => rest.into(),
-        "pattern" => pattern(number(rest) as usize),
-        "fill" => {
-            let (byte, length) = rest.split_once(':').expect("fill:BYTE:LENGTH");
-            let byte = match byte.strip_prefix("0x") {
-                Some(digits) => u8::from_str_radix(digits, 16).expect("a byte"),
-                None => byte.parse().expect("a byte"),
-            };
-            vec![byte; number(length) as usize]
-        }
-        "hex" => {
-            let pair = |at| u8::from_str_radix(&rest[at..at + 2], 16).expect("digits");
-            (0..rest.len()).step_by(2).map(pair).collect()
-        }
-        _ => panic!("{text} is not data"),
+    if let Some(length) = text.strip_prefix("pattern:") {
+        return pattern(number(length) as usize);
     }
+    iommap_commands::data(text.as_bytes()).unwrap_or_else(|Bad(why)| panic!("{why}"))
 }
 
 /// Sets a limit of this process, or lifts it as far as may be.

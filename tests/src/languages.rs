@@ -1,13 +1,14 @@
 //! The guests in each language: where they are, or why they are not there.
 
+use iommap_artifacts::try_guest;
+
 /// A language and its guests.
 #[derive(Debug)]
 pub struct Language {
     /// Its name.
     pub name: &'static str,
-    driver: Option<&'static str>,
-    sample: Option<&'static str>,
-    skipped: Option<&'static str>,
+    driver: &'static str,
+    sample: &'static str,
 }
 
 impl Language {
@@ -21,43 +22,22 @@ impl Language {
         self.guest(self.sample)
     }
 
-    fn guest(&self, guest: Option<&'static str>) -> Option<&'static str> {
-        if guest.is_none() {
-            let why = self.skipped.unwrap_or("it was not built");
-            eprintln!("skipped: guests in {}: {why}", self.name);
-        }
-        guest
+    fn guest(&self, name: &str) -> Option<&'static str> {
+        let guest = try_guest(name);
+        guest.map_err(|why| eprintln!("skipped: guests in {}: {why}", self.name)).ok()
     }
 }
 
 /// Rust: always there.
-pub const RUST: Language = Language {
-    name: "rust",
-    driver: Some(env!("GUEST_DRIVER")),
-    sample: Some(env!("GUEST_SEARCH")),
-    skipped: None,
-};
+pub const RUST: Language = Language { name: "rust", driver: "driver", sample: "search" };
 
 /// C.
-pub const C: Language = Language {
-    name: "c",
-    driver: option_env!("GUEST_DRIVER_C"),
-    sample: option_env!("GUEST_SEARCH_C"),
-    skipped: option_env!("SKIPPED_C"),
-};
+pub const C: Language = Language { name: "c", driver: "driver-c", sample: "search-c" };
 
 /// JavaScript.
-pub const JAVASCRIPT: Language = Language {
-    name: "javascript",
-    driver: option_env!("GUEST_DRIVER_JAVASCRIPT"),
-    sample: option_env!("GUEST_LOGS"),
-    skipped: option_env!("SKIPPED_JAVASCRIPT"),
-};
+pub const JAVASCRIPT: Language =
+    Language { name: "javascript", driver: "driver-javascript", sample: "logs" };
 
 /// Python.
-pub const PYTHON: Language = Language {
-    name: "python",
-    driver: option_env!("GUEST_DRIVER_PYTHON"),
-    sample: option_env!("GUEST_RECORDS"),
-    skipped: option_env!("SKIPPED_PYTHON"),
-};
+pub const PYTHON: Language =
+    Language { name: "python", driver: "driver-python", sample: "records" };

@@ -4,16 +4,21 @@
 //!   story on every kind.
 //! - [`wat`]: guests written by hand, whose `realloc` does what no compiler would make it do.
 //! - [`odd`]: a host that asks a guest for memory in its own way.
+//! - [`bindings`]: the types of the interfaces that tests speak.
 //! - [`child`]: whatever may crash, in a process of its own.
 //! - [`command_line`]: the program `iommap`, with the sample guests.
+//! - [`fuse`]: a file system that keeps its users waiting.
 //! - [`languages`]: which guests there are that are not in Rust.
 //! - [`conformance`]: cases that guests in every language are held to.
 //!
 //! The guests are built by this crate's build script.
 
+pub mod bindings;
 pub mod child;
 pub mod command_line;
 pub mod conformance;
+pub mod fuse;
+mod group;
 pub mod languages;
 pub mod odd;
 pub mod scene;

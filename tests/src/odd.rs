@@ -8,9 +8,10 @@ use iommap::MappingHandle;
 use wasmtime::component::__internal::{
     CanonicalAbiInfo, ComponentVariant, InstanceType, InterfaceType, LowerContext,
 };
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource};
+use wasmtime::component::{ComponentType, Linker, Lower, Resource};
 use wasmtime::{Result, StoreContextMut, bail};
 
+use crate::bindings::mmap::iommap::mmap::types::ErrorCode;
 use crate::scene::{State, pattern};
 
 /// A call of the guest's `realloc`.
@@ -69,44 +70,6 @@ impl Odd {
             })
             .expect("a linker");
     }
-}
-
-/// The interface's error codes.
-#[derive(Clone, ComponentType, Lift, Lower)]
-#[component(variant)]
-enum ErrorCode {
-    #[component(name = "badarg")]
-    Badarg,
-    #[component(name = "enomem")]
-    Enomem,
-    #[component(name = "enoent")]
-    Enoent,
-    #[component(name = "eacces")]
-    Eacces,
-    #[component(name = "closed")]
-    Closed,
-    #[component(name = "out-of-bounds")]
-    OutOfBounds,
-    #[component(name = "sigbus")]
-    Sigbus,
-    #[component(name = "eexist")]
-    Eexist,
-    #[component(name = "enotreg")]
-    Enotreg,
-    #[component(name = "enospc")]
-    Enospc,
-    #[component(name = "efbig")]
-    Efbig,
-    #[component(name = "emfile")]
-    Emfile,
-    #[component(name = "limit-exceeded")]
-    LimitExceeded,
-    #[component(name = "enotsup")]
-    Enotsup,
-    #[component(name = "eio")]
-    Eio,
-    #[component(name = "other")]
-    Other(Option<String>),
 }
 
 type Bytes = StdResult<Vec<u8>, ErrorCode>;

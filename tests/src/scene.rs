@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use iommap::{
-    Account, AsyncOptions, Counters, FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView,
-    IommapView,
+    AsyncOptions, Counters, FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, Usage,
 };
+pub use iommap_commands::{fnv, shown};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use wasmtime::component::{
@@ -73,7 +73,8 @@ impl Kind {
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
                 .and_then(|()| wasmtime_wasi::p3::add_to_linker(&mut linker)),
             Kind::Offloading => {
-                let options = AsyncOptions { offload_above: Some(OFFLOAD_ABOVE) };
+                let mut options = AsyncOptions::default();
+                options.offload_above = Some(OFFLOAD_ABOVE);
                 iommap::add_to_linker_async_with(&mut linker, options, State::iommap)
                     .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
             }
@@ -85,7 +86,8 @@ impl Kind {
     /// The guest on the Rust guest crate, for this kind's engine.
     pub fn rustic(self) -> &'static Component {
         static RUSTIC: LazyLock<[Component; 4]> = LazyLock::new(|| {
-            let component = |kind: Kind| Component::from_file(kind.engine(), env!("GUEST_RUSTIC"));
+            let component =
+                |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("rustic"));
             Kind::ALL.map(|kind| component(kind).expect("the guest on the Rust guest crate"))
         });
         &RUSTIC[self as usize]
@@ -93,8 +95,9 @@ impl Kind {
 
     /// The driver in Rust.
     fn driver(self) -> &'static Driver {
-        static DRIVERS: LazyLock<[Driver; 4]> =
-            LazyLock::new(|| Kind::ALL.map(|kind| Driver::load(kind, env!("GUEST_DRIVER"))));
+        static DRIVERS: LazyLock<[Driver; 4]> = LazyLock::new(|| {
+            Kind::ALL.map(|kind| Driver::load(kind, iommap_artifacts::guest("driver")))
+        });
         &DRIVERS[self as usize]
     }
 }
@@ -121,12 +124,17 @@ impl Driver {
 
 /// An engine that finds what an earlier test program compiled.
 fn engine(concurrency: bool) -> Engine {
-    let mut cache = CacheConfig::new();
-    cache.with_directory(concat!(env!("OUT_DIR"), "/compiled"));
     let mut config = Config::new();
     config.concurrency_support(concurrency);
-    config.cache(Some(Cache::new(cache).expect("a cache")));
+    config.cache(Some(cache()));
     Engine::new(&config).expect("an engine")
+}
+
+/// What was compiled by whichever test, for the next.
+pub fn cache() -> Cache {
+    let mut config = CacheConfig::new();
+    config.with_directory(iommap_artifacts::target_dir().join("compiled"));
+    Cache::new(config).expect("a cache")
 }
 
 /// Where async stores run.
@@ -299,19 +307,19 @@ pub struct Host {
     kind: Kind,
     /// The store.
     pub store: Store<State>,
-    account: Arc<Account>,
+    usage: Arc<Usage>,
 }
 
 impl Host {
     /// A store of this kind with this context.
     pub fn new(kind: Kind, context: &mut IommapCtxBuilder) -> Host {
         let iommap = context.build();
-        let account = iommap.account().clone();
+        let usage = iommap.usage().clone();
         let mut wasi = WasiCtx::builder();
         context.preopen_into(&mut wasi).expect("the same directories");
         let wasi = wasi.inherit_stderr().build();
         let state = State { iommap, wasi, table: ResourceTable::new() };
-        Host { kind, store: Store::new(kind.engine(), state), account }
+        Host { kind, store: Store::new(kind.engine(), state), usage }
     }
 
     /// Brings a component to life.
@@ -338,9 +346,9 @@ impl Host {
         }
     }
 
-    /// The store's account, which outlives it.
-    pub fn account(&self) -> Arc<Account> {
-        self.account.clone()
+    /// What the store uses, which outlives it.
+    pub fn usage(&self) -> Arc<Usage> {
+        self.usage.clone()
     }
 }
 
@@ -364,6 +372,19 @@ impl Guest {
     /// What the guest answers, or how it trapped.
     pub fn try_step(&mut self, command: &str) -> wasmtime::Result<String> {
         self.host.call(&self.step, (command.into(),)).map(|(answer,)| answer)
+    }
+
+    /// Tells the guest a command, as a call with the store in it, for whoever wants to drop both
+    /// before it has answered. On an async store.
+    pub fn into_call(
+        mut self,
+        command: &str,
+    ) -> impl Future<Output = wasmtime::Result<String>> + Send {
+        let params = (command.to_owned(),);
+        async move {
+            let (answer,) = self.step.call_async(&mut self.host.store, params).await?;
+            Ok(answer)
+        }
     }
 
     /// Tells the guest each line's command, and compares its answer to what is behind the arrow.
@@ -390,35 +411,20 @@ impl Guest {
 
     /// What the store uses and did so far.
     pub fn counters(&self) -> Counters {
-        self.host.account.counters()
+        self.host.usage.counters()
     }
 
-    /// The store's account, which outlives it.
-    pub fn account(&self) -> Arc<Account> {
-        self.host.account()
+    /// What the store uses, which outlives it.
+    pub fn usage(&self) -> Arc<Usage> {
+        self.host.usage()
     }
 }
 
-/// Fails unless an account has nothing in use.
+/// Fails unless a store has nothing in use.
 #[track_caller]
-pub fn assert_all_returned(account: &Account) {
-    let used = account.counters();
+pub fn assert_all_returned(usage: &Usage) {
+    let used = usage.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
-}
-
-/// How the driver shows bytes: `hex:..`, or their number and hash if they are many.
-pub fn shown(bytes: &[u8]) -> String {
-    if bytes.len() > 64 {
-        return format!("len={} fnv={:016x}", bytes.len(), fnv(bytes));
-    }
-    bytes.iter().fold("hex:".into(), |text, byte| format!("{text}{byte:02x}"))
-}
-
-/// FNV-1a of 64 bits.
-pub fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 /// Bytes none of which tells where it is by itself, but any few of which do.

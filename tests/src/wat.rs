@@ -1,5 +1,7 @@
 //! Guests written by hand, whose `realloc` does what no compiler would make it do.
 
+use std::sync::LazyLock;
+
 use iommap::{IommapCtxBuilder, MappingHandle};
 use wasmtime::Result;
 use wasmtime::component::{Component, ComponentNamedList, Instance, Lift, Lower, Resource};
@@ -18,25 +20,12 @@ pub const FREE: u32 = 1024;
 /// How many bytes a `result<list<u8>, error-code>` has in a guest's memory.
 pub const RESULT_BYTES: u32 = 20;
 
-/// Errors in the order of `iommap.wit`.
-const ERRORS: [&str; 16] = [
-    "badarg",
-    "enomem",
-    "enoent",
-    "eacces",
-    "closed",
-    "out-of-bounds",
-    "sigbus",
-    "eexist",
-    "enotreg",
-    "enospc",
-    "efbig",
-    "emfile",
-    "limit-exceeded",
-    "enotsup",
-    "eio",
-    "other",
-];
+/// The names of errors, in the order of `iommap.wit`.
+fn error_codes() -> &'static [String] {
+    static CODES: LazyLock<Vec<String>> =
+        LazyLock::new(|| iommap_wat::error_codes().expect("the interface's errors"));
+    &CODES
+}
 
 /// One call of the guest's `realloc`.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,8 +57,11 @@ impl Scene {
 
     /// The same, with a context.
     pub fn hostile_with(&self, realloc: &str, context: &mut IommapCtxBuilder) -> Hostile {
-        let text = include_str!("hostile.wat").replace("(BODY)", realloc);
-        let component = Component::new(self.kind().engine(), text).expect("a component");
+        let module = include_str!("hostile.wat").replace("(BODY)", realloc);
+        let wit = include_str!("hostile.wit");
+        let component = iommap_wat::component(&[wit], "iommap:test/hostile", &module);
+        let component = Component::new(self.kind().engine(), component.expect("a component"))
+            .expect("a component");
         let mut host = Host::new(self.kind(), context);
         let instance = host.instantiate(&component).expect("an instance");
         Hostile { host, instance }
@@ -93,7 +85,7 @@ impl Hostile {
         let (status,): (u32,) = self.call(name, params)?;
         Ok(match status.checked_sub(1) {
             None => "ok",
-            Some(code) => ERRORS[code as usize],
+            Some(code) => &error_codes()[code as usize],
         })
     }
 

@@ -1,139 +1,123 @@
 //! `cargo xtask ci`: what `.ci/run` holds a change to.
 
-use crate::languages::{self, SetUp};
-use crate::workspace::{cargo, root, run as run_command, say, since, spoken, target_dir};
-use crate::{embedder, guests, test, toolchain};
-use anyhow::{Result, bail};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use crate::run::{say, shell, since};
+use crate::test;
+use anyhow::{Result, ensure};
+use iommap_artifacts::{SetUp, Toolchain, WORKSPACES, build_all, build_others, target_dir};
+use std::collections::BTreeSet;
+use std::time::Instant;
+use xshell::{Shell, cmd};
 
-/// Every check, then, if wanted, every test. Tells whether all went well; a step that fails does
-/// not keep the next one from running.
-pub fn run(with_tests: bool) -> Result<bool> {
+/// Workspaces beside the host's and the guests'.
+const TOOLS: [&str; 2] = ["ci/public-api", "guest-example/search-c/componentize"];
+
+/// No more packages than this may iommap add to an embedder, itself among them.
+const MOST_ADDED: usize = 5;
+
+/// Every check, then, if wanted, every test. A step that fails does not keep the next one from
+/// running.
+pub(crate) fn run(with_tests: bool) -> Result<()> {
     let start = Instant::now();
-    let toolchain = toolchain::ensure()?;
-    let mut steps = Steps::default();
-    steps.take("formatting", check_formatting);
-    steps.take("guests build", || guests::build_all(&toolchain).map(drop));
-    steps
-        .take("guests in other languages build", || languages::build_all(SetUp::Allowed).map(drop));
+    let toolchain = Toolchain::set_up()?;
+    let sh = &shell()?;
+    let mut steps = Steps(Vec::new());
+    steps.take("formatting", || {
+        cmd!(sh, "cargo fmt --all --check").run()?;
+        elsewhere(sh, &[&WORKSPACES[..], &TOOLS].concat(), &["fmt", "--all", "--check"])
+    });
+    steps.take("guests build", || build_all(&toolchain).map(drop));
+    steps.take("guests in other languages build", || build_others(SetUp::Allowed).map(drop));
+    let strict = ["--all-targets", "--locked", "--", "-D", "warnings"];
     steps.take("clippy", || {
-        run_command(clippy().args(["--workspace", "--all-features", "--all-targets"]).args(STRICT))
+        Ok(cmd!(sh, "cargo clippy --workspace --all-features {strict...}").run()?)
     });
     steps.take("clippy, native layer alone", || {
-        let alone = ["--package", "iommap", "--no-default-features", "--all-targets"];
-        run_command(clippy().args(alone).args(STRICT))
+        Ok(cmd!(sh, "cargo clippy --package iommap --no-default-features {strict...}").run()?)
     });
+    // As if they were for this machine: the toolchain that builds for wasm may have no clippy.
     steps.take("clippy, guests", || {
-        guests::WORKSPACES.iter().try_for_each(|dir| run_command(&mut guest_clippy(dir)))
+        let dir = sh.push_env("CARGO_TARGET_DIR", target_dir().join("guests/clippy"));
+        elsewhere(sh, &WORKSPACES, &[&["clippy", "--workspace"], &strict[..]].concat())?;
+        drop(dir);
+        let _dir = sh.push_env("CARGO_TARGET_DIR", target_dir().join("tools"));
+        elsewhere(sh, &TOOLS, &[&["clippy", "--no-default-features"], &strict[..]].concat())
     });
-    steps.take("clippy, libFuzzer's targets", || run_command(&mut libfuzzer_clippy()));
-    steps.take("clippy, what C guests are made with", || run_command(&mut componentize_clippy()));
     steps.take("documentation", || {
-        let args = ["doc", "--workspace", "--no-deps", "--all-features", "--locked"];
-        run_command(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
+        let _flags = sh.push_env("RUSTDOCFLAGS", "-D warnings");
+        Ok(cmd!(sh, "cargo doc --workspace --no-deps --all-features --locked").run()?)
     });
-    steps.take("what an embedder gains", embedder::run);
-    if with_tests {
-        steps.take("tests", || if test::run(&[])? { Ok(()) } else { bail!("see above") });
+    steps.take("what an embedder gains", embedder);
+    for (name, script) in [
+        ("packages build alone", "ci/packages.sh"),
+        ("the public interface", "ci/public-api.sh"),
+        ("the next wasmtime", "ci/next-wasmtime.sh"),
+    ] {
+        steps.take(name, || Ok(cmd!(sh, "{script}").run()?));
     }
-    Ok(steps.report(start))
+    if with_tests {
+        steps.take("tests", || test::run(&[]));
+    }
+    steps.report(start)
 }
 
-/// A workspace of its own. Its programs take nightly Rust and a C++ compiler, its lints neither.
-const LIBFUZZER: &str = "fuzz/libfuzzer";
-
-const STRICT: [&str; 3] = ["--", "-D", "warnings"];
-
-fn clippy() -> Command {
-    let mut cargo = cargo();
-    cargo.args(["clippy", "--locked"]);
-    cargo
-}
-
-/// The guests, as if they were for this machine: the active toolchain has clippy but may have no
-/// wasm32-wasip2, and the one that has it may have no clippy.
-fn guest_clippy(workspace: &str) -> Command {
-    let mut cargo = clippy();
-    cargo.current_dir(root().join(workspace)).env("CARGO_TARGET_DIR", target_dir().join("guests"));
-    cargo.args(["--workspace", "--all-targets"]).args(STRICT);
-    cargo
-}
-
-fn libfuzzer_clippy() -> Command {
-    let mut cargo = clippy();
-    cargo.current_dir(root().join(LIBFUZZER));
-    cargo.env("CARGO_TARGET_DIR", target_dir().join("libfuzzer"));
-    cargo.args(["--no-default-features", "--all-targets"]).args(STRICT);
-    cargo
-}
-
-fn componentize_clippy() -> Command {
-    let mut cargo = clippy();
-    cargo.current_dir(root().join(languages::COMPONENTIZE_C));
-    cargo.env("CARGO_TARGET_DIR", languages::tools_target_dir());
-    cargo.arg("--all-targets").args(STRICT);
-    cargo
-}
-
-fn check_formatting() -> Result<()> {
-    let others = ["", LIBFUZZER, languages::COMPONENTIZE_C];
-    for workspace in others.into_iter().chain(guests::WORKSPACES) {
-        run_command(cargo().args(["fmt", "--all", "--check"]).current_dir(root().join(workspace)))?;
+/// Runs a cargo command in other workspaces.
+fn elsewhere(sh: &Shell, workspaces: &[&str], args: &[&str]) -> Result<()> {
+    for workspace in workspaces {
+        let _dir = sh.push_dir(workspace);
+        cmd!(sh, "cargo {args...}").run()?;
     }
     Ok(())
 }
 
-/// What was done so far.
-#[derive(Default)]
-struct Steps(Vec<Step>);
-
-struct Step {
-    name: &'static str,
-    ok: bool,
-    took: Duration,
+/// `cargo xtask embedder`: counts the packages that iommap adds to a program that has wasmtime and
+/// wasmtime-wasi, which `tests/embedder` is.
+pub(crate) fn embedder() -> Result<()> {
+    let sh = shell()?;
+    let packages = |feature: Option<&str>| -> Result<BTreeSet<String>> {
+        let tree =
+            cmd!(sh, "cargo tree --locked --package iommap-embedder --edges normal --prefix none")
+                .args(["--format", "{p}"])
+                .args(feature.map(|feature| format!("--features={feature}")));
+        let tree = tree.quiet().read()?;
+        let name = |line: &str| line.split(" (").next().unwrap_or(line).to_owned();
+        Ok(tree.lines().map(name).collect())
+    };
+    let without = packages(None)?;
+    let with = packages(Some("iommap"))?;
+    let added: Vec<_> = with.difference(&without).collect();
+    println!(
+        "wasmtime and wasmtime-wasi: {} packages; iommap adds {}:",
+        without.len() - 1,
+        added.len()
+    );
+    for package in &added {
+        println!("  {package}");
+    }
+    ensure!((1..=MOST_ADDED).contains(&added.len()), "an embedder gains no more than {MOST_ADDED}");
+    Ok(())
 }
+
+/// What was done so far: the name, whether it went well, and how long it took.
+struct Steps(Vec<(&'static str, bool, String)>);
 
 impl Steps {
     fn take(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) {
         say(format_args!("ci: {name} …"));
         let start = Instant::now();
         let result = work();
-        if let Err(e) = &result {
-            say(format_args!("ci: {name}: {e:#}"));
+        if let Err(why) = &result {
+            say(format_args!("ci: {name}: {why:#}"));
         }
-        say(format_args!("ci: {name}: {}", since(start)));
-        self.0.push(Step { name, ok: result.is_ok(), took: start.elapsed() });
+        self.0.push((name, result.is_ok(), since(start)));
     }
 
-    fn report(&self, start: Instant) -> bool {
-        let width = self.0.iter().map(|step| step.name.len()).max().unwrap_or(0);
+    fn report(&self, start: Instant) -> Result<()> {
         println!();
-        for Step { name, ok, took } in &self.0 {
-            println!(
-                "{:6}  {name:width$}  {:>12}",
-                if *ok { "ok" } else { "FAILED" },
-                spoken(*took)
-            );
+        for (name, good, took) in &self.0 {
+            println!("{:6}  {name:32} {took:>12}", if *good { "ok" } else { "FAILED" });
         }
-        let good = self.0.iter().all(|step| step.ok);
-        println!("xtask ci: {} in {}", if good { "all good" } else { "NOT good" }, since(start));
-        good
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_step_is_remembered_and_the_next_one_taken() {
-        let mut steps = Steps::default();
-        steps.take("one", || Ok(()));
-        assert!(steps.report(Instant::now()));
-        steps.take("two", || bail!("no"));
-        steps.take("three", || Ok(()));
-        assert_eq!(steps.0.iter().map(|step| step.ok).collect::<Vec<_>>(), [true, false, true]);
-        assert!(!steps.report(Instant::now()));
+        println!("xtask ci: {}", since(start));
+        ensure!(self.0.iter().all(|(_, good, _)| *good), "not all is good");
+        Ok(())
     }
 }

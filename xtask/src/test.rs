@@ -1,195 +1,179 @@
 //! `cargo xtask test`: every test of host and guests.
-//!
-//! Three passes: the host's (those that drive guests through wasm and the doctests are among
-//! them), the guests' own, run as components by our own command line, and the native layer alone.
 
-use crate::languages::{self, SetUp};
-use crate::toolchain::{self, TARGET, WasmToolchain};
-use crate::workspace::{cargo, root, say, shown, since, spoken};
-use crate::{bench, data, guests, host};
-use anyhow::{Context, Result};
+use crate::run::{cargo, program, say, since};
+use anyhow::{Context, Result, ensure};
+use iommap_artifacts::{
+    GUESTS, SetUp, TARGET, Toolchain, WORKSPACES, build_all, build_others, database,
+};
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Read, Write, pipe, stdout};
-use std::ops::AddAssign;
+use std::io::{BufRead, BufReader, pipe};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Runs every test, or, given arguments for `cargo test`, what they choose of the host's tests.
-/// Tells whether all of them passed.
-pub fn run(args: &[OsString]) -> Result<bool> {
+pub(crate) fn run(args: &[OsString]) -> Result<()> {
     let start = Instant::now();
-    let toolchain = toolchain::ensure()?;
+    let toolchain = Toolchain::set_up()?;
     say("building the guests");
-    let mut guests = guests::build_all(&toolchain)?;
-    guests.extend(languages::build_all(SetUp::Allowed)?.guests);
-    let names: Vec<_> = guests.iter().map(|guest| guest.name.as_str()).collect();
-    say(format_args!("the guests: {}", names.join(", ")));
-    data::if_possible();
-
-    if !args.is_empty() {
-        let done = pass("what was chosen of the host's tests", chosen(args))?;
-        return Ok(report(&[done], start));
+    build_all(&toolchain)?;
+    build_others(SetUp::Allowed)?;
+    if let Err(why) = database(SetUp::Allowed) {
+        say(format_args!("the tests of geoip with a real database will be skipped: {why:#}"));
     }
-    let mut all = cargo();
-    all.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
-    let mut native = cargo();
-    native.args(["test", "--package", "iommap", "--no-default-features", "--no-fail-fast"]);
-
-    let mut passes = vec![pass("host: native, through wasm, doctests", all)?];
-    let iommap = host::command_line()?;
-    // The benchmark's guest has none, and exports what a test program has from libc, as `open`.
-    for workspace in guests::WORKSPACES.into_iter().filter(|dir| *dir != bench::GUEST) {
-        let cargo = own_tests(workspace, &toolchain, &iommap)?;
-        passes.push(pass(&format!("guests: {workspace}, run in wasm"), cargo)?);
+    let host = |options: &[&str]| {
+        let mut cargo = cargo();
+        cargo.env(GUESTS, toolchain.components()).args(["test", "--no-fail-fast"]).args(options);
+        cargo
+    };
+    let all = ["--workspace", "--all-features"];
+    let mut passes = Vec::new();
+    if args.is_empty() {
+        let mut everything = host(&all);
+        everything.args(["--", "--show-output"]);
+        passes.push(pass("host: native, through wasm, doctests", everything)?);
+        let iommap = program("iommap")?;
+        // The benchmark's guest has no tests, and exports what a test program has from libc.
+        for workspace in WORKSPACES.into_iter().filter(|workspace| *workspace != "bench/guest") {
+            passes.push(pass(
+                &format!("guests: {workspace}, run in wasm"),
+                guests(workspace, &toolchain, &iommap)?,
+            )?);
+        }
+        let mut native = host(&["--package", "iommap", "--no-default-features"]);
+        native.args(["--", "--show-output"]);
+        passes.push(pass("host: the native layer alone", native)?);
+    } else {
+        // Cargo would let `--workspace` win over any `--package`.
+        let names_a_package = |arg: &OsString| {
+            let arg = arg.to_string_lossy();
+            arg.starts_with("--package") || arg.starts_with("-p")
+        };
+        let whole = if args.iter().any(names_a_package) { &all[1..] } else { &all[..] };
+        let mut chosen = host(whole);
+        chosen.args(args);
+        passes.push(pass("what was chosen of the host's tests", chosen)?);
     }
-    passes.push(pass("host: the native layer alone", native)?);
-    Ok(report(&passes, start))
-}
-
-/// `cargo test` with somebody's own arguments; all features, so that nothing is built twice.
-fn chosen(args: &[OsString]) -> Command {
-    let mut cargo = cargo();
-    cargo.args(["test", "--all-features"]);
-    // Cargo would let `--workspace` win over any `--package`.
-    if !args.iter().any(names_a_package) {
-        cargo.arg("--workspace");
-    }
-    cargo.args(args);
-    cargo
-}
-
-fn names_a_package(arg: &OsString) -> bool {
-    let arg = arg.to_string_lossy();
-    arg.starts_with("--package") || (arg.starts_with("-p") && !arg.starts_with("--"))
+    report(&passes, start)
 }
 
 /// The tests in a guest workspace, as components that our command line runs.
-fn own_tests(workspace: &str, toolchain: &WasmToolchain, iommap: &Path) -> Result<Command> {
+fn guests(workspace: &str, toolchain: &Toolchain, iommap: &Path) -> Result<Command> {
     let iommap = iommap.to_str().context("the path of the clone is not UTF-8")?;
-    let mut cargo = guests::cargo(&root().join(workspace), toolchain)?;
+    let mut cargo = toolchain.cargo(workspace);
     cargo.args(["test", "--release", "--workspace", "--locked", "--no-fail-fast"]);
-    // Not the doctests: guests are programs. Nor what has no test program: one of a guest that is no
-    // command could not be run.
+    // Not the doctests: guests are programs.
     cargo.args(["--tests", "--target", TARGET]);
-    cargo.arg("--config").arg(format!("target.{TARGET}.runner=[{iommap:?}, \"run\"]"));
+    // Some of them make files.
+    let tmp = format!("{}::/tmp", env::temp_dir().display());
+    let runner = format!("target.{TARGET}.runner=[{iommap:?}, \"run\", \"--dir\", {tmp:?}]");
+    cargo.arg("--config").arg(runner);
     // A test that panics takes the whole program with it, and what was captured so far.
     cargo.args(["--", "--nocapture"]);
     Ok(cargo)
 }
 
 /// One run of `cargo test`.
-#[derive(Debug)]
+#[derive(Default)]
 pub(crate) struct Pass {
     name: String,
-    pub(crate) counts: Counts,
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    ignored: usize,
+    /// Which tests were skipped, or a part of them, and why.
+    skipped: BTreeSet<String>,
+    /// So many of them said so themselves and passed, as their harness sees it.
+    skipped_themselves: usize,
     pub(crate) succeeded: bool,
-    took: Duration,
+    took: String,
 }
 
 /// Runs a `cargo test` and counts what its harnesses say.
 ///
-/// Both of cargo's streams go through one pipe to our standard output: through two, the tests'
-/// lines would end up in the middle of cargo's.
+/// Both of cargo's streams go through one pipe to our standard output: through two, the tests' lines
+/// would end up in the middle of cargo's.
 pub(crate) fn pass(name: &str, mut cargo: Command) -> Result<Pass> {
-    let command = shown(&cargo);
-    say(format_args!("{name}: {command}"));
+    say(format_args!("{name}: {cargo:?}"));
     let start = Instant::now();
     let (reader, writer) = pipe()?;
     cargo.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    if stdout().is_terminal() && env::var_os("CARGO_TERM_COLOR").is_none() {
-        cargo.env("CARGO_TERM_COLOR", "always");
-    }
-    let mut child = cargo.spawn().with_context(|| format!("cannot run `{command}`"))?;
+    let mut child = cargo.spawn().context("cannot run cargo")?;
     // It holds the writing end, and the output would never end.
     drop(cargo);
-    let counts = copy_and_count(reader, stdout())?;
+    let mut output = Output { pass: Pass { name: name.to_owned(), ..Pass::default() }, test: None };
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        if output.is_shown(&line) {
+            println!("{line}");
+        }
+    }
     let succeeded = child.wait()?.success();
-    Ok(Pass { name: name.to_owned(), counts, succeeded, took: start.elapsed() })
+    Ok(Pass { succeeded, took: since(start), ..output.pass })
 }
 
-/// What test harnesses said of their tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) passed: u64,
-    pub(crate) failed: u64,
-    pub(crate) ignored: u64,
+/// What test programs say, line by line.
+struct Output {
+    pass: Pass,
+    /// In the output of tests that passed: the test, if one has said something.
+    test: Option<String>,
 }
 
-impl Counts {
-    /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; …`.
-    fn parse(line: &str) -> Option<Counts> {
-        let (_, rest) = line.strip_prefix("test result: ")?.split_once(". ")?;
-        let count = |what| {
-            let of_it = |part: &str| part.trim().strip_suffix(what)?.trim().parse().ok();
-            rest.split(';').find_map(of_it)
-        };
-        Some(Counts {
-            passed: count("passed")?,
-            failed: count("failed")?,
-            ignored: count("ignored")?,
-        })
-    }
-
-    fn spoken(&self) -> String {
-        let Counts { passed, failed, ignored } = self;
-        format!("{passed} passed, {failed} failed, {ignored} ignored")
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Counts) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.ignored += other.ignored;
-    }
-}
-
-/// Copies output as it comes, half lines included, and adds up the results in it.
-fn copy_and_count(mut from: impl Read, mut to: impl Write) -> Result<Counts> {
-    let mut counts = Counts::default();
-    let mut line = Vec::new();
-    let mut buffer = [0; 8192];
-    loop {
-        let n = from.read(&mut buffer)?;
-        to.write_all(&buffer[..n])?;
-        to.flush()?;
-        for &byte in &buffer[..n] {
-            if byte != b'\n' {
-                line.push(byte);
-                continue;
-            }
-            if let Some(more) = Counts::parse(&String::from_utf8_lossy(&line)) {
-                counts += more;
-            }
-            line.clear();
+impl Output {
+    /// Counts what a line says. What tests say that passed is not shown, but for why they skipped
+    /// something, which the report has.
+    fn is_shown(&mut self, line: &str) -> bool {
+        if let Some(result) = line.strip_prefix("test result: ") {
+            self.test = None;
+            let count = |what| {
+                let mut parts = result.split([';', '.']).map(str::trim);
+                parts.find_map(|part| part.strip_suffix(what)?.trim().parse().ok()).unwrap_or(0)
+            };
+            self.pass.passed += count("passed");
+            self.pass.failed += count("failed");
+            self.pass.ignored += count("ignored");
+            return true;
         }
-        if n == 0 {
-            return Ok(counts);
+        match line {
+            "successes:" => self.test = Some(String::new()),
+            "failures:" => self.test = None,
+            _ => {}
         }
+        if let (Some(test), Some(header)) = (&mut self.test, line.strip_prefix("---- ")) {
+            *test = header.trim_end_matches(" stdout ----").to_owned();
+        }
+        if let Some(why) = line.strip_prefix("skipped: ") {
+            let test = self.test.as_deref().unwrap_or_default();
+            let of = if test.is_empty() { "" } else { ": " };
+            let new = self.pass.skipped.insert(format!("{test}{of}{why}"));
+            self.pass.skipped_themselves += usize::from(new && !test.is_empty());
+        }
+        if let Some((test, why)) = line.split_once(" ... ignored") {
+            self.pass.skipped.insert(format!("{test}: ignored{why}"));
+        }
+        self.test.is_none()
     }
 }
 
-/// Prints how it went, and tells whether it went well.
-fn report(passes: &[Pass], start: Instant) -> bool {
-    let width = passes.iter().map(|pass| pass.name.len()).max().unwrap_or(0);
-    let mut total = Counts::default();
+/// Prints how it went, and as the last line how many tests passed, failed and were skipped.
+fn report(passes: &[Pass], start: Instant) -> Result<()> {
+    let sum = |count: fn(&Pass) -> usize| passes.iter().map(count).sum::<usize>();
     println!();
-    for pass in passes {
-        total += pass.counts;
-        println!(
-            "{:6}  {:width$}  {} ({})",
-            if pass.succeeded { "ok" } else { "FAILED" },
-            pass.name,
-            pass.counts.spoken(),
-            spoken(pass.took)
-        );
+    for Pass { name, passed, failed, succeeded, took, .. } in passes {
+        let ok = if *succeeded { "ok" } else { "FAILED" };
+        println!("{ok:6}  {name:40} {passed} passed, {failed} failed ({took})");
     }
-    let green = passes.iter().all(|pass| pass.succeeded);
-    let verdict = if green { "all green" } else { "NOT green" };
-    println!("xtask test: {verdict} ({} in {})", total.spoken(), since(start));
-    green
+    for why in passes.iter().flat_map(|pass| &pass.skipped) {
+        println!("skipped: {why}");
+    }
+    let passed = sum(|pass| pass.passed.saturating_sub(pass.skipped_themselves));
+    let skipped = sum(|pass| pass.skipped.len().max(pass.ignored));
+    println!("xtask test: {}", since(start));
+    println!("{passed} passed, {} failed, {skipped} skipped", sum(|pass| pass.failed));
+    ensure!(passes.iter().all(|pass| pass.succeeded), "not all tests passed");
+    Ok(())
 }
 
 #[cfg(test)]
@@ -197,42 +181,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_are_counted_while_output_is_copied() {
-        let output = "running 2 tests\ntest a ... ok\ntest result: ok. 2 passed; 0 failed; \
-                      1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\
-                      test result: FAILED. 3 passed; 4 failed; 0 ignored; 0 measured; 0 filtered \
-                      out; finished in 1.00s\nno newline at the end";
-        let mut copy = Vec::new();
-        let counts = copy_and_count(output.as_bytes(), &mut copy).unwrap();
-        assert_eq!(counts, Counts { passed: 5, failed: 4, ignored: 1 });
-        assert_eq!(copy, output.as_bytes());
-    }
-
-    #[test]
-    fn other_lines_are_no_results() {
-        assert_eq!(Counts::parse("test result: who knows"), None);
-        assert_eq!(Counts::parse("2 passed; 0 failed; 0 ignored"), None);
-        assert_eq!(Counts::parse(""), None);
-    }
-
-    #[test]
-    fn one_failed_pass_fails_the_whole() {
-        let pass = |succeeded| Pass {
-            name: "pass".into(),
-            counts: Counts::default(),
-            succeeded,
-            took: Duration::ZERO,
-        };
-        assert!(report(&[pass(true), pass(true)], Instant::now()));
-        assert!(!report(&[pass(true), pass(false)], Instant::now()));
-    }
-
-    #[test]
-    fn chosen_packages_are_not_overridden() {
-        let args = |args: &[&str]| args.iter().map(OsString::from).collect::<Vec<_>>();
-        let shown_for = |given: &[&str]| shown(&chosen(&args(given)));
-        assert_eq!(shown_for(&["guard"]), "cargo test --all-features --workspace guard");
-        assert_eq!(shown_for(&["-p", "iommap"]), "cargo test --all-features -p iommap");
-        assert_eq!(shown_for(&["--package=xtask"]), "cargo test --all-features --package=xtask");
+    fn results_and_skipped_tests_are_counted() {
+        let mut output = Output { pass: Pass::default(), test: None };
+        let said = "running 3 tests\ntest a ... ok\ntest b ... ignored, why\n\nsuccesses:\n\n\
+                    ---- a stdout ----\nskipped: no npm\nmuch else\n\nsuccesses:\n    a\n\n\
+                    test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; finished in 0.01s\n\
+                    test result: FAILED. 3 passed; 4 failed; 0 ignored; 0 measured\nskipped: all";
+        let shown = said.lines().filter(|line| output.is_shown(line)).count();
+        let Output { pass, .. } = output;
+        assert_eq!((pass.passed, pass.failed, pass.ignored), (5, 4, 1));
+        assert_eq!(pass.skipped_themselves, 1);
+        let skipped = ["a: no npm", "all", "test b: ignored, why"].map(String::from);
+        assert_eq!(pass.skipped, BTreeSet::from(skipped));
+        assert_eq!(shown, 7);
     }
 }

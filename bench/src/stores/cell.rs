@@ -1,12 +1,12 @@
 //! One cell of the table: so many stores, in a process that does nothing else.
 
-use super::usage::{Usage, ranges};
-use super::{READS, Way};
+use super::memory::{Memory, ranges};
 use crate::embedding::{FILE_NAME, GUEST_DIR};
 use crate::offsets::{FILE_BYTES, content, next, scrambled};
+use clap::ValueEnum;
 use iommap::{
-    AccessMode, Account, FsPerms, Grants, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView,
-    Limits, Mapping, OpenOptions,
+    FsPerms, Grants, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, Limits, OpenOptions,
+    Usage,
 };
 use std::fmt;
 use std::path::Path;
@@ -14,6 +14,30 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, ResourceTable, TypedFunc};
 use wasmtime::error::Context;
 use wasmtime::{Config, Engine, Result, Store, ensure};
+
+/// How many reads each of them makes, after it has opened the file.
+pub(super) const READS: u32 = 16;
+
+/// How stores come to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Way {
+    /// Each maps it for itself.
+    Separate,
+    /// They open it, and use one region.
+    Shared,
+    /// They open a mapping that their embedder shares.
+    Lent,
+}
+
+impl Way {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Way::Separate => "a region each",
+            Way::Shared => "one region",
+            Way::Lent => "the embedder's mapping",
+        }
+    }
+}
 
 /// What one process found.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -105,11 +129,11 @@ pub(super) fn measure(dir: &Path, count: usize, way: Way) -> Result<Cell> {
     first.read.call(&mut first.store, (1, 0, 1))?;
     drop(first);
 
-    let begin = Usage::now()?;
+    let begin = Memory::now()?;
     let mut tenants = (0..count).map(|_| make(&mut builder)).collect::<Result<Vec<_>>>()?;
-    let made = Usage::now()?;
+    let made = Memory::now()?;
     let open = times(&mut tenants, |_, tenant| tenant.open.call(&mut tenant.store, ()))?;
-    let opened = Usage::now()?;
+    let opened = Memory::now()?;
     let read = times(&mut tenants, |number, tenant| {
         let seed = scrambled(number as u64);
         let params = (READS, FILE_BYTES - 8, seed);
@@ -117,7 +141,7 @@ pub(super) fn measure(dir: &Path, count: usize, way: Way) -> Result<Cell> {
         ensure!(sum == expected(seed), "store {number} has read something else");
         Ok(())
     })?;
-    let read_from = Usage::now()?;
+    let read_from = Memory::now()?;
     Ok(Cell {
         // That of the embedder's own mapping counts, however many guests use it.
         ranges: ranges(&path)?,
@@ -136,13 +160,13 @@ fn builder(dir: &Path, way: Way) -> Result<IommapCtxBuilder> {
     let mut builder = IommapCtx::builder();
     if way != Way::Lent {
         builder.preopened_dir(dir, GUEST_DIR, FsPerms::ReadOnly)?;
-        builder.share_regions(way == Way::Shared);
+        builder.common_regions(way == Way::Shared);
         return Ok(builder);
     }
     let mut own = Grants::default();
     own.preopened_dir(dir, "/", FsPerms::ReadOnly)?;
-    let account = Account::new(Limits::default());
-    let mapping = Mapping::open(&own, &account, FILE_NAME, &OpenOptions::new(AccessMode::Read))?;
+    let options = OpenOptions::new().read(true);
+    let mapping = own.open(&Usage::new(Limits::default()), FILE_NAME, &options)?;
     builder.share(format!("{GUEST_DIR}/{FILE_NAME}"), mapping, FsPerms::ReadOnly);
     Ok(builder)
 }
@@ -157,7 +181,7 @@ fn tenants() -> Result<impl FnMut(&mut IommapCtxBuilder) -> Result<Tenant>> {
     let engine = Engine::new(&config)?;
     let mut linker = Linker::<State>::new(&engine);
     iommap::add_to_linker(&mut linker, State::iommap)?;
-    let guest = Component::new(&engine, include_str!("guest.wat"))?;
+    let guest = Component::new(&engine, wat::parse_str(include_str!("guest.wat"))?)?;
     let guest = linker.instantiate_pre(&guest)?;
     Ok(move |builder: &mut IommapCtxBuilder| {
         let state = State { iommap: builder.build(), table: ResourceTable::new() };

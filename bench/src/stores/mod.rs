@@ -1,21 +1,21 @@
 //! Many stores on one file: what the mappings of 1, 100 and 10,000 of them take, with one region
 //! for all and with one for each.
 //!
-//! `cell` measures so many stores in a process of its own, which `usage` looks at from outside;
+//! `cell` measures so many stores in a process of its own, which `memory` looks at from outside;
 //! here they are started, one after the other, and put into a table.
 
 mod cell;
-mod usage;
+mod memory;
 
-use crate::table::{Table, number};
-use cell::Cell;
+use crate::numbers::number;
+use crate::table::Table;
+use cell::{Cell, READS, Way};
 use clap::ValueEnum;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use wasmtime::error::Context;
 use wasmtime::{Result, bail, ensure, format_err};
-use xtask::sections;
 
 /// The section of `performance.md` with the table.
 const SECTION: &str = "bench-stores";
@@ -23,38 +23,12 @@ const SECTION: &str = "bench-stores";
 /// How many stores there are.
 const COUNTS: [usize; 3] = [1, 100, 10_000];
 
-/// How many reads each of them makes, after it has opened the file.
-const READS: u32 = 16;
-
-/// How stores come to the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Way {
-    /// Each maps it for itself.
-    Separate,
-    /// They open it, and use one region.
-    Shared,
-    /// They open a mapping that their embedder shares.
-    Lent,
-}
-
-impl Way {
-    fn name(self) -> &'static str {
-        match self {
-            Way::Separate => "a region each",
-            Way::Shared => "one region",
-            Way::Lent => "the embedder's mapping",
-        }
-    }
-}
-
-/// Measures and prints the table, and writes it to the `performance.md` in `out`.
+/// Measures and prints the table, and writes it to the directory `out`.
 pub(crate) fn run(dir: &Path, quick: bool, out: Option<&Path>) -> Result<()> {
     let table = table(dir, quick)?;
     println!("{table}");
     if let Some(out) = out {
-        let path = out.join("performance.md");
-        sections::write(&path, &[(SECTION, &table)]).map_err(|error| format_err!("{error:#}"))?;
-        println!("written to {}", path.display());
+        std::fs::write(out.join(SECTION).with_extension("md"), &table)?;
     }
     Ok(())
 }
@@ -189,6 +163,7 @@ mod tests {
     fn the_document_has_the_table() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
         let text = std::fs::read_to_string(path).unwrap();
-        assert!(sections::get(&text, SECTION).unwrap().contains("10,000, one region"));
+        let (_, section) = text.split_once(&format!("<!-- begin: {SECTION} -->")).unwrap();
+        assert!(section.contains("10,000, one region"));
     }
 }

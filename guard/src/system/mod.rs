@@ -4,9 +4,11 @@
 //! - `SIGNALS`: those that may tell of a lost page.
 //! - `cause(code)`: did an instruction fault, or was the signal sent?
 //! - `errno()`: where this thread's `errno` is.
-//! - `program_counter(context)`: where the kernel keeps the interrupted program counter. It is
-//!   the only register that the handler looks at or changes. All others stay as the fault left
-//!   them, and the landing pad, being part of the copy, knows what they mean.
+//! - `blocked_before(context)`: the signals that were blocked when the signal came.
+//! - `registers(context)`: where the kernel keeps the interrupted program counter and the register
+//!   for the second half of a result. These two are all that the handler changes. All
+//!   others stay as the fault left them, and the landing pad, being part of the copy, knows what
+//!   they mean.
 
 #[cfg(target_os = "freebsd")]
 mod freebsd;

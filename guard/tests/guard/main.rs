@@ -7,3 +7,6 @@ mod pages;
 mod signals;
 mod sigsegv;
 mod threads;
+#[cfg(target_os = "linux")]
+mod windows;
+mod words;

@@ -15,7 +15,7 @@ use crate::pages::{Pages, page, pattern, patterned};
 use iommap_guard as guard;
 
 #[test]
-fn given_a_thread_in_the_copy_when_a_signal_is_sent_to_it_then_that_is_no_fault() {
+fn a_signal_sent_to_a_thread_in_the_copy_is_no_fault() {
     /// Signals that arrived while the copy was running.
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn sees_counter(
@@ -76,7 +76,7 @@ fn given_a_thread_in_the_copy_when_a_signal_is_sent_to_it_then_that_is_no_fault(
 }
 
 #[test]
-fn given_threads_that_install_at_once_when_a_page_is_lost_then_all_are_guarded() {
+fn threads_that_install_at_once_are_all_guarded() {
     in_child(|| {
         handle(plain_address(), 0, &[]);
         let barrier = std::sync::Barrier::new(8);
@@ -104,7 +104,7 @@ fn given_threads_that_install_at_once_when_a_page_is_lost_then_all_are_guarded()
 }
 
 #[test]
-fn given_a_forked_child_when_a_page_is_lost_then_it_is_guarded_too() {
+fn a_forked_child_is_guarded() {
     in_child(|| {
         guard::install().unwrap();
         let pages = lost();
@@ -130,7 +130,7 @@ fn given_a_forked_child_when_a_page_is_lost_then_it_is_guarded_too() {
 }
 
 #[test]
-fn given_the_guard_when_a_stack_overflows_then_rust_still_says_so() {
+fn a_stack_overflow_is_still_reported_by_rust() {
     /// Uses the stack up.
     fn deeper(n: usize) -> usize {
         let frame = std::hint::black_box([n; 64]);
@@ -149,7 +149,7 @@ fn given_the_guard_when_a_stack_overflows_then_rust_still_says_so() {
 }
 
 #[test]
-fn given_a_thread_with_an_alternate_stack_when_signals_come_then_they_are_handled_there() {
+fn an_alternate_stack_is_used() {
     in_child(|| {
         handle(plain_address(), 0, &[]);
         guard::install().unwrap();
@@ -167,7 +167,7 @@ fn given_a_thread_with_an_alternate_stack_when_signals_come_then_they_are_handle
 }
 
 #[test]
-fn given_a_thread_without_an_alternate_stack_when_signals_come_then_they_are_handled() {
+fn without_an_alternate_stack_it_works_too() {
     in_child(|| {
         handle(plain_address(), 0, &[]);
         guard::install().unwrap();
@@ -191,7 +191,7 @@ fn given_a_thread_without_an_alternate_stack_when_signals_come_then_they_are_han
 }
 
 #[test]
-fn given_a_thread_that_blocks_the_signal_when_a_page_is_lost_then_the_kernel_kills() {
+fn a_thread_that_blocks_the_signal_is_not_protected() {
     in_child(|| {
         guard::install().unwrap();
         // SAFETY: a mask of our own.
@@ -206,7 +206,7 @@ fn given_a_thread_that_blocks_the_signal_when_a_page_is_lost_then_the_kernel_kil
 }
 
 #[test]
-fn given_a_recovered_fault_when_the_program_goes_on_then_its_registers_and_errno_are_whole() {
+fn registers_and_errno_are_whole_after_a_fault() {
     in_child(|| {
         guard::install().unwrap();
         let pages = Pages::new(2 * page());
@@ -247,4 +247,112 @@ fn alternate_stack(stack: Option<&mut Vec<u8>>) -> libc::stack_t {
         assert_eq!(libc::sigaltstack(&new, &mut old), 0);
         old
     }
+}
+
+/// What a profiler does: its handler's frame lies on the alternate stack, and isn't small.
+mod profiler {
+    use super::*;
+
+    /// Signals that came, and those of them that came while another was handled on that stack.
+    pub(super) static CAME: AtomicUsize = AtomicUsize::new(0);
+    pub(super) static NESTED: AtomicUsize = AtomicUsize::new(0);
+
+    pub(super) extern "C" fn handler(
+        _: libc::c_int,
+        _: *mut libc::siginfo_t,
+        context: *mut libc::c_void,
+    ) {
+        let context = context.cast::<libc::ucontext_t>();
+        // SAFETY: the kernel's context.
+        let stack = unsafe { (*context).uc_stack };
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        let interrupted = unsafe { (*context).uc_mcontext.gregs[libc::REG_RSP as usize] as usize };
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        let interrupted = unsafe { (*context).uc_mcontext.sp as usize };
+        let nested = interrupted.wrapping_sub(stack.ss_sp.addr()) < stack.ss_size;
+        NESTED.fetch_add(usize::from(nested), Ordering::SeqCst);
+        CAME.fetch_add(1, Ordering::SeqCst);
+        // What it writes down of the frames that it found.
+        std::hint::black_box([CAME.load(Ordering::SeqCst); 160]);
+    }
+}
+
+#[test]
+fn other_signals_wait_until_the_handler_is_done() {
+    in_child(|| {
+        guard::install().unwrap();
+        let handler = (profiler::handler as WithInfo as *const ()).expose_provenance();
+        let flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        handle_signal(libc::SIGPROF, handler, flags, &[]);
+        let thread = AtomicU64::new(0);
+        let faults = AtomicUsize::new(0);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // A thread of the standard library's, with its alternate stack.
+            scope.spawn(|| {
+                let pages = lost();
+                let mut to = [0; 8];
+                // SAFETY: no memory is involved.
+                thread.store(unsafe { libc::pthread_self() } as u64, Ordering::SeqCst);
+                while !done.load(Ordering::Relaxed) {
+                    // SAFETY: a buffer of 8 bytes, and a mapped page.
+                    let result = unsafe { guard::copy(to.as_mut_ptr(), pages.at(0), 8) };
+                    assert!(result.is_err());
+                    faults.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            while thread.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            while profiler::CAME.load(Ordering::SeqCst) < 5000
+                || faults.load(Ordering::Relaxed) < 5000
+            {
+                // SAFETY: the thread runs until it is told that it is done.
+                unsafe { libc::pthread_kill(thread.load(Ordering::SeqCst) as _, libc::SIGPROF) };
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(profiler::NESTED.load(Ordering::SeqCst), 0);
+    })
+    .assert_done();
+}
+
+#[test]
+fn a_predecessor_runs_with_its_own_mask_and_not_the_guards() {
+    in_child(|| {
+        handle(plain_address(), libc::SA_NODEFER, &[libc::SIGUSR1]);
+        guard::install().unwrap();
+        // SAFETY: a mask of our own.
+        unsafe {
+            let mut mask: libc::sigset_t = mem::zeroed();
+            libc::sigaddset(&mut mask, libc::SIGUSR2);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &mask, ptr::null_mut());
+        }
+        // SAFETY: no memory is involved.
+        unsafe { libc::raise(libc::SIGBUS) };
+        let both = 1 << libc::SIGUSR1 | 1 << libc::SIGUSR2;
+        assert_eq!(BLOCKED.load(Ordering::SeqCst), both);
+        assert_eq!(blocked(), 1 << libc::SIGUSR2, "what was blocked before, after it");
+    })
+    .assert_done();
+}
+
+#[test]
+fn an_alternate_stack_of_the_kernels_frame_and_a_kib_is_enough() {
+    in_child(|| {
+        guard::install().unwrap();
+        // SAFETY: no memory is involved. Where the kernel doesn't say, it is 0.
+        let frame = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+        let frame = if frame == 0 { libc::MINSIGSTKSZ } else { frame };
+        let mut stack = vec![0_u8; frame + 1024];
+        let old = alternate_stack(Some(&mut stack));
+        for _ in 0..100 {
+            assert_guarded();
+        }
+        // SAFETY: what was there before.
+        assert_eq!(unsafe { libc::sigaltstack(&old, ptr::null_mut()) }, 0);
+    })
+    .assert_done();
 }

@@ -1,14 +1,11 @@
 //! Lookups of addresses that somebody has.
 
-use std::io::{self, BufRead, BufWriter, Read, StdoutLock, Write};
-use std::net::IpAddr;
-
-use mmdb::{Answer, Cache, Error};
-use progress::Progress;
-
+use crate::database::{Failure, Mapped, damaged, written};
 use crate::options::Options;
 use crate::output;
-use crate::{Failure, Mapped, damaged, written};
+use mmdb::{Answer, Cache, Error};
+use std::io::{self, BufRead, BufWriter, Read, StdoutLock, Write};
+use std::net::IpAddr;
 
 /// How many of the tree's nodes are kept in memory, for many lookups.
 pub(crate) const KEPT: usize = 16 << 10;
@@ -32,8 +29,6 @@ pub(crate) struct Lookups<'a> {
     /// Those that wait for the others of their batch, and answers.
     waiting: Vec<IpAddr>,
     answers: Vec<Answer>,
-    done: u64,
-    progress: Progress,
     /// Whether one of them was no address.
     failed: bool,
 }
@@ -48,8 +43,6 @@ impl<'a> Lookups<'a> {
             cache: Cache::new(RECORDS),
             waiting: Vec::with_capacity(BATCH),
             answers: Vec::with_capacity(BATCH),
-            done: 0,
-            progress: Progress::new(options.quiet),
             failed: false,
         }
     }
@@ -93,7 +86,6 @@ impl<'a> Lookups<'a> {
         // What comes before it is printed before it, also where both go to the same place.
         self.look_up()?;
         self.out.flush().map_err(written)?;
-        self.progress.erase();
         eprintln!("geoip: {place}{text:?}: {complaint}");
         self.failed = true;
         Ok(())
@@ -117,9 +109,7 @@ impl<'a> Lookups<'a> {
             };
             output::answer(&mut self.out, self.json, address, answer, record).map_err(written)?;
         }
-        self.done += self.waiting.len() as u64;
         self.waiting.clear();
-        self.progress.draw(|| format!("{} addresses", self.done));
         Ok(())
     }
 }

@@ -1,29 +1,19 @@
 //! Looks addresses up in a MaxMind DB file. `geoip --help` says how it is used.
 //!
 //! [`mmdb`] knows the format and [`iommap_guest`] the mapping it is read from; here are the command
-//! line ([`options`]), lookups ([`lookups`]), the benchmark ([`bench`]) and what is printed
-//! ([`output`]).
+//! line ([`options`]), opening files ([`database`]), lookups ([`lookups`]), the benchmark ([`bench`])
+//! and what is printed ([`output`]).
 
 mod bench;
+mod database;
 mod lookups;
 mod options;
 mod output;
-mod random;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::process::ExitCode;
-
-use iommap_guest::{Advice, ErrorCode, Mapping, Reader};
+use database::{Failure, damaged, lines, open, written};
 use lookups::Lookups;
-use mmdb::Database;
 use options::{Addresses, HELP, Options};
-
-/// A database in a mapped file.
-type Mapped = Database<Mapping>;
-
-/// What went wrong with what, as a sentence.
-type Failure = String;
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let done = match options::parse(lexopt::Parser::from_env()) {
@@ -63,54 +53,4 @@ fn run(options: &Options) -> Result<bool, Failure> {
         Addresses::In(file) => lookups.read(&mut *lines(file)?, file)?,
     }
     lookups.finish()
-}
-
-fn open(path: &str) -> Result<Mapped, Failure> {
-    let mapping = Mapping::open(path).map_err(|error| format!("{path}: {}", explain(&error)))?;
-    // Only a hint: without it more is read from the device than is looked at.
-    _ = mapping.advise(0, 0, Advice::Random);
-    Database::open(mapping).map_err(|error| damaged(path, &error))
-}
-
-/// The lines of a file, which is mapped as well; `-` is standard input.
-fn lines(file: &str) -> Result<Box<dyn BufRead>, Failure> {
-    if file == "-" {
-        return Ok(Box::new(io::stdin().lock()));
-    }
-    match Mapping::open(file) {
-        Ok(mapping) => Ok(Box::new(Reader::new(mapping))),
-        // A pipe can't be mapped but read.
-        Err(error) if error.code() == ErrorCode::Enotreg => {
-            let file = File::open(file).map_err(|error| format!("{file}: {error}"))?;
-            Ok(Box::new(BufReader::new(file)))
-        }
-        Err(error) => Err(format!("{file}: {}", explain(&error))),
-    }
-}
-
-/// What is wrong with the database.
-fn damaged(path: &str, error: &mmdb::Error<iommap_guest::Error>) -> Failure {
-    match error {
-        mmdb::Error::Source(error) => format!("{path}: {}", explain(error)),
-        other => format!("{path}: {other}"),
-    }
-}
-
-/// What happened, and what can be done about it.
-fn explain(error: &iommap_guest::Error) -> String {
-    match error.code() {
-        ErrorCode::Enoent => "there is no such file. Names are those that the component sees: \
-             --dir HOST::GUEST shows the host's directory HOST as GUEST"
-            .into(),
-        ErrorCode::Eacces => "not granted, or not readable. A directory is granted with \
-             `iommap run --dir DIR ...`, and a path may not leave it"
-            .into(),
-        ErrorCode::Sigbus => "the file was cut short while it was being read".into(),
-        _ => error.to_string(),
-    }
-}
-
-/// Why the output ended.
-fn written(error: io::Error) -> Failure {
-    format!("the output cannot be written: {error}")
 }

@@ -19,7 +19,6 @@ Options:
   -b, --bench N    look up N random addresses of each IP version and print how many it does a
                    second; with --file, the first N addresses in FILE
       --seed S     the random numbers to use [default: 1]
-  -q, --quiet      no progress
   -h, --help       print this
 
 Exit status: 0 if every address was looked up, with or without a record; 1 if something went wrong.
@@ -31,7 +30,6 @@ pub(crate) struct Options {
     pub(crate) addresses: Addresses,
     pub(crate) json: bool,
     pub(crate) info: bool,
-    pub(crate) quiet: bool,
     pub(crate) bench: Option<Bench>,
 }
 
@@ -52,14 +50,13 @@ pub(crate) struct Bench {
 /// Reads the command line; `None` if only help is wanted. Errors are sentences.
 pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     let (mut database, mut file, mut given) = (None, None, Vec::new());
-    let (mut json, mut info, mut quiet) = (false, false, false);
+    let (mut json, mut info) = (false, false);
     let (mut bench, mut seed) = (None, 1);
     while let Some(arg) = args.next()? {
         match arg {
             Short('f') | Long("file") => file = Some(args.value()?.string()?),
             Short('j') | Long("json") => json = true,
             Short('i') | Long("info") => info = true,
-            Short('q') | Long("quiet") => quiet = true,
             Short('b') | Long("bench") => bench = Some(args.value()?.parse_with(count)?),
             Long("seed") => seed = args.value()?.parse()?,
             Short('h') | Long("help") => return Ok(None),
@@ -83,7 +80,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
         }
         None => Addresses::Given(given),
     };
-    Ok(Some(Options { database, addresses, json, info, quiet, bench }))
+    Ok(Some(Options { database, addresses, json, info, bench }))
 }
 
 /// From 1 to as many as there is memory for.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use mmdb::{Answer, Value};
 
-use crate::Mapped;
+use crate::database::Mapped;
 
 /// One answer as a line.
 pub(crate) fn answer(

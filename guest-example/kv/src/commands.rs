@@ -1,14 +1,11 @@
 //! What one does with a database.
 
+use crate::options::{Options, Scan};
+use crate::store::{self, Failure, RECORDS, failed, length, output_failed, records};
+use redb::ReadableTableMetadata;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 use std::ops::Bound;
-
-use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, TableError};
-
-use crate::Failure;
-use crate::options::{Options, Scan};
-use crate::store::{self, RECORDS, failed};
 
 pub(crate) fn put(options: &Options, key: &str, value: &str) -> Result<(), Failure> {
     let database = store::or_create(options)?;
@@ -125,23 +122,6 @@ pub(crate) fn stats(options: &Options) -> Result<(), Failure> {
     writeln!(out, "{text}length of the file: {}", length(options)?).map_err(output_failed)
 }
 
-/// The records as they are now; none if nothing was ever put in.
-pub(crate) fn records(
-    database: &dyn ReadableDatabase,
-) -> Result<Option<ReadOnlyTable<&'static str, &'static str>>, redb::Error> {
-    match database.begin_read()?.open_table(RECORDS) {
-        Ok(table) => Ok(Some(table)),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// How long the file is.
-pub(crate) fn length(options: &Options) -> Result<u64, Failure> {
-    let length = iommap_guest::Mapping::open(&options.database).and_then(|mapping| mapping.len());
-    length.map_err(|error| failed(options, &error))
-}
-
 /// Without what would end the line or steer the terminal.
 fn on_one_line(text: &str) -> String {
     if !text.contains(char::is_control) {
@@ -156,10 +136,6 @@ fn on_one_line(text: &str) -> String {
         }
     }
     line
-}
-
-pub(crate) fn output_failed(error: io::Error) -> Failure {
-    format!("the output cannot be written: {error}")
 }
 
 #[cfg(test)]

@@ -4,27 +4,19 @@
 //! whoever finds the last one knows what all the others have to be, also if the load was killed:
 //! a commit has all of its records or none.
 
+use crate::options::{Load, Options};
+use crate::store::{self, Failure, RECORDS, failed, length, output_failed, records};
+use redb::{Database, ReadableDatabase, ReadableTable};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Instant;
-
-use progress::Progress;
-use redb::{Database, ReadableDatabase, ReadableTable};
-
-use crate::Failure;
-use crate::commands::{length, output_failed, records};
-use crate::options::{Load, Options};
-use crate::store::{self, RECORDS, failed};
-
-/// How many records ten digits are enough for.
-pub(crate) const MOST: u64 = 10_000_000_000;
 
 /// Adds records, a batch to a commit, behind those that an earlier load has added.
 pub(crate) fn run(options: &Options, load: &Load) -> Result<(), Failure> {
     let database = store::or_create(options)?;
     let failed = |error: redb::Error| failed(options, &error);
     let first = loaded(&database).map_err(failed)?;
-    let (start, mut progress) = (Instant::now(), Progress::new(options.quiet));
+    let start = Instant::now();
     let (mut done, mut commits) = (first, 0);
     while done < load.count {
         let end = load.count.min(done + load.batch);
@@ -34,13 +26,7 @@ pub(crate) fn run(options: &Options, load: &Load) -> Result<(), Failure> {
             let mut out = io::stdout();
             writeln!(out, "{done}").and_then(|()| out.flush()).map_err(output_failed)?;
         }
-        progress.draw(|| {
-            let rate = (done - first) as f64 / start.elapsed().as_secs_f64();
-            let percent = done * 100 / load.count;
-            format!("{done} records of {}, {percent} %, {rate:.0} a second", load.count)
-        });
     }
-    drop(progress);
     let seconds = start.elapsed().as_secs_f64();
     database.close().map_err(|error| failed(error.into()))?;
     if !options.quiet {
@@ -83,9 +69,7 @@ pub(crate) fn check(options: &Options) -> Result<(), Failure> {
     if !whole {
         return Err(format!("{}: it was damaged, and has been repaired", options.database));
     }
-    let mut progress = Progress::new(options.quiet);
-    let wrong = count_loaded(&database, &mut progress).map_err(|error| failed(options, &error))?;
-    drop(progress);
+    let wrong = count_loaded(&database).map_err(|error| failed(options, &error))?;
     let (count, others) =
         wrong.map_err(|complaint| format!("{}: {complaint}", options.database))?;
     writeln!(io::stdout(), "{count} loaded records and {others} others: all there")
@@ -93,10 +77,7 @@ pub(crate) fn check(options: &Options) -> Result<(), Failure> {
 }
 
 /// How many records were loaded, and how many others there are; or which one is not as it was.
-fn count_loaded(
-    database: &Database,
-    progress: &mut Progress,
-) -> Result<Result<(u64, u64), String>, redb::Error> {
+fn count_loaded(database: &Database) -> Result<Result<(u64, u64), String>, redb::Error> {
     let Some(table) = records(database)? else { return Ok(Ok((0, 0))) };
     let (mut count, mut others) = (0, 0);
     let (mut key, mut value) = (String::new(), String::new());
@@ -116,7 +97,6 @@ fn count_loaded(
             return Ok(Err(format!("the value of {key} is not the one that was loaded")));
         }
         count += 1;
-        progress.draw(|| format!("{count} records are there"));
     }
     Ok(Ok((count, others)))
 }
@@ -148,30 +128,23 @@ fn write_value(value: &mut String, number: u64, size: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::MOST;
 
     #[test]
-    fn keys_are_in_the_order_of_their_numbers() {
+    fn keys_are_in_order_and_values_follow_from_their_numbers() {
         let key = |number| {
             let mut key = String::new();
             write_key(&mut key, number);
             key
         };
         assert_eq!(key(7), "load:0000000007");
-        assert!(key(99) < key(100) && key(MOST - 2) < key(MOST - 1));
-        assert!(*FIRST < *key(0) && *key(MOST - 1) < *BEHIND);
-    }
-
-    #[test]
-    fn values_follow_from_their_numbers() {
+        assert!(key(99) < key(100) && key(MOST - 2) < key(MOST - 1) && *key(MOST - 1) < *BEHIND);
         let value = |number, size| {
             let mut value = String::new();
             write_value(&mut value, number, size);
             value
         };
-        assert_eq!(value(5, 100), value(5, 100));
-        assert_eq!(value(5, 100).len(), 100);
-        assert_ne!(value(5, 100), value(6, 100));
-        assert!(value(5, 100).starts_with(&value(5, 9)));
-        assert_eq!(value(5, 0), "");
+        assert_eq!((value(5, 100), value(5, 0).len()), (value(5, 100), 0));
+        assert!(value(5, 100) != value(6, 100) && value(5, 100).starts_with(&value(5, 9)));
     }
 }

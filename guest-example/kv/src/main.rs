@@ -9,12 +9,9 @@ mod load;
 mod options;
 mod store;
 
-use std::process::ExitCode;
-
 use options::{Command, HELP, Options};
-
-/// What went wrong, as a sentence.
-type Failure = String;
+use std::process::ExitCode;
+use store::Failure;
 
 fn main() -> ExitCode {
     let done = match options::parse(lexopt::Parser::from_env()) {

@@ -26,13 +26,16 @@ Options:
       --size BYTES     load: of a value [default: 100]
       --report         load: print a line after each commit
       --cache MB       use so much memory [default: 64]
-  -q, --quiet          no progress and no summary
+  -q, --quiet          no summary
   -h, --help           print this
 
 A database is made by `put` and `load`. It has no lock: one kv at a time may write to it.
 
 Exit status: 0 if all went well; 1 if not, or if there is no such KEY.
 ";
+
+/// How many records a load may have: their numbers have ten digits.
+pub(crate) const MOST: u64 = 10_000_000_000;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -109,7 +112,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
         ["delete", key] => Command::Delete { key: key.into() },
         ["scan"] => Command::Scan(scan),
         ["load", count] => {
-            let count = number(count, crate::load::MOST)?;
+            let count = number(count, MOST)?;
             Command::Load(Load { count, batch, size: size as usize, report })
         }
         ["check"] => Command::Check,

@@ -1,15 +1,16 @@
-//! Opening a database.
+//! A database: how it is opened, what is in it, and what goes wrong with it.
 
-use std::error::Error;
-use std::fs;
-
-use iommap_guest::{ErrorCode, Mapping};
-use progress::Progress;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableDefinition};
-
-use crate::Failure;
 use crate::backend::Mapped;
 use crate::options::Options;
+use iommap_guest::{ErrorKind, Mapping};
+use redb::{
+    Builder, Database, DatabaseError, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError,
+};
+use std::error::Error;
+use std::{fs, io};
+
+/// What went wrong, as a sentence.
+pub(crate) type Failure = String;
 
 /// The only table.
 pub(crate) const RECORDS: TableDefinition<&str, &str> = TableDefinition::new("kv");
@@ -41,7 +42,7 @@ pub(crate) fn for_writing(options: &Options) -> Result<Database, Failure> {
 pub(crate) fn or_create(options: &Options) -> Result<Database, Failure> {
     match Mapping::options().read(true).write(true).open(&options.database) {
         Ok(mapping) => open(options, mapping),
-        Err(error) if error.code() == ErrorCode::Enoent => create(options),
+        Err(error) if error.kind() == ErrorKind::Enoent => create(options),
         Err(error) => Err(refused(options, &error)),
     }
 }
@@ -65,26 +66,21 @@ fn builder(options: &Options) -> Builder {
     let mut builder = Database::builder();
     // By default it would take a gigabyte, a quarter of all that a guest can have.
     builder.set_cache_size(options.cache);
-    let progress = std::cell::RefCell::new(Progress::new(options.quiet));
-    builder.set_repair_callback(move |repair| {
-        let percent = repair.progress() * 100.0;
-        progress.borrow_mut().draw(|| format!("it was not closed: repairing, {percent:.0} %"));
-    });
     builder
 }
 
 /// Why there is no mapping, and what can be done about it.
 fn refused(options: &Options, error: &iommap_guest::Error) -> Failure {
-    let why = match error.code() {
-        ErrorCode::Enoent => {
+    let why = match error.kind() {
+        ErrorKind::Enoent => {
             "there is no such file, or no directory for it. Names are those that the component \
              sees: --dir HOST::GUEST shows the host's directory HOST as GUEST"
         }
-        ErrorCode::Eacces => {
+        ErrorKind::Eacces => {
             "not granted, or read-only. A directory is granted with \
              `iommap run --dir DIR ...`, and a path may not leave it"
         }
-        _ => return failed(options, error),
+        _ => return error.to_string(),
     };
     format!("{}: {why}", options.database)
 }
@@ -92,4 +88,25 @@ fn refused(options: &Options, error: &iommap_guest::Error) -> Failure {
 /// What went wrong with the database. redb says of some errors only that there is one.
 pub(crate) fn failed(options: &Options, error: &dyn Error) -> Failure {
     format!("{}: {error}", options.database)
+}
+
+pub(crate) fn output_failed(error: io::Error) -> Failure {
+    format!("the output cannot be written: {error}")
+}
+
+/// The records as they are now; none if nothing was ever put in.
+pub(crate) fn records(
+    database: &dyn ReadableDatabase,
+) -> Result<Option<ReadOnlyTable<&'static str, &'static str>>, redb::Error> {
+    match database.begin_read()?.open_table(RECORDS) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How long the file is.
+pub(crate) fn length(options: &Options) -> Result<u64, Failure> {
+    let length = Mapping::open(&options.database).and_then(|mapping| mapping.len());
+    length.map_err(|error| error.to_string())
 }

@@ -14,7 +14,10 @@ Options:
       --json    one object for each file, on a line of its own
   -h, --help    this text
 
-Exit status: 0 if all files were read, 2 if not.`;
+Exit status: 0 if all files were read, 3 if not.`;
+
+// 2 would be the command line's own.
+const FAILED = 3;
 
 /** What the world exports: `wasi:cli/run`. */
 export const run = {
@@ -29,7 +32,7 @@ function main(args) {
     options = parse(args);
   } catch (error) {
     console.error(`logs: ${error.message}\nlogs: --help says how it is used`);
-    return 2;
+    return FAILED;
   }
   if (options.help) {
     console.log(HELP);
@@ -42,12 +45,13 @@ function main(args) {
     } catch (error) {
       if (!(error instanceof MappingError)) throw error;
       console.error(`logs: ${error.message} (${error.code})`);
-      status = 2;
+      status = FAILED;
     }
   }
   return status;
 }
 
+// The engine has no `util.parseArgs`, and a package would need a bundler.
 function parse(args) {
   const options = { files: [], top: 5, json: false, help: false };
   const rest = [...args];

@@ -21,6 +21,18 @@ export class MappingError extends Error {
   }
 }
 
+// Numbers are exact up to here, and a guest of 32 bits has no room for more than that in one piece.
+const LAST_OFFSET = Number.MAX_SAFE_INTEGER;
+const LONGEST = 2 ** 31 - 1;
+
+/** What does not fit into the interface's types would end the component, not the call. */
+function fitting(number, most) {
+  if (!Number.isInteger(number) || number < 0 || number > most) {
+    throw new RangeError(`${number} is not a whole number from 0 to ${most}`);
+  }
+  return BigInt(number);
+}
+
 /** A file, mapped for reading. */
 export class MappedFile {
   #mapping;
@@ -36,7 +48,7 @@ export class MappedFile {
 
   /** A Uint8Array of exactly so many bytes. */
   read(offset, length) {
-    return this.#call(() => this.#mapping.pread(BigInt(offset), BigInt(length)));
+    return this.#call(() => this.#mapping.pread(fitting(offset, LAST_OFFSET), fitting(length, LONGEST)));
   }
 
   /** All of it, in pieces. */

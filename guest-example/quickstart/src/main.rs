@@ -7,7 +7,7 @@ mod transcript;
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
-    wit_bindgen::generate!({ path: "../../wit", world: "imports" });
+    wit_bindgen::generate!({ path: "wit", world: "imports" });
 }
 
 use std::path::Path;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let path = match std::env::args().nth(1) {
         Some(option) if option.starts_with('-') => {
             print!("{HELP}");
-            return if matches!(&*option, "-h" | "--help") { 0 } else { 2 }.into();
+            return if matches!(&*option, "-h" | "--help") { 0 } else { 1 }.into();
         }
         Some(path) => path,
         None => "/data/quickstart.bin".into(),

@@ -26,11 +26,12 @@ static const char HELP[] =
     "      --window BYTES   read so much at a time, at most 1 GiB [default: 1048576]\n"
     "  -h, --help           this text\n"
     "\n"
-    "The pattern is literal. What isn't printable is shown as \\xNN.\n"
+    "The pattern is literal. Control characters are shown as \\xNN.\n"
     "\n"
-    "Exit status: 0 if something was found, 1 if not, 2 if something went wrong.\n";
+    "Exit status: 0 if something was found, 1 if not, 3 if something went wrong.\n";
 
-enum { FOUND = 0, NOTHING_FOUND = 1, FAILED = 2 };
+// grep's, but for the last: 2 is what the command line that runs a guest ends with by itself.
+enum { FOUND = 0, NOTHING_FOUND = 1, FAILED = 3 };
 
 // Ends the program. The C library's `exit` would make 1 of every failure.
 static _Noreturn void leave(int status) {

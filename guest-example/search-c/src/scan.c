@@ -3,8 +3,6 @@
 
 #include "scan.h"
 
-#include "line.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,8 +81,16 @@ static void print(scanner *s, uint64_t at) {
     printf("%s:", s->path);
     if (s->query->numbers) printf("%" PRIu64 ":", s->number);
     printf("%" PRIu64 ":", s->line);
-    print_line(text, shown, from > s->line, cut_after);
-    putchar('\n');
+    if (from > s->line) fputs("…", stdout);
+    for (size_t at = 0; at < shown; at++) {
+        // What would steer a terminal.
+        if ((text[at] < ' ' && text[at] != '\t') || text[at] == 0x7F) {
+            printf("\\x%02x", text[at]);
+        } else {
+            putchar(text[at]);
+        }
+    }
+    fputs(cut_after ? "…\n" : "\n", stdout);
     mapped_free(&read);
 }
 

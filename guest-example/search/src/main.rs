@@ -1,24 +1,21 @@
-//! Finds a pattern in files of any size. `search --help` says how it is used.
-//!
-//! [`scan`] is the search, free of everything that has to do with wasm; this file opens the
-//! mappings and says what went wrong, [`output`] prints the rest.
+//! Finds a pattern in files of any size: `search --help` says how it is used. [`scan`] is the
+//! search; this file opens files, prints what was found and says what went wrong.
 
-mod bindings;
 mod options;
 mod output;
 mod scan;
 
-use std::io;
-
-use bindings::wasi::wasi::cli::exit::exit_with_code;
-use iommap_guest::{Advice, Error, ErrorCode, Mapping};
+use iommap_guest::{Advice, Mapping};
 use options::{HELP, Options};
-use output::Printer;
-use scan::{End, ReadError, Source, Tally, scan};
+use output::Output;
+use scan::{Source, Stop, Tally, scan};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 
+/// grep's, but for the last: 2 is what the command line that runs a guest ends with by itself.
 const FOUND: u8 = 0;
 const NOTHING_FOUND: u8 = 1;
-const FAILED: u8 = 2;
+const FAILED: u8 = 3;
 
 fn main() {
     let status = match options::parse(lexopt::Parser::from_env()) {
@@ -32,25 +29,33 @@ fn main() {
             FAILED
         }
     };
-    exit_with_code(status);
+    #[cfg(target_arch = "wasm32")]
+    wasip2::cli::exit::exit_with_code(status);
+    #[cfg(not(target_arch = "wasm32"))]
+    std::process::exit(status.into());
 }
 
 fn run(options: &Options) -> u8 {
-    let mut printer = Printer::new(options);
+    let mut output = Output::new(options);
     let (mut total, mut failed) = (Tally::default(), false);
     for file in &options.files {
-        match search(file, options, &mut printer, &mut total) {
+        let mut tally = Tally::default();
+        let searched = search(file, options, &mut output, &mut tally);
+        total.matches += tally.matches;
+        total.lines += tally.lines;
+        total.scanned += tally.scanned;
+        match searched {
             Ok(()) => {}
-            Err(Failure::Input(message)) => {
+            Err(Stop::Read(error)) => {
                 // What was found before comes first, also where both go to the same place.
-                _ = printer.finish();
-                eprintln!("search: {file}: {message}");
+                _ = output.flush();
+                eprintln!("search: {file}: {}", explain(&error, &tally));
                 failed = true;
             }
-            Err(Failure::Output(error)) => return output_failed(&error),
+            Err(Stop::Write(error)) => return output_failed(&error),
         }
     }
-    if let Err(error) = printer.finish() {
+    if let Err(error) = output.flush() {
         return output_failed(&error);
     }
     if !options.quiet {
@@ -63,93 +68,90 @@ fn run(options: &Options) -> u8 {
     }
 }
 
-/// Why a file was not searched to its end.
-enum Failure {
-    Input(String),
-    Output(io::Error),
+fn search(path: &str, options: &Options, out: &mut Output, tally: &mut Tally) -> Result<(), Stop> {
+    let file = if options.wasi { through_wasi(path) } else { mapped(path) };
+    let file = file.map_err(Stop::Read)?;
+    out.begin(path, file.size());
+    let ended = scan(&*file, &options.query, out, tally);
+    if options.count {
+        out.print(&format!("{path}:{}\n", tally.lines)).map_err(Stop::Write)?;
+    }
+    ended
 }
 
-/// Searches one file and adds what it found to `total`.
-fn search(
-    path: &str,
-    options: &Options,
-    printer: &mut Printer<'_>,
-    total: &mut Tally,
-) -> Result<(), Failure> {
-    let failure = |error: Error| Failure::Input(explain(&error));
-    let mapping = Mapping::open(path).map_err(failure)?;
-    // The mapping covers what the file held when it was opened: what is appended to it later
-    // isn't searched.
-    let size = mapping.len().map_err(failure)?;
+fn mapped(path: &str) -> io::Result<Box<dyn Source>> {
+    let mapping = Mapping::open(path)?;
     // Only a hint: without it the search is slower at worst.
     _ = mapping.advise(0, 0, Advice::Sequential);
+    // The mapping covers what the file held when it was opened: what is appended to it later isn't
+    // searched.
+    let size = mapping.len()?;
+    Ok(Box::new(Mapped { mapping, size }))
+}
 
-    let mut mapped = Mapped(mapping);
-    let (tally, end) = scan(&mut mapped, size, &options.query, &mut printer.file(path, size));
-    total.matches += tally.matches;
-    total.lines += tally.lines;
-    total.scanned += tally.scanned;
-    if options.count {
-        printer.print(&format!("{path}:{}\n", tally.lines)).map_err(Failure::Output)?;
+struct Mapped {
+    mapping: Mapping,
+    size: u64,
+}
+
+impl Source for Mapped {
+    fn size(&self) -> u64 {
+        self.size
     }
-    match end {
-        End::Complete | End::Enough => Ok(()),
-        End::Cut => Err(Failure::Input(format!(
-            "the file was cut short while it was being read: nothing is left at offset {}; \
-             {} until there",
-            tally.scanned,
-            found(&tally)
-        ))),
-        End::Read(error) => Err(Failure::Input(format!(
-            "reading stopped at offset {}: {}; {} until there",
-            tally.scanned,
-            explain(&error),
-            found(&tally)
-        ))),
-        End::Write(error) => Err(Failure::Output(error)),
+
+    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        Ok(self.mapping.read_exact_at(offset, buf)?)
     }
 }
 
-/// A mapping as something to search in.
-struct Mapped(Mapping);
+/// The same without a mapping, to compare.
+fn through_wasi(path: &str) -> io::Result<Box<dyn Source>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    Ok(Box::new(Wasi { file, size }))
+}
 
-impl Source for Mapped {
-    type Error = Error;
+struct Wasi {
+    file: File,
+    size: u64,
+}
 
-    fn read(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), ReadError<Error>> {
-        self.0.read_exact_at(offset, bytes).map_err(|error| match error.code() {
-            ErrorCode::Sigbus => ReadError::Gone,
-            _ => ReadError::Other(error),
-        })
+impl Source for Wasi {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(buf)
     }
 }
 
 /// What happened, and what can be done about it.
-fn explain(error: &Error) -> String {
-    match error.code() {
-        ErrorCode::Enoent => {
+fn explain(error: &io::Error, tally: &Tally) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => format!(
+            "the file was cut short while it was being read: nothing is left at offset {}; {} \
+             until there",
+            tally.scanned,
+            found(tally)
+        ),
+        io::ErrorKind::NotFound => {
             "there is no such file. Names are those that the component sees: \
              --dir HOST::GUEST shows the host's directory HOST as GUEST"
+                .into()
         }
-        ErrorCode::Eacces => {
+        io::ErrorKind::PermissionDenied => {
             "not granted, or not readable. A directory is granted with \
              `iommap run --dir DIR ...`, and a path may not leave it"
+                .into()
         }
-        ErrorCode::Enotreg => "not a regular file",
-        ErrorCode::Badarg => "this path cannot be the name of a file",
-        ErrorCode::LimitExceeded => {
-            "a limit of the host is reached: a higher one is set with \
+        io::ErrorKind::QuotaExceeded => "a limit of the host is reached: a higher one is set with \
              `iommap run --limit NAME=VALUE ...`"
-        }
-        ErrorCode::Enomem => "the host has no memory or address space left to map it",
-        ErrorCode::Emfile => "the host has too many files open",
-        ErrorCode::Enotsup => "its file system cannot map files",
-        ErrorCode::Eio => "the device failed to read it",
-        ErrorCode::Other(Some(text)) => return format!("the host says: {text}"),
-        ErrorCode::Other(None) => "the host failed and did not say why",
-        _ => return format!("unexpectedly: {error}"),
+            .into(),
+        _ => error.to_string(),
     }
-    .into()
 }
 
 fn output_failed(error: &io::Error) -> u8 {

@@ -1,8 +1,7 @@
 //! The command line.
 
-use lexopt::prelude::*;
-
 use crate::scan::Query;
+use lexopt::prelude::*;
 
 pub(crate) const HELP: &str = "\
 Finds a pattern in files of any size, reading them through windows of a mapping.
@@ -10,40 +9,42 @@ Finds a pattern in files of any size, reading them through windows of a mapping.
 Usage: search [OPTIONS] PATTERN FILE...
 
 Each matching line is printed as FILE:OFFSET:LINE, where OFFSET is that of the line's first byte,
-counted from 0. A number of bytes may end in K, M or G.
+counted from 0. Of a long line, 512 bytes around its first match are shown.
 
 Options:
   -i, --ignore-case    take ASCII letters for the same in either case
   -n, --line-number    print FILE:NUMBER:OFFSET:LINE, with lines counted from 1
   -c, --count          print only FILE:COUNT, the number of matching lines
   -m, --max-count N    stop a file after N matching lines
-  -q, --quiet          neither progress nor summary
-      --width BYTES    show at most so much of a line, around its first match [default: 512]
-      --window BYTES   read so much at a time [default: 1M]
+  -q, --quiet          no summary
+      --window BYTES   read so much at a time, as 64K or 1M [default: 1M]
+      --wasi           read the files by wasi:filesystem, not through a mapping: to compare
       --step           wait for a line on stdin after each window: to show what happens to a file
                        that is cut, or grows, while it is being read
   -h, --help           this text
 
-The pattern is literal. What isn't printable is shown as \\xNN.
+The pattern is literal. Control characters are shown as \\xNN.
 
-Exit status: 0 if something was found, 1 if not, 2 if something went wrong.
+Exit status: 0 if something was found, 1 if not, 3 if something went wrong.
 ";
 
 /// What to do.
 pub(crate) struct Options {
     pub(crate) query: Query,
     pub(crate) files: Vec<String>,
+    pub(crate) numbers: bool,
     pub(crate) count: bool,
     pub(crate) quiet: bool,
     pub(crate) step: bool,
+    pub(crate) wasi: bool,
 }
 
 /// Reads the command line; `None` if only help is wanted. Errors are sentences.
 pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     let (mut pattern, mut files) = (None, Vec::new());
     let (mut ignore_case, mut numbers, mut count) = (false, false, false);
-    let (mut quiet, mut step) = (false, false);
-    let (mut max_lines, mut width, mut window) = (u64::MAX, 512, 1 << 20);
+    let (mut quiet, mut step, mut wasi) = (false, false, false);
+    let (mut max_lines, mut window) = (u64::MAX, 1 << 20);
     while let Some(arg) = args.next()? {
         match arg {
             Short('i') | Long("ignore-case") => ignore_case = true,
@@ -51,9 +52,9 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
             Short('c') | Long("count") => count = true,
             Short('m') | Long("max-count") => max_lines = args.value()?.parse()?,
             Short('q') | Long("quiet") => quiet = true,
-            Long("width") => width = args.value()?.parse_with(bytes)?,
             Long("window") => window = args.value()?.parse_with(bytes)?,
             Long("step") => step = true,
+            Long("wasi") => wasi = true,
             Short('h') | Long("help") => return Ok(None),
             Value(value) if pattern.is_none() => pattern = Some(value.string()?),
             Value(value) => files.push(value.string()?),
@@ -67,9 +68,8 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
     let mut query = Query::new(pattern.as_bytes(), ignore_case)?;
     query.window = window;
     query.max_lines = max_lines;
-    query.shown = if count { 0 } else { width };
     query.numbers = numbers;
-    Ok(Some(Options { query, files, count, quiet, step }))
+    Ok(Some(Options { query, files, numbers, count, quiet, step, wasi }))
 }
 
 /// A number of bytes from 1 to 1 GiB.
@@ -77,15 +77,12 @@ fn bytes(text: &str) -> Result<usize, String> {
     let (digits, unit) = match text.as_bytes().last() {
         Some(b'k' | b'K') => (&text[..text.len() - 1], 1 << 10),
         Some(b'm' | b'M') => (&text[..text.len() - 1], 1 << 20),
-        Some(b'g' | b'G') => (&text[..text.len() - 1], 1 << 30),
         _ => (text, 1),
     };
-    digits
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
+    let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    bytes
         .filter(|bytes| (1..=1 << 30).contains(bytes))
-        .ok_or_else(|| "a number of bytes from 1 to 1G, such as 64K, is expected".into())
+        .ok_or_else(|| "a number of bytes from 1 to 1024M, such as 64K, is expected".into())
 }
 
 #[cfg(test)]
@@ -101,12 +98,7 @@ mod tests {
         let options = options(&["-inm3", "x", "--window=64K", "f", "--", "-g"]).unwrap().unwrap();
         assert_eq!(options.files, ["f", "-g"]);
         assert_eq!((options.query.window, options.query.max_lines), (65536, 3));
-        assert!(options.query.numbers && !options.count && !options.step);
-    }
-
-    #[test]
-    fn help_needs_nothing_else() {
-        assert!(options(&["-h"]).unwrap().is_none());
+        assert!(options.numbers && !options.count && !options.step);
     }
 
     #[test]
@@ -116,7 +108,7 @@ mod tests {
         assert!(message(&["x"]).contains("which file"));
         assert!(message(&["", "f"]).contains("empty"));
         assert!(message(&["--colour", "x", "f"]).contains("--colour"));
-        for window in ["0", "x", "", "K", "2G", "-1", "99999999999999999999", "€"] {
+        for window in ["0", "x", "", "K", "1025M", "-1", "99999999999999999999", "€"] {
             assert!(message(&["--window", window, "x", "f"]).contains("64K"), "{window}");
         }
     }

@@ -1,7 +1,7 @@
 //! Writing a mapping from front to back.
 
 use super::sought;
-use crate::{Error, ErrorCode, Mapping};
+use crate::{Error, Mapping};
 use core::borrow::Borrow;
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -70,8 +70,11 @@ impl<M: Borrow<Mapping>> Writer<M> {
 
     /// Makes room for so many bytes, and tells for how many there is.
     fn make_room(&self, wanted: usize) -> Result<usize, Error> {
-        let len = self.mapping().len()?;
         let end = self.position.saturating_add(wanted as u64);
+        if end <= self.mapping().known_len()? {
+            return Ok(wanted);
+        }
+        let len = self.mapping().len()?;
         if end > len && self.grows && wanted > 0 {
             self.mapping().set_len(end)?;
             return Ok(wanted);
@@ -89,12 +92,9 @@ impl<M: Borrow<Mapping>> Writer<M> {
 
 impl<M: Borrow<Mapping>> Write for Writer<M> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        match self.put(data) {
-            Err(error) if error.is(&ErrorCode::OutOfBounds) => {}
-            done => return Ok(done?),
-        }
         match self.make_room(data.len())? {
-            0 => Ok(0),
+            // Who may not write is told so, whatever room there is.
+            0 => Ok(self.mapping().write_all_at(0, &[]).map(|()| 0)?),
             room => Ok(self.put(&data[..room])?),
         }
     }

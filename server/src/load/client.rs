@@ -1,144 +1,61 @@
 //! Asking, and holding each answer to the truth.
 
-use crate::file::{Moment, Scene};
-use crate::truth::{Asked, Random, Truth};
+use crate::disturb::{Change, Moment, Scene};
+use crate::tally::{Kind, Tally};
+use crate::truth::{Asked, Truth};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use fastrand::Rng;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use tokio::net::TcpStream;
 
-/// What came of the requests so far.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    goal: u64,
-    taken: AtomicU64,
-    found: AtomicU64,
-    not_found: AtomicU64,
-    /// Errors while the file was cut from the request's beginning to its end.
-    cut: AtomicU64,
-    /// Errors of requests under which the file was changed.
-    under_way: AtomicU64,
-    /// Requests under which the file was changed, and that were answered all the same.
-    unharmed: AtomicU64,
-    wrong: AtomicU64,
-    first_wrong: Mutex<Option<String>>,
+/// What is asked, and whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Load<'a> {
+    pub(crate) server: SocketAddr,
+    pub(crate) truth: &'a Truth,
+    pub(crate) scene: &'a Scene,
+    pub(crate) connections: u32,
 }
 
-/// What one answer was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Found,
-    NotFound,
-    Error,
-    Wrong,
-}
-
-impl Tally {
-    /// A tally of so many requests, none made yet.
-    pub(crate) fn new(goal: u64) -> Tally {
-        Tally { goal, ..Tally::default() }
+impl Load<'_> {
+    /// Makes requests on all connections at once until it is time.
+    pub(crate) async fn ask(&self, until: Instant) -> Result<Tally> {
+        let tally = Tally::new();
+        self.ask_into(&tally, until).await?;
+        Ok(tally)
     }
 
-    pub(crate) fn done(&self) -> u64 {
-        self.answered() + self.disturbed() + self.wrong()
+    /// The same, into a tally that can be looked at meanwhile.
+    pub(crate) async fn ask_into(&self, tally: &Tally, until: Instant) -> Result<()> {
+        let clients = (1..=self.connections).map(|seed| self.one(seed, tally, until));
+        futures_util::future::try_join_all(clients).await.map(drop)
     }
 
-    pub(crate) fn answered(&self) -> u64 {
-        self.found() + self.not_found()
-    }
-
-    pub(crate) fn found(&self) -> u64 {
-        self.found.load(Relaxed)
-    }
-
-    pub(crate) fn not_found(&self) -> u64 {
-        self.not_found.load(Relaxed)
-    }
-
-    pub(crate) fn disturbed(&self) -> u64 {
-        self.cut() + self.under_way()
-    }
-
-    pub(crate) fn cut(&self) -> u64 {
-        self.cut.load(Relaxed)
-    }
-
-    pub(crate) fn under_way(&self) -> u64 {
-        self.under_way.load(Relaxed)
-    }
-
-    pub(crate) fn unharmed(&self) -> u64 {
-        self.unharmed.load(Relaxed)
-    }
-
-    pub(crate) fn wrong(&self) -> u64 {
-        self.wrong.load(Relaxed)
-    }
-
-    /// The first answer that was wrong.
-    pub(crate) fn first_wrong(&self) -> String {
-        let first = self.first_wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        first.clone().unwrap_or_default()
-    }
-
-    fn take(&self) -> bool {
-        self.taken.fetch_add(1, Relaxed) < self.goal
-    }
-
-    fn note(
-        &self,
-        kind: Kind,
-        before: (u64, Moment),
-        after: (u64, Moment),
-        what: impl FnOnce() -> String,
-    ) {
-        let steady = before == after && before.1 != Moment::Changing;
-        let count = match (kind, steady, before.1) {
-            (Kind::Found | Kind::NotFound, true, Moment::Cut) => &self.wrong,
-            (Kind::Found, ..) => &self.found,
-            (Kind::NotFound, ..) => &self.not_found,
-            (Kind::Error, true, Moment::Cut) => &self.cut,
-            (Kind::Error, false, _) => &self.under_way,
-            (Kind::Error, true, _) | (Kind::Wrong, ..) => &self.wrong,
-        };
-        count.fetch_add(1, Relaxed);
-        if std::ptr::eq(count, &self.wrong) {
-            let mut first = self.first_wrong.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert_with(|| {
-                format!("{} (the file: {before:?}, then {after:?})", what())
-            });
-        } else if !steady && kind != Kind::Error {
-            self.unharmed.fetch_add(1, Relaxed);
+    async fn one(&self, seed: u32, tally: &Tally, until: Instant) -> Result<()> {
+        let Load { server, truth, scene, .. } = self;
+        let mut connection = connect(*server).await?;
+        let mut random = Rng::with_seed(u64::from(seed));
+        loop {
+            let begin = Instant::now();
+            if begin >= until {
+                return Ok(());
+            }
+            let asked = truth.draw(&mut random);
+            let before = scene.now();
+            let (code, body) = get(&mut connection, *server, &asked.target).await?;
+            let (took, after) = (begin.elapsed(), scene.now());
+            let kind = judge(asked, code, &body, (before, after), scene);
+            let told = || format!("{}: {code} {body}", asked.target);
+            tally.note(kind, (before, after), took, told);
         }
     }
-}
-
-/// Makes requests on one connection until there are enough.
-pub(crate) async fn ask(
-    server: SocketAddr,
-    seed: u32,
-    truth: Arc<Truth>,
-    scene: Arc<Scene>,
-    tally: Arc<Tally>,
-) -> Result<()> {
-    let mut connection = connect(server).await?;
-    let mut random = Random(u64::from(seed).wrapping_mul(0x2545_f491_4f6c_dd1d));
-    while tally.take() {
-        let asked = truth.draw(&mut random);
-        let before = scene.now();
-        let (code, body) = get(&mut connection, server, &asked.target).await?;
-        let after = scene.now();
-        let kind = judge(asked, code, &body, before, after, &scene);
-        tally.note(kind, before, after, || format!("{}: {code} {body}", asked.target));
-    }
-    Ok(())
 }
 
 /// What the server has counted, by name.
@@ -158,15 +75,14 @@ fn judge(
     asked: &Asked,
     code: u16,
     body: &str,
-    before: (u64, Moment),
-    after: (u64, Moment),
+    (before, after): (Change, Change),
     scene: &Scene,
 ) -> Kind {
     if code == 503 && body.contains("\"error\":\"database-unavailable\"") {
         return Kind::Error;
     }
     let made = |content| body.contains(&format!("\"built\":{},", scene.built(content)));
-    let of_the_file = match before.1 {
+    let of_the_file = match before.moment {
         Moment::Whole(content) if before == after => made(content),
         _ => made(0) || made(1),
     };

@@ -1,91 +1,77 @@
-//! `iommap-load`: asks a server for addresses, many at once, while the database under it is
-//! replaced and cut short, holds every answer to what it must be, and watches what the server uses.
+//! `iommap-load`: asks a server for addresses, on many connections at once, and holds every answer
+//! to what it must be; meanwhile the database under the server is replaced and cut short.
 //!
-//! Reading order: [`truth`] (what must be answered), [`mod@file`] (what happens to the database),
-//! [`client`] (asking), [`watch`] (what the server uses) and [`report`].
+//! Reading order: [`truth`] (what must be answered), [`client`] (asking), [`tally`] (what came of
+//! it), [`disturb`] (what happens to the database), [`watch`] (what the server uses), [`start`] (a
+//! server of its own), [`long`] and [`compare`] (the two runs) and [`report`].
 
 mod client;
-mod file;
+mod compare;
+mod disturb;
+mod long;
 mod report;
+mod start;
+mod tally;
 mod truth;
 mod watch;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use client::Tally;
-use file::Scene;
-use report::Report;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
-use truth::Truth;
-use watch::{Sample, Watch};
+use std::time::Duration;
 
 /// Loads a server of the component `lookup`, and holds its answers to what they must be
+///
+/// With --component it starts servers itself, on a copy of the database: first to compare the ways
+/// to read it, then for a long run in which the database is replaced and cut short. With --server
+/// it makes the long run on one that runs already.
+///
+/// What it found is printed as Markdown. It ends with 0 if no answer was wrong, and nothing left
+/// over.
 #[derive(Debug, Parser)]
 #[command(name = "iommap-load", version)]
-enum Command {
-    Run(Args),
-    List(List),
-}
-
-/// List what can be asked for, one target a line, for other programs that make requests
-#[derive(Debug, clap::Args)]
-struct List {
-    /// The database that the server answers from
-    #[arg(long, value_name = "FILE")]
-    database: PathBuf,
-
-    /// The list
-    #[arg(long, value_name = "FILE")]
-    into: PathBuf,
-}
-
-/// Ask for addresses while the database is replaced and cut short
-#[derive(Debug, clap::Args)]
 struct Args {
-    /// Where the server listens
-    #[arg(long, value_name = "ADDRESS")]
-    server: SocketAddr,
-
-    /// The server's process, to watch what it uses
-    #[arg(long)]
-    pid: u32,
-
-    /// The database that the server answers from: it is replaced and cut, so give it a copy
+    /// The database that is answered from
     #[arg(long, value_name = "FILE")]
     database: PathBuf,
 
-    /// How many requests to make
-    #[arg(long, value_name = "NUMBER", default_value_t = 2_000_000)]
-    requests: u64,
+    /// The component `lookup`, for servers of this program's own
+    #[arg(long, value_name = "FILE", required_unless_present = "server")]
+    component: Option<PathBuf>,
 
-    /// How many connections to make them on
+    /// A server that runs: its database is replaced and cut, so give it a copy
+    #[arg(long, value_name = "ADDRESS", requires = "pid", conflicts_with = "component")]
+    server: Option<SocketAddr>,
+
+    /// That server's process, to watch what it uses
+    #[arg(long)]
+    pid: Option<u32>,
+
+    /// How long the long run takes; 0 for none
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    time: Duration,
+
+    /// How many rounds the ways to read the file are compared in; 0 for no comparison
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    rounds: u32,
+
+    /// How long each measurement of the comparison takes
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    round_time: Duration,
+
+    /// How many connections to make requests on
     #[arg(long, value_name = "NUMBER", default_value_t = 32)]
     connections: u32,
 
-    /// How long the database stays as it is, in milliseconds
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 400)]
-    calm: u64,
-
-    /// How often to look at what the server uses
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
-    samples: u64,
-
-    /// When to give up, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
-    at_most: u64,
+    /// How long the database stays as it is in the long run
+    #[arg(long, value_name = "TIME", default_value = "400ms", value_parser = humantime::parse_duration)]
+    calm: Duration,
 }
 
 fn main() -> ExitCode {
-    let done = match Command::parse() {
-        Command::Run(args) => run(&args),
-        Command::List(args) => list(&args).map(|()| true),
-    };
-    match done {
+    match run(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -95,93 +81,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn read(database: &Path) -> Result<Vec<u8>> {
-    std::fs::read(database).with_context(|| format!("cannot read {}", database.display()))
-}
-
-fn list(args: &List) -> Result<()> {
-    let truth = Truth::of(&read(&args.database)?)?;
-    let list = truth.found_at_once().map(|target| format!("{target}\n")).collect::<String>();
-    std::fs::write(&args.into, list)
-        .with_context(|| format!("cannot write {}", args.into.display()))
-}
-
+/// Tells whether all was well.
 fn run(args: &Args) -> Result<bool> {
-    let bytes = read(&args.database)?;
-    let truth = Arc::new(Truth::of(&bytes)?);
-    let scene = Arc::new(Scene::new(args.database.clone(), bytes)?);
+    ensure!(args.connections > 0, "no requests without connections");
+    ensure!(!args.round_time.is_zero(), "a measurement takes some time");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(load(args, truth, scene))
-}
-
-async fn load(args: &Args, truth: Arc<Truth>, scene: Arc<Scene>) -> Result<bool> {
-    let watch = Watch::new(args.pid);
-    let tally = Arc::new(Tally::new(args.requests));
-    // What a server takes once and keeps is no leak: it is taken before the first sample.
-    let warm = Arc::new(Tally::new((args.requests / 20).clamp(200, 20_000)));
-    ask(args, &truth, &scene, &warm).await.context("the server was not warm yet")?;
-    ensure!(warm.wrong() == 0, "wrong answers with nothing going on: {}", warm.first_wrong());
-    let rest_before = settled(&watch).await?;
-
-    let stop = Arc::new(AtomicBool::new(false));
-    let disturber = {
-        let (scene, stop, calm) = (scene.clone(), stop.clone(), Duration::from_millis(args.calm));
-        std::thread::spawn(move || scene.disturb(calm, &stop))
+    let Some(component) = &args.component else {
+        let (server, pid) = args.server.zip(args.pid).context("no server is named")?;
+        return runtime.block_on(long::run(args, &args.database, server, pid));
     };
-    let begin = Instant::now();
-    let watched = watched(args, &watch, &tally, begin);
-    let limit = Duration::from_secs(args.at_most);
-    let loaded = tokio::time::timeout(limit, async {
-        tokio::try_join!(ask(args, &truth, &scene, &tally), watched)
-    });
-    let loaded = loaded.await;
-    let took = begin.elapsed();
-    stop.store(true, Relaxed);
-    let disturbed = disturber.join().map_err(|_| anyhow::anyhow!("the disturber panicked"))??;
-    let ((), samples) = loaded.context("it took too long")??;
-    let rest_after = settled(&watch).await?;
-    let metrics = client::metrics(args.server).await?;
-    let report =
-        Report { tally: &tally, took, disturbed, samples, rest_before, rest_after, metrics };
-    println!("{report}");
-    Ok(report.is_good())
-}
-
-/// Makes the requests, on all connections at once.
-async fn ask(
-    args: &Args,
-    truth: &Arc<Truth>,
-    scene: &Arc<Scene>,
-    tally: &Arc<Tally>,
-) -> Result<()> {
-    let mut clients = tokio::task::JoinSet::new();
-    for seed in 1..=args.connections {
-        let (truth, scene, tally) = (truth.clone(), scene.clone(), tally.clone());
-        clients.spawn(client::ask(args.server, seed, truth, scene, tally));
+    let scene = start::Scene::new(component, &args.database)?;
+    if args.rounds > 0 {
+        runtime.block_on(compare::run(args, &scene))?;
     }
-    while let Some(client) = clients.join_next().await {
-        client??;
+    if args.time.is_zero() {
+        return Ok(true);
     }
-    Ok(())
-}
-
-/// Looks at the server each time another part of the requests is done.
-async fn watched(args: &Args, watch: &Watch, tally: &Tally, begin: Instant) -> Result<Vec<Sample>> {
-    let mut samples = Vec::new();
-    for part in 1..=args.samples {
-        let goal = args.requests * part / args.samples;
-        while tally.done() < goal {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        samples.push(watch.sample(tally, begin.elapsed())?);
-        eprint!("\r{:>9} requests", tally.done());
-    }
-    eprintln!();
-    Ok(samples)
-}
-
-/// What the server uses when nobody asks anything.
-async fn settled(watch: &Watch) -> Result<Sample> {
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    watch.sample(&Tally::new(0), Duration::ZERO)
+    let server = scene.start(&[])?;
+    let good = runtime.block_on(long::run(args, &scene.database, server.address, server.pid()))?;
+    Ok(server.stop()? && good)
 }

@@ -1,7 +1,7 @@
 //! What came of it, for people and for `docs/performance.md`: Markdown.
 
-use crate::client::Tally;
-use crate::file::Disturbed;
+use crate::disturb::Disturbed;
+use crate::tally::Tally;
 use crate::watch::Sample;
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) struct Report<'a> {
 impl Report<'_> {
     /// Was every answer right, and is nothing left over?
     pub(crate) fn is_good(&self) -> bool {
-        self.tally.wrong() == 0 && !self.is_leaking()
+        self.tally.wrong.get() == 0 && !self.is_leaking()
     }
 
     fn is_leaking(&self) -> bool {
@@ -53,16 +53,17 @@ impl fmt::Display for Report<'_> {
         writeln!(
             f,
             "{} requests in {:.0} s, {rate:.0} a second with the client on the same processors, \
-             while the database was {disturbed}:\n",
+             while the database was {disturbed}: {}.\n",
             tally.done(),
             took.as_secs_f64(),
+            tally.times(),
         )?;
         let rows = [
-            ("answered with a country", tally.found()),
-            ("answered that the database has none", tally.not_found()),
-            ("answered 503 while the file was cut", tally.cut()),
-            ("answered 503, the file changed under them", tally.under_way()),
-            ("wrong answers", tally.wrong()),
+            ("answered with a country", tally.found.get()),
+            ("answered that the database has none", tally.not_found.get()),
+            ("answered 503 while the file was cut", tally.cut.get()),
+            ("answered 503, the file changed under them", tally.under_way.get()),
+            ("wrong answers", tally.wrong.get()),
         ];
         writeln!(f, "| requests | |\n|---|---:|")?;
         for (what, count) in rows {
@@ -72,7 +73,7 @@ impl fmt::Display for Report<'_> {
             f,
             "\nThe file changed under {} more that were answered all the same. The server counts \
              {} opened mappings, {} open now, and {} faults recovered.\n",
-            tally.unharmed(),
+            tally.unharmed.get(),
             self.metric("iommap_mappings_opened_total"),
             self.metric("iommap_mappings"),
             self.metric("iommap_faults_recovered_total"),
@@ -87,10 +88,10 @@ impl fmt::Display for Report<'_> {
             row(f, &sample.done.to_string(), sample)?;
         }
         row(f, "at rest, after", &self.rest_after)?;
-        if tally.wrong() > 0 {
+        if tally.wrong.get() > 0 {
             writeln!(f, "\nThe first wrong answer: {}", tally.first_wrong())?;
         }
-        let verdict = match (tally.wrong(), self.is_leaking()) {
+        let verdict = match (tally.wrong.get(), self.is_leaking()) {
             (0, false) => "Every answer was right, and nothing is left over.",
             (0, true) => "Every answer was right, but the server keeps something.",
             _ => "Some answers were wrong.",

@@ -1,6 +1,7 @@
 //! What must be answered: read from the database here, with no component and no mapping.
 
 use anyhow::{Result, anyhow, ensure};
+use fastrand::Rng;
 use mmdb::{Bytes, Database};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -27,15 +28,14 @@ impl Truth {
     pub(crate) fn of(bytes: &[u8]) -> Result<Truth> {
         let database = Database::open(Bytes(bytes)).map_err(|error| anyhow!("{error}"))?;
         let ipv6 = database.metadata().ip_version == 6;
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut random = Rng::with_seed(1);
         let mut asked = Vec::with_capacity(ADDRESSES);
         for index in 0..ADDRESSES {
             let ip: IpAddr = if ipv6 && index % 4 == 0 {
                 // What has been given out so far begins like this.
-                let low = (u128::from(random.next()) << 64) | u128::from(random.next());
-                Ipv6Addr::from_bits((0b001 << 125) | (low >> 3)).into()
+                Ipv6Addr::from_bits((0b001 << 125) | (random.u128(..) >> 3)).into()
             } else {
-                Ipv4Addr::from_bits(random.next() as u32).into()
+                Ipv4Addr::from_bits(random.u32(..)).into()
             };
             asked.push(Asked::new(&database, ip, index)?);
         }
@@ -43,15 +43,15 @@ impl Truth {
         Ok(Truth { asked })
     }
 
-    /// The targets of those that are known, and looked up once.
-    pub(crate) fn found_at_once(&self) -> impl Iterator<Item = &str> {
-        let plain = |asked: &&Asked| asked.code == 200 && !asked.target.contains("repeat");
-        self.asked.iter().filter(plain).map(|asked| asked.target.as_str())
+    /// Those that are known, and looked up once.
+    pub(crate) fn known_at_once(self) -> Truth {
+        let plain = |asked: &Asked| asked.code == 200 && !asked.target.contains("repeat");
+        Truth { asked: self.asked.into_iter().filter(plain).collect() }
     }
 
     /// Any of the addresses.
-    pub(crate) fn draw(&self, random: &mut Random) -> &Asked {
-        &self.asked[random.next() as usize % self.asked.len()]
+    pub(crate) fn draw(&self, random: &mut Rng) -> &Asked {
+        &self.asked[random.usize(..self.asked.len())]
     }
 }
 
@@ -76,18 +76,6 @@ impl Asked {
     }
 }
 
-/// Numbers that look random: xorshift.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +83,7 @@ mod tests {
     use mmdb::make::Maker;
 
     #[test]
-    fn given_a_database_when_addresses_are_drawn_then_known_and_unknown_ones_are_told_apart() {
+    fn known_addresses_and_unknown_ones_are_both_asked_for() {
         let record = Value::Map(vec![("country_code".into(), Value::String("ZZ".into()))]);
         let bytes = Maker::new(6, 24).network("0.0.0.0/1", &record).make();
         let truth = Truth::of(&bytes).unwrap();
@@ -106,5 +94,6 @@ mod tests {
             assert_eq!(asked.parts[2], "\"network\":\"0.0.0.0/1\"");
         }
         assert!(truth.asked.iter().any(|asked| asked.code == 404));
+        assert!(truth.known_at_once().asked.iter().all(|asked| asked.code == 200));
     }
 }

@@ -1,6 +1,6 @@
 //! What the server uses, as Linux tells it.
 
-use crate::client::Tally;
+use crate::tally::Tally;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ pub(crate) struct Sample {
     /// Memory that it has, in KiB; of files and shared in the second.
     pub(crate) resident: u64,
     pub(crate) resident_files: u64,
+    /// Pages that it touched so far, and that were not there.
+    pub(crate) faults: u64,
 }
 
 impl Watch {
@@ -40,6 +42,10 @@ impl Watch {
             line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
                 .with_context(|| format!("the kernel does not say {name}"))
         };
+        let stat = fs::read_to_string(self.directory.join("stat")).context(gone)?;
+        // After the program's name, in parentheses: state, six numbers, flags, minor faults.
+        let faults = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(7));
+        let faults = faults.and_then(|faults| faults.parse().ok());
         Ok(Sample {
             at,
             done: tally.done(),
@@ -49,6 +55,7 @@ impl Watch {
             threads: number("Threads:")?,
             resident: number("VmRSS:")?,
             resident_files: number("RssFile:")? + number("RssShmem:")?,
+            faults: faults.context("the kernel does not tell page faults")?,
         })
     }
 }
@@ -57,5 +64,17 @@ impl Sample {
     /// Memory of its own, in KiB: what a leak would show in.
     pub(crate) fn own(&self) -> u64 {
         self.resident - self.resident_files.min(self.resident)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_uses_is_read() {
+        let sample = Watch::new(std::process::id()).sample(&Tally::new(), Duration::ZERO).unwrap();
+        assert!(sample.own() > 0 && sample.faults > 0 && sample.maps > 0);
+        assert!(Watch::new(u32::MAX).sample(&Tally::new(), Duration::ZERO).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! What happens to the database while requests run.
 
-use crate::scene::{Server, ask};
+use crate::scene::{Server, ask, database};
 use std::fs::{self, OpenOptions};
+use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::thread;
 
@@ -10,7 +11,7 @@ const LOOKUP: &str = "/lookup?ip=192.0.2.7";
 const FOR_LONG: &str = "/lookup?ip=192.0.2.7&repeat=1000000";
 
 #[test]
-fn given_a_database_replaced_by_rename_when_asked_again_then_the_new_one_answers() {
+fn a_database_replaced_by_rename_answers_at_once() {
     let server = Server::start(&["--keep-mapped", "/data/country.mmdb"]);
     for (country, via) in [("BB", "iommap"), ("CC", "wasi"), ("DD", "iommap")] {
         server.replace_database(country);
@@ -20,7 +21,7 @@ fn given_a_database_replaced_by_rename_when_asked_again_then_the_new_one_answers
 }
 
 #[test]
-fn given_a_database_cut_under_a_request_when_replaced_then_only_that_request_has_an_error() {
+fn a_database_cut_under_a_request_costs_it_an_error_until_replaced() {
     let server = Server::start(&["--keep-mapped", "/data/country.mmdb"]);
     let address = server.address;
     let running = thread::spawn(move || ask(address, "GET", FOR_LONG));
@@ -49,7 +50,45 @@ fn given_a_database_cut_under_a_request_when_replaced_then_only_that_request_has
 }
 
 #[test]
-fn given_no_database_when_asked_then_the_answer_says_so_until_there_is_one() {
+fn a_link_pointed_elsewhere_is_followed_by_wasi_and_iommap_alike() {
+    let releases = tempfile::TempDir::new().expect("a directory");
+    let link = releases.path().join("current");
+    let point = |country: &str| {
+        let release = releases.path().join(country);
+        fs::create_dir(&release).expect("a release");
+        fs::write(release.join("country.mmdb"), database(country)).expect("its database");
+        let new = releases.path().join("new");
+        symlink(release, &new).expect("a link");
+        fs::rename(new, &link).expect("the link pointed elsewhere");
+    };
+    point("BB");
+    let grant = format!("{}::/current", link.display());
+    let server = Server::start(&[
+        "--dir",
+        &grant,
+        "--env",
+        "LOOKUP_DATABASE=/current/country.mmdb",
+        "--keep-mapped",
+        "/current/country.mmdb",
+    ]);
+    for country in ["BB", "CC", "DD"] {
+        if country != "BB" {
+            point(country);
+        }
+        for via in ["iommap", "wasi"] {
+            let answer = server.get(&format!("{LOOKUP}&via={via}"));
+            assert!(answer.body.contains(&format!("\"country\":\"{country}\"")), "{answer:?}");
+        }
+    }
+    // What was there before may go.
+    fs::remove_dir_all(releases.path().join("BB")).expect("a release removed");
+    fs::remove_dir_all(releases.path().join("CC")).expect("a release removed");
+    server.wait_until("it is ready", |server| server.get("/readyz").code == 200);
+    assert_eq!(server.get(LOOKUP).code, 200);
+}
+
+#[test]
+fn without_a_database_the_answer_says_so_until_there_is_one() {
     let server = Server::start(&[]);
     fs::remove_file(server.database()).unwrap();
     for via in ["iommap", "wasi"] {
@@ -62,13 +101,12 @@ fn given_no_database_when_asked_then_the_answer_says_so_until_there_is_one() {
 }
 
 #[test]
-fn given_many_requests_when_the_file_is_replaced_and_cut_then_no_answer_is_wrong_and_nothing_stays()
-{
+fn under_load_no_answer_is_wrong_and_nothing_is_left_over() {
     // A pool that is soon used to its last slot, so that it doesn't grow while it is watched.
     let server = Server::start(&["--keep-mapped", "/data/country.mmdb", "--max-instances", "2"]);
     let load = Command::new(env!("CARGO_BIN_EXE_iommap-load"))
-        .args(["run", "--server", &server.address.to_string(), "--pid", &server.pid().to_string()])
-        .args(["--requests", "2000", "--connections", "8", "--calm", "50", "--database"])
+        .args(["--server", &server.address.to_string(), "--pid", &server.pid().to_string()])
+        .args(["--time", "4s", "--connections", "8", "--calm", "50ms", "--database"])
         .arg(server.database())
         .output()
         .expect("iommap-load");
@@ -77,4 +115,5 @@ fn given_many_requests_when_the_file_is_replaced_and_cut_then_no_answer_is_wrong
     assert!(load.status.success(), "{report}\n{complaint}");
     assert!(report.contains("| wrong answers | 0 |"), "{report}");
     assert!(report.contains("nothing is left over"), "{report}");
+    assert!(report.contains(" p99.9 "), "{report}");
 }

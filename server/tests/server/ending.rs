@@ -18,7 +18,7 @@ fn running(server: &Server, target: &'static str) -> JoinHandle<std::io::Result<
 }
 
 #[test]
-fn given_a_request_that_runs_when_told_to_stop_then_it_is_answered_and_no_other_is_accepted() {
+fn a_request_that_runs_is_answered_after_sigterm_and_no_other() {
     let mut server = Server::start(&["--grace-time", "100"]);
     let address = server.address;
     let running = running(&server, SOME_TIME);
@@ -32,7 +32,7 @@ fn given_a_request_that_runs_when_told_to_stop_then_it_is_answered_and_no_other_
 }
 
 #[test]
-fn given_requests_that_go_on_when_the_grace_time_is_over_then_they_are_cut_off() {
+fn requests_that_go_on_after_the_grace_time_are_cut_off() {
     let mut server = Server::start(&["--grace-time", "0.1"]);
     let running = running(&server, FOR_LONG);
     server.signal(Signal::INT);
@@ -42,7 +42,7 @@ fn given_requests_that_go_on_when_the_grace_time_is_over_then_they_are_cut_off()
 }
 
 #[test]
-fn given_a_second_signal_when_requests_go_on_then_the_server_ends_at_once() {
+fn a_second_signal_ends_the_server_at_once() {
     let mut server = Server::start(&["--grace-time", "1000"]);
     let running = running(&server, FOR_LONG);
     server.signal(Signal::TERM);
@@ -53,12 +53,25 @@ fn given_a_second_signal_when_requests_go_on_then_the_server_ends_at_once() {
 }
 
 #[test]
-fn given_nothing_that_can_be_served_when_started_then_the_message_says_what_is_wrong() {
+fn while_it_drains_a_server_answers_and_is_not_ready() {
+    let mut server = Server::start(&["--drain-time", "1000s"]);
+    assert_eq!(server.get("/readyz").body, "ready\n");
+    server.signal(Signal::TERM);
+    server.wait_until("it stops", |server| server.log().contains("stopping"));
+    assert_eq!(server.get("/readyz").body, "stopping\n");
+    assert_eq!(server.get("/healthz").code, 200);
+    assert_eq!(server.get(SOME_TIME).code, 200);
+    server.signal(Signal::TERM);
+    assert!(matches!(server.ended().code(), Some(0 | 3)));
+}
+
+#[test]
+fn a_server_that_can_not_start_says_what_is_wrong() {
     let directory = tempfile::TempDir::new().unwrap();
     let text = directory.path().join("text.wasm");
     std::fs::write(&text, "no component").unwrap();
     let text = text.to_str().unwrap();
-    let driver = iommap_tests::command_line::DRIVER;
+    let driver = iommap_artifacts::guest("driver");
     for (arguments, advice) in [
         (vec!["/no/such/file.wasm"], "/no/such/file.wasm"),
         (vec![text], "not a component"),

@@ -44,7 +44,7 @@ impl Component {
 const FOR_EVER: &str = "(loop $again (br $again))";
 
 #[test]
-fn given_a_guest_that_never_ends_when_its_time_is_over_then_it_is_interrupted() {
+fn a_guest_that_never_ends_is_interrupted_when_its_time_is_over() {
     let component = Component::with_handler(FOR_EVER);
     let server = component.serve(&["--request-time", "0.2"]);
     for _ in 0..3 {
@@ -59,7 +59,7 @@ fn given_a_guest_that_never_ends_when_its_time_is_over_then_it_is_interrupted() 
 }
 
 #[test]
-fn given_all_instances_taken_when_more_is_asked_then_it_is_refused_at_once_and_later_answered() {
+fn with_all_instances_taken_more_is_refused_at_once() {
     let component = Component::with_handler(FOR_EVER);
     let server = component.serve(&[
         "--request-time",
@@ -82,14 +82,14 @@ fn given_all_instances_taken_when_more_is_asked_then_it_is_refused_at_once_and_l
 }
 
 #[test]
-fn given_guests_that_fail_when_asked_then_the_client_hears_it_and_the_log_why() {
+fn a_guest_that_fails_is_told_of_to_the_client_and_why_to_the_log() {
     for (body, reason, cause) in [
         ("(unreachable)", "trap", "unreachable"),
         ("(drop (memory.grow (i32.const 65535)))", "trap", "memory"),
         ("(nop)", "silent", "no answer"),
     ] {
         let component = Component::with_handler(body);
-        let server = component.serve(&["--max-memory", "1"]);
+        let server = component.serve(&["--max-memory", "1M"]);
         for count in 1..=2 {
             let answer = server.get("/anything");
             assert_eq!(answer.code, 502, "{body}: {answer:?}");
@@ -103,7 +103,7 @@ fn given_guests_that_fail_when_asked_then_the_client_hears_it_and_the_log_why() 
 }
 
 #[test]
-fn given_limits_on_mappings_when_a_guest_wants_more_then_its_answer_says_so() {
+fn a_guest_that_wants_more_than_its_limits_says_so() {
     let server = Server::start(&["--limit", "mapped-bytes=64"]);
     let answer = server.get("/lookup?ip=192.0.2.7");
     assert_eq!(answer.code, 503, "{answer:?}");

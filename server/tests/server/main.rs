@@ -3,5 +3,10 @@
 mod changes;
 mod ending;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod hung;
 mod lookups;
+#[cfg(target_os = "linux")]
+mod mounted;
+mod ready;
 mod scene;

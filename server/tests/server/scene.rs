@@ -1,6 +1,6 @@
 //! A server with a database, and a client that speaks just enough HTTP.
 
-use iommap_tests::command_line::LOOKUP;
+use iommap_artifacts::guest;
 use mmdb::Value;
 use mmdb::make::Maker;
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,7 +33,7 @@ pub(crate) struct Answer {
 impl Server {
     /// Starts the server with the component `lookup` and a small database.
     pub(crate) fn start(options: &[&str]) -> Server {
-        Server::start_with(Path::new(LOOKUP), options)
+        Server::start_with(Path::new(guest("lookup")), options)
     }
 
     /// Starts it with any component.

@@ -36,7 +36,7 @@ impl bindings::Guest for Bare {
             bytes.truncate(n);
             Ok(bytes)
         };
-        read().map_err(|error| error.code().name().into())
+        read().map_err(|error| error.kind().name().into())
     }
 
     fn write(path: String, offset: u64, data: Vec<u8>, len: u64) -> Result<(), String> {
@@ -47,6 +47,6 @@ impl bindings::Guest for Bare {
             mapping.write_all_at(offset, &data)?;
             mapping.close()
         };
-        write().map_err(|error| error.code().name().into())
+        write().map_err(|error| error.kind().name().into())
     }
 }

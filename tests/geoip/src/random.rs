@@ -2,51 +2,35 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The same numbers for the same seed: xorshift128+.
-pub struct Random(u64, u64);
+use fastrand::Rng;
+
+/// The same addresses for the same seed.
+pub struct Random(Rng);
 
 impl Random {
     /// Any seed is as good as another.
     pub fn new(seed: u64) -> Random {
-        // Never both zero, which would stay zero.
-        Random(seed ^ 0x6A09_E667_F3BC_C908, 0xBB67_AE85_84CA_A73B)
-    }
-
-    fn number(&mut self) -> u64 {
-        let (mut a, b) = (self.0, self.1);
-        a ^= a << 23;
-        a ^= a >> 17 ^ b ^ b >> 26;
-        (self.0, self.1) = (b, a);
-        a.wrapping_add(b)
-    }
-
-    fn wide(&mut self) -> u128 {
-        u128::from(self.number()) << 64 | u128::from(self.number())
+        Random(Rng::with_seed(seed))
     }
 
     /// Any IPv4 address.
     pub fn ipv4(&mut self) -> IpAddr {
-        Ipv4Addr::from_bits((self.number() >> 32) as u32).into()
+        Ipv4Addr::from_bits(self.0.u32(..)).into()
     }
 
     /// Any IPv6 address, which is rarely of a network that somebody has.
     pub fn ipv6(&mut self) -> IpAddr {
-        Ipv6Addr::from_bits(self.wide()).into()
+        Ipv6Addr::from_bits(self.0.u128(..)).into()
     }
 
     /// An address from any one of these ranges.
     pub fn within(&mut self, ranges: &[(IpAddr, IpAddr)]) -> IpAddr {
-        let index = self.number() % ranges.len() as u64;
-        match ranges[index as usize] {
+        match ranges[self.0.usize(..ranges.len())] {
             (IpAddr::V4(first), IpAddr::V4(last)) => {
-                let (first, last) = (u64::from(first.to_bits()), u64::from(last.to_bits()));
-                let bits = first + self.number() % (last - first + 1);
-                Ipv4Addr::from_bits(bits as u32).into()
+                Ipv4Addr::from_bits(self.0.u32(first.to_bits()..=last.to_bits())).into()
             }
             (IpAddr::V6(first), IpAddr::V6(last)) => {
-                let (first, last) = (first.to_bits(), last.to_bits());
-                // Nobody has all of IPv6, whose size is one more than fits.
-                Ipv6Addr::from_bits(first + self.wide() % (last - first + 1)).into()
+                Ipv6Addr::from_bits(self.0.u128(first.to_bits()..=last.to_bits())).into()
             }
             (first, _) => first,
         }

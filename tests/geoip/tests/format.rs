@@ -27,7 +27,7 @@ fn record(number: u64) -> Value {
 }
 
 #[test]
-fn given_made_databases_when_random_addresses_are_looked_up_then_maxminddb_agrees() {
+fn maxminddb_agrees_on_random_addresses_in_made_databases() {
     let mut random = Random::new(3);
     for (version, size) in VERSIONS_AND_SIZES {
         let mut maker = Maker::new(version, size);

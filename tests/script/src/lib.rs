@@ -16,15 +16,12 @@
 //! cost                             ok A: what the last command before had the allocator do
 //! ```
 
-#[path = "../../guests/driver/src/command.rs"]
-mod command;
-
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 
-use command::{Bad, Words};
-use iommap_guest::{Advice, Error, ErrorCode, Mapping, Range, Reader, SyncMode, Writer};
+use iommap_commands::{Bad, Words};
+use iommap_guest::{Advice, Error, Mapping, Range, Reader, SyncMode, Writer};
 
 /// Mappings with names, and what is done to them.
 pub struct Script {
@@ -47,9 +44,9 @@ impl Script {
     pub fn step(&mut self, command: &str) -> String {
         match self.answer(command) {
             Ok(Ok(answer)) => answer.say(),
-            Ok(Err(error)) => match error.code() {
-                ErrorCode::Other(Some(words)) => format!("err other {words}"),
-                code => format!("err {}", code.name()),
+            Ok(Err(error)) => match error.message() {
+                Some(words) => format!("err other {words}"),
+                None => format!("err {}", error.kind().name()),
             },
             Err(Bad(why)) => format!("bad {why}"),
         }
@@ -92,7 +89,7 @@ impl Script {
         };
         while let Some(word) = words.optional_text()? {
             if let Some(number) = word.strip_prefix("size=") {
-                options.size(command::number(number)?);
+                options.size(iommap_commands::number(number)?);
                 continue;
             }
             for option in word.split(',') {
@@ -259,7 +256,7 @@ fn operation(
 fn kept(error: std::io::Error) -> Bad {
     let kind = error.kind();
     match error.downcast::<Error>() {
-        Ok(error) => Bad(format!("{kind:?}: {}", error.code().name())),
+        Ok(error) => Bad(format!("{kind:?}: {}", error.kind().name())),
         Err(error) => Bad(format!("{kind:?}, and no error of the crate: {error}")),
     }
 }
@@ -278,8 +275,8 @@ impl Answer {
         match self {
             Answer::Nothing => "ok".into(),
             Answer::Number(number) => format!("ok {number}"),
-            Answer::Bytes(bytes) => format!("ok {}", command::describe(bytes)),
-            Answer::Count(bytes) => format!("ok {} {}", bytes.len(), command::describe(bytes)),
+            Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
+            Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),
         }
     }
 }

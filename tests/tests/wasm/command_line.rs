@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
-use iommap_tests::command_line::{DRIVER, LAST, QUICKSTART, SEARCH, iommap, iommap_run, said};
+use iommap_artifacts::guest;
+use iommap_tests::command_line::{iommap, iommap_run, said};
 use iommap_tests::{Kind, Scene};
 
 /// Runs a guest with the scene's directory as its `/data`.
@@ -32,9 +33,9 @@ fn log(needles: &[usize], lines: usize) -> (String, String) {
 }
 
 #[test]
-fn given_quickstart_when_run_then_every_answer_is_as_expected() {
+fn every_answer_of_quickstart_is_as_expected() {
     let scene = scene();
-    let (code, out, err) = said(&run(&scene, &[], QUICKSTART, &[]));
+    let (code, out, err) = said(&run(&scene, &[], guest("quickstart"), &[]));
     assert_eq!(code, 0, "{out}{err}");
     assert!(!out.contains("but expected"), "{out}");
     let last = out.trim_end().lines().last().unwrap_or_default();
@@ -44,18 +45,18 @@ fn given_quickstart_when_run_then_every_answer_is_as_expected() {
 }
 
 #[test]
-fn given_quickstart_without_a_grant_when_run_then_it_says_what_to_do() {
-    let output = iommap().args(["run", QUICKSTART]).output().unwrap();
+fn quickstart_without_a_grant_says_what_to_do() {
+    let output = iommap().args(["run", guest("quickstart")]).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 1, "{out}{err}");
     assert!(err.contains("--dir"), "{err}");
 }
 
 #[test]
-fn given_a_read_only_grant_when_quickstart_is_run_then_nothing_is_made() {
+fn under_a_read_only_grant_quickstart_makes_nothing() {
     let scene = scene();
     let grant = format!("{}::/data::ro", scene.directory().display());
-    let output = iommap().args(["run", "--dir", &grant, QUICKSTART]).output().unwrap();
+    let output = iommap().args(["run", "--dir", &grant, guest("quickstart")]).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 1, "{out}{err}");
     assert!(out.contains("-> eacces, but expected ok"), "{out}");
@@ -63,11 +64,11 @@ fn given_a_read_only_grant_when_quickstart_is_run_then_nothing_is_made() {
 }
 
 #[test]
-fn given_a_log_when_searched_then_each_match_is_printed_with_its_offset() {
+fn search_prints_each_match_with_its_offset() {
     let scene = scene();
     let (text, matches) = log(&[0, 7, 5_000, 19_999], 20_000);
     scene.write("log", &text);
-    let (code, out, err) = said(&run(&scene, &[], SEARCH, &["needle", "/data/log"]));
+    let (code, out, err) = said(&run(&scene, &[], guest("search"), &["needle", "/data/log"]));
     assert_eq!((code, out), (0, matches), "{err}");
     assert_eq!(
         err,
@@ -77,7 +78,7 @@ fn given_a_log_when_searched_then_each_match_is_printed_with_its_offset() {
 }
 
 #[test]
-fn given_matches_across_windows_when_searched_then_none_is_missed_or_found_twice() {
+fn matches_across_windows_are_found_once() {
     let scene = scene();
     // A needle at every place around the border of a window of 64 KiB, one window a place.
     let window = 64 << 10;
@@ -90,7 +91,7 @@ fn given_matches_across_windows_when_searched_then_none_is_missed_or_found_twice
     }
     scene.write("f", &text);
     let args = ["--window", "64K", "needle", "/data/f"];
-    let (code, out, err) = said(&run(&scene, &[], SEARCH, &args));
+    let (code, out, err) = said(&run(&scene, &[], guest("search"), &args));
     assert_eq!(code, 0, "{err}");
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines.len(), 9, "{out}");
@@ -102,21 +103,21 @@ fn given_matches_across_windows_when_searched_then_none_is_missed_or_found_twice
 }
 
 #[test]
-fn given_what_was_found_when_search_ends_then_its_exit_code_is_passed_on() {
+fn the_exit_code_of_search_is_passed_on() {
     let scene = scene();
     scene.write("log", log(&[3], 10).0);
     for (args, expected) in [
         (&["-q", "needle", "/data/log"][..], 0),
         (&["-q", "haystack", "/data/log"], 1),
-        (&["-q", "needle", "/data/none"], 2),
-        (&["-q", "needle", "/data/none", "/data/log"], 2),
-        (&["-q", "needle", "/data"], 2),
-        (&["-q", "needle", "/data/../log"], 2),
-        (&["--nonsense"], 2),
+        (&["-q", "needle", "/data/none"], 3),
+        (&["-q", "needle", "/data/none", "/data/log"], 3),
+        (&["-q", "needle", "/data"], 3),
+        (&["-q", "needle", "/data/../log"], 3),
+        (&["--nonsense"], 3),
     ] {
-        let (code, out, err) = said(&run(&scene, &[], SEARCH, args));
+        let (code, out, err) = said(&run(&scene, &[], guest("search"), args));
         assert_eq!(code, expected, "{args:?}: {out}{err}");
-        assert_eq!(err.is_empty(), expected != 2, "{args:?}: {err}");
+        assert_eq!(err.is_empty(), expected != 3, "{args:?}: {err}");
     }
 }
 
@@ -129,7 +130,7 @@ struct Stepping {
 impl Stepping {
     fn start(scene: &Scene, options: &[&str]) -> Stepping {
         let args = ["--window", "64K", "--step", "needle", "/data/log"];
-        let mut command: Command = iommap_run(scene.directory(), options, SEARCH, &args);
+        let mut command: Command = iommap_run(scene.directory(), options, guest("search"), &args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut messages = BufReader::new(child.stderr.take().unwrap());
@@ -161,14 +162,14 @@ fn assert_cut(messages: &str, offset: u64, found: &str) {
 }
 
 #[test]
-fn given_a_file_cut_to_nothing_when_search_reads_it_then_it_says_so_itself() {
+fn of_a_file_cut_to_nothing_search_itself_says_so() {
     let scene = scene();
     let (text, matches) = log(&[100, 50_000], 60_000);
     scene.write("log", &text);
     let search = Stepping::start(&scene, &["--stats"]);
     scene.cut("log", 0);
     let (code, out, err) = search.finish();
-    assert_eq!(code, 2, "{err}");
+    assert_eq!(code, 3, "{err}");
     assert_eq!(out, matches.split_inclusive('\n').next().unwrap(), "what was found before");
     assert_cut(&err, 65_536, "1 match in 1 line");
     let faults = err.lines().find_map(|line| line.trim().strip_prefix("faults recovered"));
@@ -177,21 +178,21 @@ fn given_a_file_cut_to_nothing_when_search_reads_it_then_it_says_so_itself() {
 }
 
 #[test]
-fn given_a_file_cut_to_a_part_when_search_reads_it_then_the_part_is_searched() {
+fn of_a_file_cut_to_a_part_the_part_is_searched() {
     let scene = scene();
     let (text, matches) = log(&[100, 5_000, 50_000], 60_000);
     scene.write("log", &text);
     let search = Stepping::start(&scene, &[]);
     scene.cut("log", 40 * 4096);
     let (code, out, err) = search.finish();
-    assert_eq!(code, 2, "{err}");
+    assert_eq!(code, 3, "{err}");
     let found: String = matches.split_inclusive('\n').take(2).collect();
     assert_eq!(out, found);
     assert_cut(&err, 40 * 4096, "2 matches in 2 lines");
 }
 
 #[test]
-fn given_a_file_removed_when_search_reads_it_then_it_is_searched_to_its_end() {
+fn a_file_removed_is_searched_to_its_end() {
     let scene = scene();
     let (text, matches) = log(&[100, 50_000], 60_000);
     scene.write("log", &text);
@@ -202,12 +203,12 @@ fn given_a_file_removed_when_search_reads_it_then_it_is_searched_to_its_end() {
 }
 
 #[test]
-fn given_stats_when_a_guest_ends_then_its_counters_are_printed() {
+fn stats_print_the_counters_of_a_guest() {
     let scene = scene();
     let (text, matches) = log(&[3], 10);
     scene.write("log", &text);
     let args = ["-q", "needle", "/data/log"];
-    let (code, out, err) = said(&run(&scene, &["--stats"], SEARCH, &args));
+    let (code, out, err) = said(&run(&scene, &["--stats"], guest("search"), &args));
     assert_eq!((code, out), (0, matches), "the guest's output is the guest's alone");
     let line = |name: &str, value: &str| {
         err.lines().any(|line| line.trim().strip_prefix(name).is_some_and(|v| v.trim() == value))
@@ -218,17 +219,17 @@ fn given_stats_when_a_guest_ends_then_its_counters_are_printed() {
 }
 
 #[test]
-fn given_a_limit_when_a_guest_reaches_it_then_it_is_told() {
+fn a_guest_that_reaches_a_limit_is_told() {
     let scene = scene();
     scene.write("log", log(&[3], 10).0);
     let options = ["--limit", "mapped-bytes=10"];
-    let (code, _, err) = said(&run(&scene, &options, SEARCH, &["needle", "/data/log"]));
-    assert_eq!(code, 2, "{err}");
+    let (code, _, err) = said(&run(&scene, &options, guest("search"), &["needle", "/data/log"]));
+    assert_eq!(code, 3, "{err}");
     assert!(err.contains("a limit of the host is reached"), "{err}");
 }
 
 #[test]
-fn given_what_is_no_command_when_run_then_it_says_so() {
+fn what_is_no_command_is_told_so() {
     let scene = scene();
     scene.write("core.wasm", b"\0asm\x01\0\0\0");
     scene.write("text.txt", "hello");
@@ -236,7 +237,7 @@ fn given_what_is_no_command_when_run_then_it_says_so() {
         (scene.path("none.wasm"), "none.wasm"),
         (scene.path("core.wasm"), "core"),
         (scene.path("text.txt"), "text.txt"),
-        (DRIVER.into(), "wasi:cli/run"),
+        (guest("driver").into(), "wasi:cli/run"),
     ] {
         let output = iommap().arg("run").arg(&guest).output().unwrap();
         let (code, out, err) = said(&output);
@@ -245,18 +246,19 @@ fn given_what_is_no_command_when_run_then_it_says_so() {
         assert!(err.contains(word), "{guest:?}: {err}");
     }
     let none = scene.path("none").into_os_string().into_string().unwrap();
-    let output = iommap().args(["run", "--dir", &none, SEARCH, "--help"]).output().unwrap();
+    let output =
+        iommap().args(["run", "--dir", &none, guest("search"), "--help"]).output().unwrap();
     let (code, _, err) = said(&output);
     assert!(code != 0 && err.contains("none"), "{err}");
 }
 
 #[test]
-fn given_a_file_opened_with_std_when_mapped_then_its_last_lines_are_printed() {
+fn a_file_opened_with_std_is_mapped_and_its_end_printed() {
     let scene = scene();
     let (text, _) = log(&[5_000, 19_999], 20_000);
     scene.write("log", &text);
     for (n, lines) in [("1", 1), ("3", 3), ("19000", 19_000), ("99999", 20_000), ("0", 0)] {
-        let (code, out, err) = said(&run(&scene, &[], LAST, &["-n", n, "/data/log"]));
+        let (code, out, err) = said(&run(&scene, &[], guest("last"), &["-n", n, "/data/log"]));
         assert_eq!((code, err.as_str()), (0, ""));
         let expected: Vec<_> = text.split_inclusive('\n').skip(20_000 - lines).collect();
         assert_eq!(out, expected.concat(), "{n}");
@@ -264,16 +266,17 @@ fn given_a_file_opened_with_std_when_mapped_then_its_last_lines_are_printed() {
     scene.write("unfinished", "one\ntwo\nthree");
     scene.write("empty", "");
     let args = ["-n", "2", "/data/unfinished", "/data/empty"];
-    let (code, out, _) = said(&run(&scene, &["--stats"], LAST, &args));
+    let (code, out, _) = said(&run(&scene, &["--stats"], guest("last"), &args));
     assert_eq!((code, out.as_str()), (0, "two\nthree"));
-    let (code, out, err) = said(&run(&scene, &[], LAST, &["/data/none", "data/unfinished"]));
+    let (code, out, err) =
+        said(&run(&scene, &[], guest("last"), &["/data/none", "data/unfinished"]));
     assert_eq!((code, out.as_str()), (1, "one\ntwo\nthree"), "{err}");
     assert!(err.starts_with("last: /data/none: "), "{err}");
 }
 
 #[test]
-fn given_a_component_when_inspected_then_it_says_what_each_import_gets() {
-    let output = iommap().args(["inspect", LAST]).output().unwrap();
+fn inspect_says_what_each_import_gets() {
+    let output = iommap().args(["inspect", guest("last")]).output().unwrap();
     let (code, out, err) = said(&output);
     assert_eq!(code, 0, "{out}{err}");
     for import in
@@ -283,4 +286,37 @@ fn given_a_component_when_inspected_then_it_says_what_each_import_gets() {
         assert!(line.is_some_and(|line| line.trim().starts_with("provided ")), "{import}: {out}");
     }
     assert!(out.trim_end().ends_with("this host can run it"), "{out}");
+}
+
+#[test]
+fn each_call_is_logged_with_its_duration() {
+    let scene = scene();
+    scene.write("log", log(&[3], 10).0);
+    let (code, _, err) = said(&run(&scene, &["-vv"], guest("search"), &["needle", "/data/log"]));
+    assert_eq!(code, 0, "{err}");
+    for call in ["open", "pread", "close"] {
+        let line = err.lines().find(|line| line.contains(call) && line.contains("time.busy="));
+        assert!(line.is_some(), "{call}: {err}");
+    }
+    assert!(err.contains("length="), "how much a call was to read: {err}");
+}
+
+#[test]
+fn a_guest_that_fails_is_told_of_calls_that_were_refused() {
+    let scene = scene();
+    let args = ["needle", "/data/none"];
+    let (code, _, err) = said(&run(&scene, &[], guest("search"), &args));
+    assert_eq!(code, 3, "{err}");
+    assert!(
+        err.contains("iommap: note: 1 call to iommap was refused") && err.contains("-v"),
+        "{err}"
+    );
+    // Who sees them needs not be told that there are some.
+    let (_, _, err) = said(&run(&scene, &["-v"], guest("search"), &args));
+    assert!(err.contains("enoent") && !err.contains("iommap: note: "), "{err}");
+    // And what went well was meant so.
+    scene.write("log", log(&[3], 10).0);
+    let (code, _, err) = said(&run(&scene, &[], guest("search"), &["needle", "/data/log"]));
+    assert_eq!(code, 0, "{err}");
+    assert!(!err.contains("iommap: "), "{err}");
 }

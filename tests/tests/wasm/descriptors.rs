@@ -5,7 +5,7 @@ use iommap_tests::scene::{Kind, Scene, assert_all_returned, on_each_store};
 use std::fs;
 
 #[test]
-fn given_a_descriptor_when_mapped_then_the_mapping_outlives_it() {
+fn a_mapping_outlives_its_descriptor() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut guest = scene.guest();
@@ -23,12 +23,12 @@ fn given_a_descriptor_when_mapped_then_the_mapping_outlives_it() {
             ",
         );
         assert_eq!(scene.read("f"), b"hello!");
-        assert_all_returned(&guest.account());
+        assert_all_returned(&guest.usage());
     });
 }
 
 #[test]
-fn given_a_read_only_grant_when_wasi_opened_a_file_then_it_is_mapped_for_reading() {
+fn a_read_only_grant_maps_descriptors_for_reading() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut guest = scene.guest_with(&mut scene.grant_as(FsPerms::ReadOnly));
@@ -44,7 +44,7 @@ fn given_a_read_only_grant_when_wasi_opened_a_file_then_it_is_mapped_for_reading
 }
 
 #[test]
-fn given_a_descriptor_for_reading_when_mapped_then_the_file_stays_as_it_is() {
+fn a_descriptor_for_reading_never_changes_the_file() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let story = "
@@ -70,7 +70,7 @@ fn given_a_descriptor_for_reading_when_mapped_then_the_file_stays_as_it_is() {
 }
 
 #[test]
-fn given_a_descriptor_that_is_for_writing_only_when_mapped_then_it_is_refused() {
+fn a_descriptor_for_writing_only_is_refused() {
     // `mmap` reads pages in whatever is then done with them.
     on_each_store(|scene| {
         scene.write("f", "hello");
@@ -86,7 +86,7 @@ fn given_a_descriptor_that_is_for_writing_only_when_mapped_then_it_is_refused() 
 }
 
 #[test]
-fn given_options_of_opening_when_a_descriptor_is_mapped_then_they_are_a_bad_argument() {
+fn options_of_opening_are_badarg_for_a_descriptor() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         scene.guest().play(
@@ -106,7 +106,7 @@ fn given_options_of_opening_when_a_descriptor_is_mapped_then_they_are_a_bad_argu
 }
 
 #[test]
-fn given_what_is_no_regular_file_when_mapped_then_enotreg() {
+fn a_descriptor_of_no_regular_file_is_enotreg() {
     on_each_store(|scene| {
         fs::create_dir(scene.path("directory")).unwrap();
         let mut builder = scene.grant();
@@ -127,11 +127,11 @@ fn given_what_is_no_regular_file_when_mapped_then_enotreg() {
 }
 
 #[test]
-fn given_limits_when_descriptors_are_mapped_then_they_hold() {
+fn limits_hold_for_descriptors() {
     on_each_store(|scene| {
         scene.write("f", vec![7; 3000]);
-        let limits =
-            Limits { mappings: 2, mapped_bytes: 7000, file_bytes: 3500, ..Limits::default() };
+        let mut limits = Limits::default();
+        (limits.mappings, limits.mapped_bytes, limits.file_bytes) = (2, 7000, 3500);
         let mut guest = scene.guest_with(scene.grant().limits(limits));
         guest.play(
             "
@@ -152,26 +152,26 @@ fn given_limits_when_descriptors_are_mapped_then_they_hold() {
         scene.cut("f", 7001);
         guest.play("map g fd read -> err limit-exceeded");
         guest.play("close e -> ok");
-        assert_all_returned(&guest.account());
+        assert_all_returned(&guest.usage());
     });
 }
 
 #[test]
-fn given_a_dropped_descriptor_when_mapped_then_the_guest_traps_and_others_go_on() {
+fn a_dropped_descriptor_traps_and_others_go_on() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut guest = scene.guest();
         guest.play("open m /data/f read -> ok");
         assert!(guest.try_step("map-stale x read").is_err());
-        let account = guest.account();
+        let usage = guest.usage();
         drop(guest);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
         scene.guest().play("open m /data/f read -> ok");
     });
 }
 
 #[test]
-fn given_a_file_that_is_cut_when_its_descriptor_was_mapped_then_it_is_sigbus() {
+fn a_cut_file_is_sigbus_by_its_descriptor_too() {
     on_each_store(|scene| {
         scene.write("f", vec![7; 10_000]);
         let mut guest = scene.guest();
@@ -188,7 +188,7 @@ fn given_a_file_that_is_cut_when_its_descriptor_was_mapped_then_it_is_sigbus() {
 }
 
 #[test]
-fn given_a_file_opened_with_std_when_mapped_then_it_is_that_file_or_an_error() {
+fn a_file_opened_with_std_is_mapped_or_an_error() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         scene.write("g", "other");
@@ -208,12 +208,12 @@ fn given_a_file_opened_with_std_when_mapped_then_it_is_that_file_or_an_error() {
         guest.play("std /data/f read -> ok hex:6f74686572");
         let refused = guest.step("std /data/f read-write");
         assert!(refused.contains("not permitted"), "{refused}");
-        assert_all_returned(&guest.account());
+        assert_all_returned(&guest.usage());
     });
 }
 
 #[test]
-fn given_nothing_granted_when_a_descriptor_is_asked_for_then_there_is_none() {
+fn no_grant_and_no_descriptor() {
     let scene = Scene::new(Kind::Sync);
     let mut guest = scene.guest_with(&mut IommapCtx::builder());
     guest.play("wasi-open fd /data/f read -> bad no directory has this name");

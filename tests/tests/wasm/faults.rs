@@ -5,7 +5,7 @@ use iommap_tests::scene::{on_each_store, page, pattern, shown};
 use iommap_tests::wat::{HONEST, RESULT, RESULT_BYTES, Realloc};
 
 #[test]
-fn given_a_cut_file_when_read_then_pages_behind_the_end_are_errors() {
+fn a_cut_page_is_sigbus_and_the_rest_stays_readable() {
     in_child(|| {
         on_each_store(|scene| {
             let page = page();
@@ -46,7 +46,7 @@ fn given_a_cut_file_when_read_then_pages_behind_the_end_are_errors() {
 }
 
 #[test]
-fn given_a_cut_file_when_written_then_pages_behind_the_end_are_errors() {
+fn a_cut_page_is_sigbus_and_the_rest_stays_writable() {
     in_child(|| {
         on_each_store(|scene| {
             let page = page();
@@ -78,7 +78,7 @@ fn given_a_cut_file_when_written_then_pages_behind_the_end_are_errors() {
 }
 
 #[test]
-fn given_a_cut_file_when_it_grew_back_then_the_same_mapping_works_again() {
+fn a_mapping_works_again_once_its_file_grew_back() {
     in_child(|| {
         on_each_store(|scene| {
             let page = page();
@@ -101,7 +101,7 @@ fn given_a_cut_file_when_it_grew_back_then_the_same_mapping_works_again() {
 }
 
 #[test]
-fn given_a_cut_file_when_the_guest_truncates_it_then_the_mapping_works_again() {
+fn a_mapping_works_again_once_its_guest_grew_the_file() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(2 * page() as usize));
@@ -121,7 +121,7 @@ fn given_a_cut_file_when_the_guest_truncates_it_then_the_mapping_works_again() {
 }
 
 #[test]
-fn given_a_cut_file_when_hinted_synced_and_closed_then_nobody_dies() {
+fn a_cut_file_can_be_hinted_synced_and_closed() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(4 * page() as usize));
@@ -139,15 +139,15 @@ fn given_a_cut_file_when_hinted_synced_and_closed_then_nobody_dies() {
                 guest.play(&format!("pread {name} 0 1 -> err sigbus"));
                 guest.play(&format!("close {name} -> ok"));
             }
-            let account = guest.account();
+            let usage = guest.usage();
             drop(guest);
-            iommap_tests::scene::assert_all_returned(&account);
+            iommap_tests::scene::assert_all_returned(&usage);
         });
     });
 }
 
 #[test]
-fn given_a_private_mapping_when_the_file_is_cut_then_what_it_wrote_goes_as_well() {
+fn a_cut_takes_what_was_written_privately_with_it() {
     in_child(|| {
         on_each_store(|scene| {
             let page = page();
@@ -163,7 +163,7 @@ fn given_a_private_mapping_when_the_file_is_cut_then_what_it_wrote_goes_as_well(
 }
 
 #[test]
-fn given_an_over_limit_read_of_a_cut_file_when_called_then_the_limit_is_said() {
+fn a_limit_is_said_before_a_lost_page() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(2 * page() as usize));
@@ -178,7 +178,7 @@ fn given_an_over_limit_read_of_a_cut_file_when_called_then_the_limit_is_said() {
 }
 
 #[test]
-fn given_a_fault_when_the_guest_looks_then_it_has_an_error_and_was_asked_for_memory_once() {
+fn a_fault_asks_the_guest_for_memory_once() {
     in_child(|| {
         on_each_store(|scene| {
             let page = page() as u32;
@@ -205,14 +205,14 @@ fn given_a_fault_when_the_guest_looks_then_it_has_an_error_and_was_asked_for_mem
             guest.list(&[(0, 10), (u64::from(page), 10)]).unwrap();
             assert_eq!(guest.pread_many(1024, 2, RESULT).unwrap(), "sigbus");
             assert_eq!(guest.reallocs().unwrap(), [once(length), once(1), once(20)]);
-            assert_eq!(guest.host().account().counters().faults_recovered, 3);
+            assert_eq!(guest.host().usage().counters().faults_recovered, 3);
         });
     });
 }
 
 /// The `realloc` of guests in Python: it traps unless it is asked for new memory.
 #[test]
-fn given_a_realloc_that_only_allocates_when_a_page_is_gone_then_it_is_an_error_and_no_trap() {
+fn a_fault_is_no_trap_for_a_realloc_that_only_allocates() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(2 * page() as usize));
@@ -225,7 +225,7 @@ fn given_a_realloc_that_only_allocates_when_a_page_is_gone_then_it_is_an_error_a
             for length in [1, 2, 100, page()] {
                 assert_eq!(guest.pread(0, length, RESULT).unwrap(), "sigbus");
             }
-            assert_eq!(guest.host().account().counters().faults_recovered, 4);
+            assert_eq!(guest.host().usage().counters().faults_recovered, 4);
         });
     });
 }

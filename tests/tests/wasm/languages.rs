@@ -2,7 +2,8 @@
 
 use std::process::Output;
 
-use iommap_tests::command_line::{SEARCH, iommap_run};
+use iommap_artifacts::guest;
+use iommap_tests::command_line::iommap_run;
 use iommap_tests::languages::{C, JAVASCRIPT, PYTHON};
 use iommap_tests::{Kind, Scene};
 
@@ -39,7 +40,7 @@ fn text() -> Vec<u8> {
 }
 
 #[test]
-fn given_a_file_when_searched_in_c_then_it_finds_what_rust_finds() {
+fn search_in_c_finds_what_search_in_rust_finds() {
     let Some(search) = C.sample() else { return };
     let scene = scene();
     scene.write("log", text());
@@ -64,18 +65,18 @@ fn given_a_file_when_searched_in_c_then_it_finds_what_rust_finds() {
     ] {
         let args: Vec<_> = args.split(' ').collect();
         let (code, out, err) = run(&scene, search, &args);
-        let (rust_code, rust_out, _) = run(&scene, SEARCH, &args);
+        let (rust_code, rust_out, _) = run(&scene, guest("search"), &args);
         assert_eq!((code, out), (rust_code, rust_out), "{args:?}: {err}");
     }
     let (code, out, err) = run(&scene, search, &["-q", "needle", "/data/none"]);
-    assert_eq!((code, &*out), (2, ""));
+    assert_eq!((code, &*out), (3, ""));
     assert!(err.contains("/data/none: there is no such file") && err.contains("enoent"), "{err}");
     let (_, _, err) = run(&scene, search, &["a needle", "/data/log"]);
     assert!(err.starts_with("search: 1 match in 1 line, "), "{err}");
 }
 
 #[test]
-fn given_a_log_when_summarised_in_javascript_then_the_summary_is_right() {
+fn logs_in_javascript_sums_up_a_log() {
     let Some(logs) = JAVASCRIPT.sample() else { return };
     let scene = scene();
     let mut log = String::from("2026-11-24T09:00:00Z INFO  server: listening on 127.0.0.1:80\n");
@@ -113,17 +114,17 @@ fn given_a_log_when_summarised_in_javascript_then_the_summary_is_right() {
     assert_eq!((code, out), (0, expected), "{err}");
 
     let (code, out, err) = run(&scene, logs, &["/data/none", "/data/empty"]);
-    assert_eq!((code, &*out), (2, "/data/empty: 0 lines, 0 bytes\n"));
+    assert_eq!((code, &*out), (3, "/data/empty: 0 lines, 0 bytes\n"));
     assert!(err.contains("/data/none: there is no such file") && err.contains("(enoent)"), "{err}");
     for args in [&["--top", "many", "/data/log"][..], &["--colour"], &[]] {
         let (code, out, err) = run(&scene, logs, args);
-        assert_eq!((code, &*out), (2, ""), "{args:?}");
+        assert_eq!((code, &*out), (3, ""), "{args:?}");
         assert!(err.contains("--help says how it is used"), "{err}");
     }
 }
 
 #[test]
-fn given_records_when_read_in_python_then_each_is_what_was_written() {
+fn records_in_python_are_read_as_written() {
     let Some(records) = PYTHON.sample() else { return };
     let scene = scene();
     let (code, out, err) = run(&scene, records, &["/data/r", "--make", "70000"]);
@@ -159,12 +160,12 @@ fn given_records_when_read_in_python_then_each_is_what_was_written() {
     for (args, code, words) in [
         (&["/data/r", "--at", "2027-01-01"][..], 1, "no record at or after 2027"),
         (&["/data/r", "--get", "1,70000"], 1, "there is no record 70000"),
-        (&["/data/r", "--make", "1"], 2, "the file exists already (eexist)"),
-        (&["/data/none"], 2, "there is no such file"),
-        (&["/data/cut"], 2, "70000 records don't make 100 bytes"),
-        (&["/data/other"], 2, "it begins with b'some'"),
-        (&["/data/r", "--get", "x"], 2, "'x' is not a number"),
-        (&[], 2, "--help says how it is used"),
+        (&["/data/r", "--make", "1"], 3, "the file exists already (eexist)"),
+        (&["/data/none"], 3, "there is no such file"),
+        (&["/data/cut"], 3, "70000 records don't make 100 bytes"),
+        (&["/data/other"], 3, "it begins with b'some'"),
+        (&["/data/r", "--get", "x"], 3, "'x' is not a number"),
+        (&[], 3, "the following arguments are required: FILE"),
     ] {
         let (found, out, err) = run(&scene, records, args);
         assert_eq!((found, &*out), (code, ""), "{args:?}: {err}");

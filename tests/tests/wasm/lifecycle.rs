@@ -5,7 +5,7 @@ use std::fs;
 use iommap_tests::scene::{Scene, on_each_store, pattern, shown};
 
 #[test]
-fn given_any_mapping_when_synced_then_it_is_fine() {
+fn any_mapping_can_be_synced() {
     on_each_store(|scene| {
         scene.write("f", pattern(10_000));
         let mut guest = scene.guest();
@@ -38,7 +38,7 @@ fn given_any_mapping_when_synced_then_it_is_fine() {
 }
 
 #[test]
-fn given_a_mapping_when_truncated_then_file_and_mapping_are_exactly_that_long() {
+fn truncate_makes_file_and_mapping_exactly_that_long() {
     on_each_store(|scene| {
         let bytes = pattern(10_000);
         scene.write("f", &bytes);
@@ -56,7 +56,7 @@ fn given_a_mapping_when_truncated_then_file_and_mapping_are_exactly_that_long() 
 }
 
 #[test]
-fn given_a_mapping_when_grown_then_old_bytes_stay_and_new_ones_are_zero() {
+fn growth_keeps_old_bytes_and_new_ones_are_zero() {
     on_each_store(|scene| {
         let mut bytes = pattern(5_000);
         scene.write("f", &bytes);
@@ -78,7 +78,7 @@ fn given_a_mapping_when_grown_then_old_bytes_stay_and_new_ones_are_zero() {
 }
 
 #[test]
-fn given_a_file_that_others_resized_when_truncated_then_it_is_as_long_as_asked_for() {
+fn truncate_sets_the_length_of_a_file_that_others_resized() {
     on_each_store(|scene| {
         let bytes = pattern(10_000);
         scene.write("f", &bytes);
@@ -104,7 +104,7 @@ fn given_a_file_that_others_resized_when_truncated_then_it_is_as_long_as_asked_f
 }
 
 #[test]
-fn given_a_mapping_that_may_not_change_the_file_when_truncated_then_it_is_refused() {
+fn truncate_needs_a_mapping_that_may_change_the_file() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         scene.guest().play(
@@ -122,7 +122,7 @@ fn given_a_mapping_that_may_not_change_the_file_when_truncated_then_it_is_refuse
 }
 
 #[test]
-fn given_a_truncate_that_fails_when_reading_on_then_the_old_mapping_serves() {
+fn a_truncate_that_fails_keeps_the_old_mapping() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut guest = scene.guest_with(scene.grant().max_file_bytes(100));
@@ -142,7 +142,7 @@ fn given_a_truncate_that_fails_when_reading_on_then_the_old_mapping_serves() {
 }
 
 #[test]
-fn given_any_hint_when_advised_then_no_byte_changes() {
+fn no_hint_changes_a_byte() {
     on_each_store(|scene| {
         let bytes = pattern(10_000);
         scene.write("f", &bytes);
@@ -180,7 +180,7 @@ fn given_any_hint_when_advised_then_no_byte_changes() {
 }
 
 #[test]
-fn given_populate_and_nocache_when_opened_then_nothing_else_is_different() {
+fn populate_and_nocache_change_nothing_else() {
     on_each_store(|scene| {
         let bytes = pattern(10_000);
         scene.write("f", &bytes);
@@ -195,7 +195,7 @@ fn given_populate_and_nocache_when_opened_then_nothing_else_is_different() {
 }
 
 #[test]
-fn given_locking_allowed_when_opened_then_pages_are_locked_and_charged() {
+fn locked_pages_are_counted() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut guest = scene.guest_with(scene.grant().max_locked_bytes(4096));
@@ -216,7 +216,7 @@ fn given_locking_allowed_when_opened_then_pages_are_locked_and_charged() {
 }
 
 #[test]
-fn given_locking_not_allowed_when_opened_then_it_is_refused() {
+fn locking_is_refused_unless_it_is_allowed() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         scene.guest().play("open m /data/f read lock -> err eacces");
@@ -224,7 +224,7 @@ fn given_locking_not_allowed_when_opened_then_it_is_refused() {
 }
 
 #[test]
-fn given_a_closed_mapping_when_used_then_every_call_says_so() {
+fn every_call_on_a_closed_mapping_says_so() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         scene.guest().play(
@@ -254,7 +254,7 @@ fn given_a_closed_mapping_when_used_then_every_call_says_so() {
 }
 
 #[test]
-fn given_a_mapping_when_closed_or_dropped_then_nothing_of_it_is_left() {
+fn nothing_is_left_of_a_closed_or_dropped_mapping() {
     on_each_store(|scene| {
         scene.write("f", pattern(10_000));
         let mut guest = scene.guest();
@@ -271,7 +271,7 @@ fn given_a_mapping_when_closed_or_dropped_then_nothing_of_it_is_left() {
 }
 
 #[test]
-fn given_a_thread_that_may_block_when_calls_wait_then_they_do_it_there() {
+fn calls_wait_on_a_thread_that_may_block() {
     on_each_store(|scene| {
         scene.write("f", pattern(10_000));
         let mut guest = scene.guest_with(scene.grant().allow_blocking_current_thread(true));

@@ -43,7 +43,7 @@ fn logged(story: impl FnOnce()) -> Vec<String> {
 }
 
 #[test]
-fn given_calls_that_are_refused_when_logged_then_an_operator_knows_which_and_why() {
+fn the_log_tells_which_calls_were_refused_and_why() {
     on_each_store(|scene| {
         scene.write("f", vec![7; 10_000]);
         let lines = logged(|| {
@@ -86,7 +86,7 @@ fn given_calls_that_are_refused_when_logged_then_an_operator_knows_which_and_why
 }
 
 #[test]
-fn given_stores_without_a_name_when_logged_then_they_can_be_told_apart() {
+fn the_log_tells_stores_without_a_name_apart() {
     on_each_store(|scene| {
         let lines = logged(|| {
             scene.guest().play("open x /data/none read -> err enoent");

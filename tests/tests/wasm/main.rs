@@ -1,23 +1,34 @@
-//! Guests hold the host to what `wit/iommap.wit` says, on every kind of store.
+//! Guests hold the host to what `wit/iommap.wit` says, on every kind of store; and the samples are run
+//! as people start them.
 //!
-//! One program, since linking wasmtime takes longer than running all of it.
+//! One program, since linking wasmtime takes longer than running most of it.
 
-mod alone;
 mod batch;
+mod cancel;
 mod command_line;
 mod conformance;
 mod descriptors;
+mod embedding;
+#[cfg(target_os = "linux")]
+mod ending;
 mod faults;
+mod hang;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod hung;
 mod languages;
 mod lifecycle;
 mod limits;
 mod log;
+mod model;
 mod open;
 mod plugins;
+mod process;
 mod race;
 mod rust_guest;
+mod samples;
 mod share;
+mod time;
 mod transfer;
 mod traps;
 mod versions;

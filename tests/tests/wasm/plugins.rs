@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use iommap_tests::command_line::{DRIVER, QUICKSTART, plugins};
+use iommap_artifacts::guest;
+use iommap_tests::command_line::plugins;
 use iommap_tests::{Kind, Scene};
 
 /// A program whose `main` is this.
@@ -19,21 +20,21 @@ fn program(body: &str) -> Vec<u8> {
 }
 
 #[test]
-fn given_a_folder_of_plugins_when_some_are_bad_then_the_others_are_run() {
+fn bad_plugins_in_a_folder_leave_the_others_running() {
     let scene = Scene::new(Kind::Sync);
     let (folder, data) = (scene.path("plugins"), scene.path("data"));
     fs::create_dir(&folder).unwrap();
     let plugin = |name: &str| folder.join(name).with_extension("wasm");
-    fs::copy(QUICKSTART, plugin("a")).unwrap();
+    fs::copy(guest("quickstart"), plugin("a")).unwrap();
     fs::write(plugin("b"), "no component").unwrap();
-    fs::copy(DRIVER, plugin("c")).unwrap();
+    fs::copy(guest("driver"), plugin("c")).unwrap();
     fs::write(plugin("d"), program("unreachable")).unwrap();
     fs::write(plugin("e"), program("(loop $on (br $on)) unreachable")).unwrap();
     // More memory than a plugin gets, and what `memory.grow` answers then.
     let greedy = program("(i32.ne (memory.grow (i32.const 2000)) (i32.const -1))");
     fs::write(plugin("f"), greedy).unwrap();
     fs::write(plugin("g"), program("(i32.const 1)")).unwrap();
-    fs::copy(QUICKSTART, plugin("h")).unwrap();
+    fs::copy(guest("quickstart"), plugin("h")).unwrap();
     fs::write(folder.join("readme.txt"), "not a plugin").unwrap();
 
     let output = plugins().args([&folder, &data]).output().unwrap();

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use iommap_tests::child::{DONE, in_child};
 use iommap_tests::scene::{Kind, Scene, page, pattern};
 
@@ -20,7 +21,7 @@ const WHILE: Duration = Duration::from_secs(2);
 const PAGES: u64 = 8;
 
 #[test]
-fn given_a_file_that_comes_and_goes_when_guests_use_it_then_each_answer_is_right() {
+fn answers_are_right_while_the_file_comes_and_goes() {
     in_child(|| {
         let length = PAGES * page();
         if let Some(file) = env::var_os(CUT) {
@@ -73,12 +74,11 @@ fn work(seed: u64, directory: &Path, bytes: &[u8], over: &AtomicBool) -> (u64, u
         guest.play("drop m -> ok");
     }
 
-    let (mut fine, mut faults, mut random) = (0, 0, seed);
+    let (mut fine, mut faults, mut random) = (0, 0, Rng::with_seed(seed));
     while !over.load(Ordering::Relaxed) {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        let offset = (random >> 33) % (length - 64);
+        let offset = random.u64(..length - 64);
         let expected = &bytes[offset as usize..][..64];
-        let command = match random >> 60 {
+        let command = match random.u8(..16) {
             0..8 => format!("pread m {offset} 64"),
             8..11 => format!("pread-many m {offset}+32,{}+32", offset + 32),
             11..13 => format!("pread m 0 {length}"),

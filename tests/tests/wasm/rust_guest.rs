@@ -9,7 +9,7 @@ use wasmtime::component::Component;
 const COSTS_NOTHING: &str = "cost -> ok 0";
 
 #[test]
-fn given_ranges_inside_when_read_then_they_land_in_the_callers_buffer() {
+fn reads_land_in_the_callers_buffer() {
     on_each_store(|scene| {
         let bytes = pattern(300_000);
         scene.write("f", &bytes);
@@ -30,7 +30,7 @@ fn given_ranges_inside_when_read_then_they_land_in_the_callers_buffer() {
 }
 
 #[test]
-fn given_a_range_across_the_end_when_read_then_it_is_short_or_refused() {
+fn a_read_across_the_end_is_short_or_refused() {
     on_each_store(|scene| {
         let bytes = pattern(10_000);
         scene.write("f", &bytes);
@@ -69,7 +69,7 @@ fn given_a_range_across_the_end_when_read_then_it_is_short_or_refused() {
 }
 
 #[test]
-fn given_a_file_that_is_cut_when_read_then_it_is_an_error_and_the_buffer_still_the_callers() {
+fn a_lost_page_leaves_the_buffer_the_callers() {
     in_child(|| {
         on_each_store(|scene| {
             let page = page();
@@ -98,7 +98,7 @@ fn given_a_file_that_is_cut_when_read_then_it_is_an_error_and_the_buffer_still_t
 }
 
 #[test]
-fn given_more_than_a_call_may_move_when_read_or_written_then_it_takes_several() {
+fn more_than_a_call_may_move_takes_several() {
     on_each_store(|scene| {
         let mut bytes = pattern(100_000);
         scene.write("f", &bytes);
@@ -125,7 +125,7 @@ fn given_more_than_a_call_may_move_when_read_or_written_then_it_takes_several() 
 }
 
 #[test]
-fn given_the_cursors_when_used_then_they_do_what_std_says() {
+fn cursors_do_what_std_says() {
     on_each_store(|scene| {
         scene.write("f", "one\ntwo\nthree");
         let mut guest = scene.rustic();
@@ -156,7 +156,7 @@ fn given_the_cursors_when_used_then_they_do_what_std_says() {
 }
 
 #[test]
-fn given_any_host_that_keeps_to_the_abi_when_it_asks_for_memory_then_the_bytes_are_right() {
+fn any_host_that_keeps_to_the_abi_gets_its_bytes_through() {
     use Step::{New, Resize};
     // What a host may do before it returns `length` bytes in the memory that it was given last.
     let length = 13;
@@ -189,7 +189,7 @@ fn given_any_host_that_keeps_to_the_abi_when_it_asks_for_memory_then_the_bytes_a
 }
 
 #[test]
-fn given_a_host_that_returns_another_number_of_bytes_when_read_then_it_is_an_error() {
+fn a_host_that_returns_another_number_of_bytes_is_an_error() {
     use Step::{New, Resize};
     on_each_store(|scene| {
         scene.write("f", [b'x'; 4096]);
@@ -208,7 +208,7 @@ fn given_a_host_that_returns_another_number_of_bytes_when_read_then_it_is_an_err
 }
 
 #[test]
-fn given_an_error_with_words_when_returned_then_they_are_whole_and_the_buffer_the_callers() {
+fn an_error_with_words_leaves_the_buffer_the_callers() {
     use Step::{New, Resize};
     on_each_store(|scene| {
         scene.write("f", [b'x'; 4096]);
@@ -242,12 +242,12 @@ fn given_an_error_with_words_when_returned_then_they_are_whole_and_the_buffer_th
 }
 
 #[test]
-fn given_a_guest_without_std_and_without_loans_when_it_reads_and_writes_then_it_is_as_it_should_be()
-{
+fn a_guest_without_std_and_loans_reads_and_writes() {
     on_each_store(|scene| {
         let bytes = pattern(100_000);
         scene.write("f", &bytes);
-        let bare = Component::from_file(scene.kind().engine(), env!("GUEST_BARE")).unwrap();
+        let bare =
+            Component::from_file(scene.kind().engine(), iommap_artifacts::guest("bare")).unwrap();
         let mut host = Host::new(scene.kind(), &mut scene.grant());
         let instance = host.instantiate(&bare).unwrap();
         type Bytes = Result<Vec<u8>, String>;
@@ -276,7 +276,7 @@ fn given_a_guest_without_std_and_without_loans_when_it_reads_and_writes_then_it_
 }
 
 #[test]
-fn given_the_same_commands_when_carried_out_natively_then_the_answers_are_the_same() {
+fn the_same_commands_have_the_same_answers_natively() {
     in_child(|| {
         on_each_store(|scene| {
             let page = page();

@@ -1,9 +1,10 @@
 //! Many stores on one file, and mappings that an embedder shares with its guests.
 
-use iommap::{AccessMode, Account, FsPerms, Grants, Limits, Mapping, OpenOptions};
+use iommap::{AccessMode, FsPerms, Grants, Limits, Mapping, OpenOptions, Usage};
 use iommap_tests::Scene;
 use iommap_tests::child::in_child;
 use iommap_tests::scene::{DATA, assert_all_returned, on_each_store, page, pattern, shown};
+use iommap_tests::wat::{FREE, HONEST, RESULT};
 use std::fs;
 use std::sync::Arc;
 
@@ -14,18 +15,21 @@ fn ranges(scene: &Scene, name: &str) -> usize {
     maps.lines().filter(|line| line.ends_with(path.to_str().expect("a path"))).count()
 }
 
-/// A mapping of the embedder's own.
-fn mapping(scene: &Scene, name: &str, access: AccessMode) -> Arc<Mapping> {
+/// A mapping that an embedder opens.
+fn open(scene: &Scene, name: &str, access: AccessMode, usage: &Arc<Usage>) -> Mapping {
     let mut grants = Grants::default();
     grants.preopened_dir(scene.directory(), DATA, FsPerms::ReadWrite).expect("a grant");
-    let account = Account::new(Limits::default());
-    let path = format!("{DATA}/{name}");
-    let mapping = Mapping::open(&grants, &account, &path, &OpenOptions::new(access));
-    Arc::new(mapping.expect("a mapping"))
+    let options = OpenOptions::new().access(access);
+    grants.open(usage, &format!("{DATA}/{name}"), &options).expect("a mapping")
+}
+
+/// A mapping of the embedder's own.
+fn mapping(scene: &Scene, name: &str, access: AccessMode) -> Arc<Mapping> {
+    Arc::new(open(scene, name, access, &Usage::new(Limits::default())))
 }
 
 #[test]
-fn given_many_stores_when_they_open_one_file_then_one_range_serves_them_all() {
+fn one_range_serves_many_stores_on_one_file() {
     on_each_store(|scene| {
         let contents = pattern(3 * page() as usize + 5);
         scene.write("f", &contents);
@@ -45,19 +49,19 @@ fn given_many_stores_when_they_open_one_file_then_one_range_serves_them_all() {
         guests.truncate(1);
         guests[0].play("close r -> ok");
         assert_eq!(ranges(scene, "f"), 1);
-        let account = guests[0].account();
+        let usage = guests[0].usage();
         drop(guests);
         assert_eq!(ranges(scene, "f"), 0);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
     });
 }
 
 #[test]
-fn given_an_embedder_that_shares_no_regions_when_stores_open_one_file_then_each_has_its_own() {
+fn without_common_regions_each_store_has_a_range_of_its_own() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let mut builder = scene.grant();
-        builder.share_regions(false);
+        builder.common_regions(false);
         let mut guests: Vec<_> = (0..3).map(|_| scene.guest_with(&mut builder)).collect();
         for guest in &mut guests {
             guest.play("open m /data/f read -> ok");
@@ -67,7 +71,7 @@ fn given_an_embedder_that_shares_no_regions_when_stores_open_one_file_then_each_
 }
 
 #[test]
-fn given_two_stores_on_one_file_when_one_acts_then_the_other_keeps_what_is_its_own() {
+fn a_store_keeps_what_is_its_own_on_a_common_region() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let (mut one, mut other) = (scene.guest(), scene.guest());
@@ -121,7 +125,7 @@ fn given_two_stores_on_one_file_when_one_acts_then_the_other_keeps_what_is_its_o
 }
 
 #[test]
-fn given_two_stores_on_one_file_when_it_is_cut_then_each_fault_is_its_readers() {
+fn each_fault_on_a_common_region_is_its_readers() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(2 * page() as usize));
@@ -139,7 +143,7 @@ fn given_two_stores_on_one_file_when_it_is_cut_then_each_fault_is_its_readers() 
 }
 
 #[test]
-fn given_a_store_that_traps_when_others_have_its_file_then_they_read_on() {
+fn stores_read_on_when_another_on_their_file_traps() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let (mut one, mut other) = (scene.guest(), scene.guest());
@@ -147,16 +151,16 @@ fn given_a_store_that_traps_when_others_have_its_file_then_they_read_on() {
             guest.play("open m /data/f read -> ok");
         }
         one.try_step("trap").expect_err("a trap");
-        let account = one.account();
+        let usage = one.usage();
         drop(one);
-        assert_all_returned(&account);
+        assert_all_returned(&usage);
         other.play("pread m 0 3 -> ok hex:636f6e");
         assert_eq!(ranges(scene, "f"), 1);
     });
 }
 
 #[test]
-fn given_a_mapping_that_the_embedder_shares_when_guests_open_it_then_they_read_it_by_its_name() {
+fn guests_open_an_embedders_mapping_by_its_name() {
     on_each_store(|scene| {
         scene.write("index", "contents");
         let index = mapping(scene, "index", AccessMode::Read);
@@ -189,7 +193,7 @@ fn given_a_mapping_that_the_embedder_shares_when_guests_open_it_then_they_read_i
         guests[1].play("drop m -> ok");
         guests.swap_remove(2);
         guests[2].play("pread m 0 1 -> ok hex:63");
-        assert_eq!(index.position(), Ok(8));
+        assert_eq!(index.len(), Ok(8));
         // Gone for those who come, kept by those who have it.
         index.close().expect("the first close");
         guests[0].play("open n /shared/index read -> err enoent");
@@ -200,7 +204,7 @@ fn given_a_mapping_that_the_embedder_shares_when_guests_open_it_then_they_read_i
 }
 
 #[test]
-fn given_a_mapping_shared_for_writing_when_one_guest_writes_then_the_other_and_the_host_see_it() {
+fn what_is_written_to_an_embedders_mapping_is_seen_by_all() {
     on_each_store(|scene| {
         scene.write("board", "--------");
         let board = mapping(scene, "board", AccessMode::ReadWrite);
@@ -233,7 +237,32 @@ fn given_a_mapping_shared_for_writing_when_one_guest_writes_then_the_other_and_t
 }
 
 #[test]
-fn given_a_guest_that_runs_when_its_embedder_shares_a_mapping_then_it_can_open_it_from_then_on() {
+fn a_mapping_that_an_embedder_gives_away_is_its_guests() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(4096));
+        let mut guest = scene.hostile(HONEST);
+        let usage = guest.host().usage();
+        let given = open(scene, "f", AccessMode::ReadWrite, &usage);
+        guest.adopt(given.into()).expect("a handle");
+        guest.list(&[(0, 8), (100, 8)]).expect("memory");
+        for _ in 0..3 {
+            assert_eq!(guest.pread(8, 100, RESULT).expect("no trap"), "ok");
+            assert_eq!(guest.pread_many(FREE, 2, RESULT).expect("no trap"), "ok");
+            assert_eq!(guest.pwrite(8, FREE, 16).expect("no trap"), "ok");
+            assert_eq!(guest.pwrite_many(FREE, 2, FREE, 16).expect("no trap"), "ok");
+        }
+        let counters = usage.counters();
+        assert_eq!((counters.bytes_read, counters.bytes_written), (3 * 116, 3 * 32));
+        assert_eq!(guest.close().expect("no trap"), "ok");
+        assert_eq!(guest.pread(0, 1, RESULT).expect("no trap"), "closed");
+        assert_eq!(guest.pwrite(0, FREE, 1).expect("no trap"), "closed");
+        drop(guest);
+        assert_all_returned(&usage);
+    });
+}
+
+#[test]
+fn a_running_guest_can_open_what_its_embedder_shares() {
     on_each_store(|scene| {
         scene.write("news", "contents");
         let news = mapping(scene, "news", AccessMode::Read);

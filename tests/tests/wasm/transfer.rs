@@ -3,7 +3,7 @@
 use iommap_tests::scene::{OFFLOAD_ABOVE, on_each_store, pattern, shown};
 
 #[test]
-fn given_ranges_inside_when_read_then_every_byte_is_the_files() {
+fn every_byte_of_a_read_is_the_files() {
     on_each_store(|scene| {
         let bytes = pattern(200_000);
         scene.write("f", &bytes);
@@ -21,7 +21,7 @@ fn given_ranges_inside_when_read_then_every_byte_is_the_files() {
 }
 
 #[test]
-fn given_ranges_inside_when_written_then_exactly_these_bytes_change() {
+fn a_write_changes_exactly_its_bytes() {
     on_each_store(|scene| {
         let mut bytes = pattern(100_000);
         scene.write("f", &bytes);
@@ -37,7 +37,7 @@ fn given_ranges_inside_when_written_then_exactly_these_bytes_change() {
 }
 
 #[test]
-fn given_a_range_that_ends_outside_when_read_or_written_then_it_is_all_or_nothing() {
+fn a_range_that_ends_outside_is_all_or_nothing() {
     on_each_store(|scene| {
         // In the middle of a page: it is the size that counts, not the page.
         let bytes = pattern(10_000);
@@ -64,7 +64,7 @@ fn given_a_range_that_ends_outside_when_read_or_written_then_it_is_all_or_nothin
 }
 
 #[test]
-fn given_the_largest_numbers_when_passed_anywhere_then_they_are_refused() {
+fn the_largest_numbers_are_refused_everywhere() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut guest = scene.guest();
@@ -103,12 +103,18 @@ fn given_the_largest_numbers_when_passed_anywhere_then_they_are_refused() {
 }
 
 #[test]
-fn given_no_limits_when_the_largest_numbers_are_passed_then_they_are_refused_as_well() {
+fn the_largest_numbers_are_refused_without_limits_too() {
     on_each_store(|scene| {
         scene.write("f", "hello");
         let mut limits = iommap::Limits::default();
-        for name in iommap::Limits::NAMES {
-            limits.set(name, u64::MAX);
+        for limit in [
+            &mut limits.mappings,
+            &mut limits.mapped_bytes,
+            &mut limits.file_bytes,
+            &mut limits.call_bytes,
+            &mut limits.locked_bytes,
+        ] {
+            *limit = u64::MAX;
         }
         let mut guest = scene.guest_with(scene.grant().limits(limits));
         guest.play("open m /data/f read-write -> ok");
@@ -137,7 +143,7 @@ fn given_no_limits_when_the_largest_numbers_are_passed_then_they_are_refused_as_
 }
 
 #[test]
-fn given_several_things_wrong_when_called_then_the_first_in_order_is_said() {
+fn the_first_thing_wrong_in_order_is_said() {
     on_each_store(|scene| {
         scene.write("f", pattern(100));
         let mut guest = scene.guest_with(scene.grant().max_call_bytes(16));

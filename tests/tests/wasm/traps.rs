@@ -1,7 +1,8 @@
 //! Traps of wasm beside the guard: each signal goes to whom it belongs.
 
 use iommap_tests::child::in_child;
-use iommap_tests::scene::{Kind, assert_all_returned, on_each_store, page, pattern};
+use iommap_tests::command_line::{iommap_run, said};
+use iommap_tests::scene::{Kind, Scene, assert_all_returned, on_each_store, page, pattern};
 use iommap_tests::wat::HONEST;
 use wasmtime::Trap;
 
@@ -11,7 +12,7 @@ fn trap<T>(result: wasmtime::Result<T>) -> Option<Trap> {
 }
 
 #[test]
-fn given_the_guard_when_wasm_leaves_its_memory_then_it_traps_and_others_go_on() {
+fn wasm_that_leaves_its_memory_traps_and_others_go_on() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(10_000));
@@ -21,9 +22,9 @@ fn given_the_guard_when_wasm_leaves_its_memory_then_it_traps_and_others_go_on() 
                 let mut guest = scene.guest();
                 guest.play("open m /data/f read -> ok");
                 assert_eq!(trap(guest.try_step("oob")), Some(Trap::MemoryOutOfBounds));
-                let account = guest.account();
+                let usage = guest.usage();
                 drop(guest);
-                assert_all_returned(&account);
+                assert_all_returned(&usage);
                 bystander.play("pread m 0 0 -> ok hex:");
             }
         });
@@ -31,7 +32,7 @@ fn given_the_guard_when_wasm_leaves_its_memory_then_it_traps_and_others_go_on() 
 }
 
 #[test]
-fn given_the_guard_when_wasm_reaches_unreachable_then_it_traps() {
+fn wasm_that_reaches_unreachable_traps() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", "hello");
@@ -43,7 +44,7 @@ fn given_the_guard_when_wasm_reaches_unreachable_then_it_traps() {
 }
 
 #[test]
-fn given_the_guard_when_wasm_has_no_stack_left_then_it_traps() {
+fn wasm_without_stack_left_traps() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", "hello");
@@ -57,7 +58,7 @@ fn given_the_guard_when_wasm_has_no_stack_left_then_it_traps() {
 }
 
 #[test]
-fn given_faults_and_traps_in_turn_when_they_meet_then_each_is_what_it_is() {
+fn faults_and_traps_in_turn_are_each_what_they_are() {
     in_child(|| {
         on_each_store(|scene| {
             scene.write("f", pattern(3 * page() as usize));
@@ -76,7 +77,7 @@ fn given_faults_and_traps_in_turn_when_they_meet_then_each_is_what_it_is() {
 }
 
 #[test]
-fn given_threads_that_trap_and_fault_at_once_when_done_then_each_got_its_own() {
+fn threads_that_trap_and_fault_at_once_each_get_their_own() {
     in_child(|| {
         std::thread::scope(|threads| {
             for kind in Kind::ALL {
@@ -97,4 +98,33 @@ fn given_threads_that_trap_and_fault_at_once_when_done_then_each_got_its_own() {
             }
         });
     });
+}
+
+/// Calls through a function type with subtypes: a build of wasmtime without garbage collection aborted.
+const SUBTYPES: &str = r#"
+    (component
+      (core module $main
+        (type $final (func (result i32)))
+        (type $super (sub (func (result i32))))
+        (type $sub (sub $super (func (result i32))))
+        (func $f (type $super) (i32.const 0))
+        (table 1 1 funcref)
+        (elem (i32.const 0) $f)
+        (func (export "run") (type $final) (call_indirect (type $sub) (i32.const 0))))
+      (core instance $main (instantiate $main))
+      (func $run (result (result)) (canon lift (core func $main "run")))
+      (instance $exports (export "run" (func $run)))
+      (export "wasi:cli/run@0.2.0" (instance $exports)))
+"#;
+
+#[test]
+fn a_guest_with_wasm_gc_types_is_refused_and_does_not_abort() {
+    let scene = Scene::new(Kind::Sync);
+    let guest = scene.path("guest.wasm");
+    std::fs::write(&guest, wat::parse_str(SUBTYPES).unwrap()).unwrap();
+    let guest = guest.to_str().unwrap();
+    let (code, out, err) =
+        said(&iommap_run::<&str>(scene.directory(), &[], guest, &[]).output().unwrap());
+    assert_eq!((code, &*out), (2, ""), "{err}");
+    assert!(err.contains("subtypes"), "{err}");
 }

@@ -1,15 +1,14 @@
 //! Between this crate's types and the generated ones.
 
 use super::bindings::iommap::mmap::types;
-use crate::{Advice, Error, ErrorCode, OpenOptions, SyncMode};
-use alloc::string::String;
+use crate::{Advice, Error, ErrorKind, OpenOptions, SyncMode};
 
 pub(super) fn mode(options: &OpenOptions) -> Result<types::AccessMode, Error> {
     match (options.read, options.write) {
         (true, false) => Ok(types::AccessMode::Read),
         (false, true) => Ok(types::AccessMode::Write),
         (true, true) => Ok(types::AccessMode::ReadWrite),
-        (false, false) => Err(ErrorCode::Badarg.into()),
+        (false, false) => Err(ErrorKind::Badarg.into()),
     }
 }
 
@@ -49,48 +48,48 @@ pub(super) fn advice(advice: Advice) -> types::Advice {
 /// The number of `other`, the last one.
 pub(super) const OTHER: u8 = 15;
 
-/// An error code by its number, as the cases are counted in `iommap.wit`.
-pub(super) fn code(number: u8, words: Option<String>) -> ErrorCode {
+/// The kind of an error by its number, as the cases are counted in `iommap.wit`.
+pub(super) fn kind(number: u8) -> ErrorKind {
     match number {
-        0 => ErrorCode::Badarg,
-        1 => ErrorCode::Enomem,
-        2 => ErrorCode::Enoent,
-        3 => ErrorCode::Eacces,
-        4 => ErrorCode::Closed,
-        5 => ErrorCode::OutOfBounds,
-        6 => ErrorCode::Sigbus,
-        7 => ErrorCode::Eexist,
-        8 => ErrorCode::Enotreg,
-        9 => ErrorCode::Enospc,
-        10 => ErrorCode::Efbig,
-        11 => ErrorCode::Emfile,
-        12 => ErrorCode::LimitExceeded,
-        13 => ErrorCode::Enotsup,
-        14 => ErrorCode::Eio,
-        _ => ErrorCode::Other(words),
+        0 => ErrorKind::Badarg,
+        1 => ErrorKind::Enomem,
+        2 => ErrorKind::Enoent,
+        3 => ErrorKind::Eacces,
+        4 => ErrorKind::Closed,
+        5 => ErrorKind::OutOfBounds,
+        6 => ErrorKind::Sigbus,
+        7 => ErrorKind::Eexist,
+        8 => ErrorKind::Enotreg,
+        9 => ErrorKind::Enospc,
+        10 => ErrorKind::Efbig,
+        11 => ErrorKind::Emfile,
+        12 => ErrorKind::LimitExceeded,
+        13 => ErrorKind::Enotsup,
+        14 => ErrorKind::Eio,
+        _ => ErrorKind::Other,
     }
 }
 
 impl From<types::ErrorCode> for Error {
     fn from(code: types::ErrorCode) -> Error {
-        let code = match code {
-            types::ErrorCode::Badarg => ErrorCode::Badarg,
-            types::ErrorCode::Enomem => ErrorCode::Enomem,
-            types::ErrorCode::Enoent => ErrorCode::Enoent,
-            types::ErrorCode::Eacces => ErrorCode::Eacces,
-            types::ErrorCode::Closed => ErrorCode::Closed,
-            types::ErrorCode::OutOfBounds => ErrorCode::OutOfBounds,
-            types::ErrorCode::Sigbus => ErrorCode::Sigbus,
-            types::ErrorCode::Eexist => ErrorCode::Eexist,
-            types::ErrorCode::Enotreg => ErrorCode::Enotreg,
-            types::ErrorCode::Enospc => ErrorCode::Enospc,
-            types::ErrorCode::Efbig => ErrorCode::Efbig,
-            types::ErrorCode::Emfile => ErrorCode::Emfile,
-            types::ErrorCode::LimitExceeded => ErrorCode::LimitExceeded,
-            types::ErrorCode::Enotsup => ErrorCode::Enotsup,
-            types::ErrorCode::Eio => ErrorCode::Eio,
-            types::ErrorCode::Other(words) => ErrorCode::Other(words),
-        };
-        code.into()
+        match code {
+            types::ErrorCode::Badarg => ErrorKind::Badarg,
+            types::ErrorCode::Enomem => ErrorKind::Enomem,
+            types::ErrorCode::Enoent => ErrorKind::Enoent,
+            types::ErrorCode::Eacces => ErrorKind::Eacces,
+            types::ErrorCode::Closed => ErrorKind::Closed,
+            types::ErrorCode::OutOfBounds => ErrorKind::OutOfBounds,
+            types::ErrorCode::Sigbus => ErrorKind::Sigbus,
+            types::ErrorCode::Eexist => ErrorKind::Eexist,
+            types::ErrorCode::Enotreg => ErrorKind::Enotreg,
+            types::ErrorCode::Enospc => ErrorKind::Enospc,
+            types::ErrorCode::Efbig => ErrorKind::Efbig,
+            types::ErrorCode::Emfile => ErrorKind::Emfile,
+            types::ErrorCode::LimitExceeded => ErrorKind::LimitExceeded,
+            types::ErrorCode::Enotsup => ErrorKind::Enotsup,
+            types::ErrorCode::Eio => ErrorKind::Eio,
+            types::ErrorCode::Other(words) => return Error::other(words.map(Into::into)),
+        }
+        .into()
     }
 }

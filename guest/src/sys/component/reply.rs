@@ -1,8 +1,8 @@
 //! What `pread` and its like return, read out of the canonical ABI by hand.
 
 use super::convert;
+use crate::Error;
 use crate::sys::loan::{Loan, Offer};
-use crate::{Error, ErrorCode};
 use alloc::string::String;
 use core::mem::MaybeUninit;
 
@@ -46,7 +46,7 @@ pub(super) unsafe fn fill(
         }
         if !offer.fill(reply.word(4) as *mut u8, reply.word(8)) {
             let words = "the host returned another number of bytes than it was asked for";
-            return Err(ErrorCode::Other(Some(words.into())).into());
+            return Err(Error::other(Some(words.into())));
         }
     }
     Ok(())
@@ -89,13 +89,11 @@ impl Reply {
         // SAFETY: the caller's; and what the table has for `other` is read for `other` only.
         unsafe {
             let code = self.byte(4);
-            let words = if code == convert::OTHER && self.byte(8) != 0 {
+            if code == convert::OTHER && self.byte(8) != 0 {
                 let words = offer.take(self.word(12) as *mut u8, self.word(16));
-                Some(String::from_utf8_lossy(&words).into_owned())
-            } else {
-                None
-            };
-            convert::code(code, words).into()
+                return Error::other(Some(String::from_utf8_lossy(&words).into()));
+            }
+            convert::kind(code).into()
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bindings::wasi::iommap::wasi::files;
 use super::{Handle, convert};
-use crate::{Error, ErrorCode, OpenOptions};
+use crate::{Error, ErrorKind, OpenOptions};
 use alloc::string::ToString;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -39,7 +39,7 @@ fn open(path: &str, writes: bool) -> Result<Descriptor, Error> {
         Some((depth, directory, rest))
     });
     // Of equals it takes the last, as the host does.
-    let (_, directory, rest) = found.max_by_key(|(depth, ..)| *depth).ok_or(ErrorCode::Eacces)?;
+    let (_, directory, rest) = found.max_by_key(|(depth, ..)| *depth).ok_or(ErrorKind::Eacces)?;
     let mut flags = DescriptorFlags::READ;
     flags.set(DescriptorFlags::WRITE, writes);
     Ok(directory.open_at(PathFlags::SYMLINK_FOLLOW, rest, OpenFlags::empty(), flags)?)
@@ -88,7 +88,7 @@ fn number(file: &File) -> Result<u64, Error> {
     // SAFETY: the descriptor is open for as long as `file` is, and `stat` is ours.
     if unsafe { libc::fstat(file.as_raw_fd(), &raw mut stat) } != 0 {
         let words = std::io::Error::last_os_error().to_string();
-        return Err(ErrorCode::Other(Some(words)).into());
+        return Err(Error::other(Some(words.into())));
     }
     Ok(stat.st_ino)
 }
@@ -97,19 +97,19 @@ impl From<WasiError> for Error {
     fn from(error: WasiError) -> Error {
         match error {
             WasiError::Access | WasiError::NotPermitted | WasiError::ReadOnly | WasiError::Loop => {
-                ErrorCode::Eacces
+                ErrorKind::Eacces
             }
-            WasiError::NoEntry | WasiError::NotDirectory => ErrorCode::Enoent,
-            WasiError::IsDirectory | WasiError::NoDevice => ErrorCode::Enotreg,
+            WasiError::NoEntry | WasiError::NotDirectory => ErrorKind::Enoent,
+            WasiError::IsDirectory | WasiError::NoDevice => ErrorKind::Enotreg,
             WasiError::Invalid | WasiError::NameTooLong | WasiError::IllegalByteSequence => {
-                ErrorCode::Badarg
+                ErrorKind::Badarg
             }
-            WasiError::InsufficientMemory => ErrorCode::Enomem,
-            WasiError::InsufficientSpace | WasiError::Quota => ErrorCode::Enospc,
-            WasiError::FileTooLarge => ErrorCode::Efbig,
-            WasiError::Unsupported => ErrorCode::Enotsup,
-            WasiError::Io => ErrorCode::Eio,
-            other => ErrorCode::Other(Some(other.message().to_string())),
+            WasiError::InsufficientMemory => ErrorKind::Enomem,
+            WasiError::InsufficientSpace | WasiError::Quota => ErrorKind::Enospc,
+            WasiError::FileTooLarge => ErrorKind::Efbig,
+            WasiError::Unsupported => ErrorKind::Enotsup,
+            WasiError::Io => ErrorKind::Eio,
+            other => return Error::other(Some(other.message().into())),
         }
         .into()
     }

@@ -2,17 +2,17 @@
 //!
 //! It reads and writes the file itself where a mapping would touch a page, and answers as the host
 //! does: the checks and their order are the interface's, a file that was cut is
-//! [`ErrorCode::Sigbus`] by whole pages. What it has not: a grant and limits (paths are what they
+//! [`ErrorKind::Sigbus`] by whole pages. What it has not: a grant and limits (paths are what they
 //! are, and a long read is one), and pages, so that hints, `lock`, `populate` and `nocache` do
 //! nothing. And what is written between the end of a file that was cut and that of its page is
 //! lost at once, where a page may keep it for a while.
 
-mod codes;
+mod kinds;
 mod open;
 mod positioned;
 mod private;
 
-use crate::{Advice, Error, ErrorCode, OpenOptions, Range, SyncMode};
+use crate::{Advice, Error, ErrorKind, OpenOptions, Range, SyncMode};
 use core::mem::MaybeUninit;
 use private::Private;
 use std::fs::File;
@@ -54,14 +54,14 @@ impl Handle {
     ) -> Result<Option<Handle>, Error> {
         use std::os::unix::fs::MetadataExt;
         let number =
-            |file: &File| file.metadata().map(|file| (file.dev(), file.ino())).map_err(codes::of);
+            |file: &File| file.metadata().map(|file| (file.dev(), file.ino())).map_err(kinds::of);
         let handle = Handle::open(path, options)?;
         let again = open_state(&mut handle.lock()).and_then(|state| number(&state.file))?;
         Ok((again == number(file)?).then_some(handle))
     }
 
     pub(crate) fn close(&self) -> Result<(), Error> {
-        self.lock().take().map(drop).ok_or_else(|| ErrorCode::Closed.into())
+        self.lock().take().map(drop).ok_or_else(|| ErrorKind::Closed.into())
     }
 
     /// Fills all of `buf`, or fails.
@@ -83,11 +83,11 @@ impl Handle {
         let mut rest = zeroed(buf);
         for range in ranges {
             let (piece, after) =
-                rest.split_at_mut_checked(range.length as usize).ok_or(ErrorCode::Badarg)?;
+                rest.split_at_mut_checked(range.length as usize).ok_or(ErrorKind::Badarg)?;
             state.read(range.offset, piece)?;
             rest = after;
         }
-        if rest.is_empty() { Ok(()) } else { Err(ErrorCode::Badarg.into()) }
+        if rest.is_empty() { Ok(()) } else { Err(ErrorKind::Badarg.into()) }
     }
 
     pub(crate) fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
@@ -101,7 +101,7 @@ impl Handle {
         allowed(self.writes)?;
         let sum = ranges.iter().try_fold(0u64, |sum, range| sum.checked_add(range.length));
         if sum != Some(data.len() as u64) {
-            return Err(ErrorCode::Badarg.into());
+            return Err(ErrorKind::Badarg.into());
         }
         ranges.iter().try_for_each(|&range| state.check(range))?;
         let mut rest = data;
@@ -148,11 +148,11 @@ impl Handle {
 }
 
 fn open_state(state: &mut Option<State>) -> Result<&mut State, Error> {
-    state.as_mut().ok_or_else(|| ErrorCode::Closed.into())
+    state.as_mut().ok_or_else(|| ErrorKind::Closed.into())
 }
 
 fn allowed(allowed: bool) -> Result<(), Error> {
-    if allowed { Ok(()) } else { Err(ErrorCode::Eacces.into()) }
+    if allowed { Ok(()) } else { Err(ErrorKind::Eacces.into()) }
 }
 
 fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
@@ -165,18 +165,18 @@ impl State {
     fn check(&self, range: Range) -> Result<(), Error> {
         match range.offset.checked_add(range.length) {
             Some(end) if end <= self.len => Ok(()),
-            _ => Err(ErrorCode::OutOfBounds.into()),
+            _ => Err(ErrorKind::OutOfBounds.into()),
         }
     }
 
     /// Fails if the file no longer backs a page of the range, and tells how long it is.
     fn backed(&self, offset: u64, length: usize) -> Result<u64, Error> {
-        let len = self.file.metadata().map_err(codes::of)?.len();
+        let len = self.file.metadata().map_err(kinds::of)?.len();
         let end = offset + length as u64;
         if length == 0 || end <= len.next_multiple_of(PAGE) {
             Ok(len)
         } else {
-            Err(ErrorCode::Sigbus.into())
+            Err(ErrorKind::Sigbus.into())
         }
     }
 
@@ -186,7 +186,7 @@ impl State {
         // Behind the file's end, the rest of its last page is zeros.
         let there = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let there = there.min(target.len());
-        positioned::read_up_to(&self.file, offset, &mut target[..there]).map_err(codes::of)?;
+        positioned::read_up_to(&self.file, offset, &mut target[..there]).map_err(kinds::of)?;
         if let Some(private) = &self.private {
             private.read(offset, target);
         }
@@ -202,12 +202,12 @@ impl State {
         // What is written behind the file's end is lost, as it is with a page.
         let there = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let there = there.min(data.len());
-        positioned::write_all(&self.file, offset, &data[..there]).map_err(codes::of)
+        positioned::write_all(&self.file, offset, &data[..there]).map_err(kinds::of)
     }
 
     fn sync(&self, writes: bool, mode: SyncMode) -> Result<(), Error> {
         if writes && self.private.is_none() && mode == SyncMode::Sync {
-            return self.file.sync_data().map_err(codes::of);
+            return self.file.sync_data().map_err(kinds::of);
         }
         Ok(())
     }

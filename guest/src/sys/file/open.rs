@@ -1,7 +1,7 @@
 //! How a path becomes a file that stands for a mapping.
 
-use super::codes;
-use crate::{Error, ErrorCode, OpenOptions};
+use super::kinds;
+use crate::{Error, ErrorKind, OpenOptions};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -10,10 +10,10 @@ use std::path::Path;
 pub(super) fn open(path: &str, options: &OpenOptions) -> Result<(File, u64), Error> {
     let changes = options.create || options.create_new || options.truncate;
     if !(options.write || (options.read && !changes)) || path.contains('\0') {
-        return Err(ErrorCode::Badarg.into());
+        return Err(ErrorKind::Badarg.into());
     }
     if path.is_empty() {
-        return Err(ErrorCode::Enoent.into());
+        return Err(ErrorKind::Enoent.into());
     }
     let path = Path::new(path);
     let (file, created) = open_or_create(path, options)?;
@@ -38,40 +38,40 @@ fn open_or_create(path: &Path, options: &OpenOptions) -> Result<(File, bool), Er
     let mut new = File::options();
     new.read(true).write(true).create_new(true);
     if options.create_new {
-        return new.open(path).map(|file| (file, true)).map_err(codes::of);
+        return new.open(path).map(|file| (file, true)).map_err(kinds::of);
     }
     loop {
         // Looked at before it is opened: opening a pipe would wait for its other end.
         match fs::metadata(path) {
-            Ok(metadata) if !metadata.is_file() => return Err(ErrorCode::Enotreg.into()),
-            Ok(_) => return existing.open(path).map(|file| (file, false)).map_err(codes::of),
+            Ok(metadata) if !metadata.is_file() => return Err(ErrorKind::Enotreg.into()),
+            Ok(_) => return existing.open(path).map(|file| (file, false)).map_err(kinds::of),
             Err(error) if error.kind() == io::ErrorKind::NotFound && options.create => {}
-            Err(error) => return Err(codes::of(error)),
+            Err(error) => return Err(kinds::of(error)),
         }
         match new.open(path) {
             Ok(file) => return Ok((file, true)),
             // Somebody else was faster, or it is a link to nothing.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink()) {
-                    return Err(ErrorCode::Enoent.into());
+                    return Err(ErrorKind::Enoent.into());
                 }
             }
-            Err(error) => return Err(codes::of(error)),
+            Err(error) => return Err(kinds::of(error)),
         }
     }
 }
 
 /// Gives the file the length that the options ask for.
 fn prepare(file: &File, options: &OpenOptions) -> Result<u64, Error> {
-    let metadata = file.metadata().map_err(codes::of)?;
+    let metadata = file.metadata().map_err(kinds::of)?;
     if !metadata.is_file() {
-        return Err(ErrorCode::Enotreg.into());
+        return Err(ErrorKind::Enotreg.into());
     }
     let old = metadata.len();
     let kept = if options.truncate { 0 } else { old };
     let len = options.size.map_or(kept, |size| size.max(kept));
     if len > old && !options.write {
-        return Err(ErrorCode::Badarg.into());
+        return Err(ErrorKind::Badarg.into());
     }
     if len > old {
         // The only step that may fail comes first.
@@ -87,7 +87,7 @@ fn prepare(file: &File, options: &OpenOptions) -> Result<u64, Error> {
 pub(super) fn set_len(file: &File, len: u64) -> Result<(), Error> {
     // No file system takes a longer one; std has words for it, and no kind.
     if i64::try_from(len).is_err() {
-        return Err(ErrorCode::Efbig.into());
+        return Err(ErrorKind::Efbig.into());
     }
-    file.set_len(len).map_err(codes::of)
+    file.set_len(len).map_err(kinds::of)
 }

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_writes_that_overlap_when_read_then_the_last_one_counts() {
+    fn of_writes_that_overlap_the_last_one_counts() {
         // Against a plain vector, with every offset and length of a small one.
         let (mut private, mut model) = (Private::default(), [0u8; 24]);
         let mut x = 7u64;
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn given_bytes_that_nobody_wrote_when_read_then_the_files_stay() {
+    fn bytes_that_nobody_wrote_are_the_files() {
         let mut private = Private::default();
         private.write(2, b"xy");
         private.write(7, b"z");

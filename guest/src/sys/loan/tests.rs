@@ -48,7 +48,7 @@ fn uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
 }
 
 #[test]
-fn given_an_offer_when_its_size_is_asked_for_then_it_is_the_buffer_and_only_once() {
+fn the_buffer_is_handed_out_once_for_its_size() {
     let program = Program(Loan::new());
     let mut buffer = *b"-----";
     let offer = program.0.offer(uninit(&mut buffer));
@@ -64,7 +64,7 @@ fn given_an_offer_when_its_size_is_asked_for_then_it_is_the_buffer_and_only_once
 }
 
 #[test]
-fn given_an_offer_when_anything_else_is_asked_for_then_it_is_the_programs_memory() {
+fn anything_else_is_the_programs_memory() {
     let program = Program(Loan::new());
     let mut buffer = [7; 8];
     let offer = program.0.offer(uninit(&mut buffer));
@@ -90,7 +90,7 @@ fn given_an_offer_when_anything_else_is_asked_for_then_it_is_the_programs_memory
 }
 
 #[test]
-fn given_a_lent_buffer_when_made_small_then_it_stays_where_it_is_and_is_not_freed() {
+fn a_lent_buffer_made_smaller_stays_and_is_not_freed() {
     let program = Program(Loan::new());
     let mut buffer = vec![1; 4096];
     let address = buffer.as_mut_ptr();
@@ -110,7 +110,7 @@ fn given_a_lent_buffer_when_made_small_then_it_stays_where_it_is_and_is_not_free
 }
 
 #[test]
-fn given_a_lent_buffer_when_made_larger_then_its_bytes_move_and_it_stays() {
+fn the_bytes_of_a_lent_buffer_made_larger_move() {
     let program = Program(Loan::new());
     let mut buffer = *b"1234";
     let offer = program.0.offer(uninit(&mut buffer));
@@ -134,7 +134,7 @@ fn given_a_lent_buffer_when_made_larger_then_its_bytes_move_and_it_stays() {
 }
 
 #[test]
-fn given_words_as_long_as_the_buffer_when_returned_then_they_are_copied_out_of_it() {
+fn words_as_long_as_the_buffer_are_copied_out_of_it() {
     let program = Program(Loan::new());
     let mut buffer = [0; 7];
     let offer = program.0.offer(uninit(&mut buffer));
@@ -147,7 +147,7 @@ fn given_words_as_long_as_the_buffer_when_returned_then_they_are_copied_out_of_i
 }
 
 #[test]
-fn given_an_empty_buffer_or_none_when_memory_is_asked_for_then_nothing_is_lent() {
+fn an_empty_buffer_is_not_lent() {
     let program = Program(Loan::new());
     let offer = program.0.offer(&mut []);
     let nothing = program.new_memory(0);
@@ -167,7 +167,7 @@ fn given_an_empty_buffer_or_none_when_memory_is_asked_for_then_nothing_is_lent()
 }
 
 #[test]
-fn given_another_number_of_bytes_when_a_buffer_is_filled_then_it_is_refused() {
+fn a_buffer_is_not_filled_with_fewer_or_more_bytes() {
     let program = Program(Loan::new());
     let mut buffer = [1; 3];
     let mut offer = program.0.offer(uninit(&mut buffer));
@@ -190,7 +190,7 @@ fn given_another_number_of_bytes_when_a_buffer_is_filled_then_it_is_refused() {
 }
 
 #[test]
-fn given_an_offer_when_another_is_made_meanwhile_then_the_first_stands() {
+fn an_offer_stands_while_another_is_made() {
     let program = Program(Loan::new());
     let (mut one, mut two) = ([1; 3], [2; 3]);
     let first = program.0.offer(uninit(&mut one));
@@ -209,7 +209,7 @@ fn given_an_offer_when_another_is_made_meanwhile_then_the_first_stands() {
 }
 
 #[test]
-fn given_any_order_of_calls_when_it_is_over_then_all_memory_has_its_owners() {
+fn after_any_order_of_calls_all_memory_has_its_owners() {
     // A host that does anything it may, against a record of what it was given. What it wrote must
     // be there at the end, the buffer's surroundings as they were, and nothing freed twice: that,
     // and reads of what was freed, would be seen by the allocator's checks or a sanitizer.

@@ -1,7 +1,7 @@
 //! Descriptors of WASI's, by name.
 
 use crate::bindings::iommap::mmap::types::AccessMode;
-use crate::command::Bad;
+use iommap_commands::Bad;
 use iommap_guest::Mapping;
 use std::collections::HashMap;
 use std::fs::{self, File};

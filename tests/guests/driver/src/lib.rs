@@ -38,7 +38,6 @@
 //! Numbers are decimal or 0x and hexadecimal. `"` quotes spaces anywhere in a word, with `\0`,
 //! `\n`, `\"`, `\\` and `\xNN` for single bytes. The hash is FNV-1a of 64 bits.
 
-mod command;
 mod descriptors;
 
 mod bindings {
@@ -58,8 +57,8 @@ use std::collections::hash_map::{Entry, VacantEntry};
 use bindings::iommap::mmap::batch::{Range, pread_many, pwrite_many};
 use bindings::iommap::mmap::types::{AccessMode, Advice, ErrorCode, Mapping, OpenFlags, SyncMode};
 use bindings::iommap::wasi::files::map_descriptor;
-use command::{Bad, Words};
 use descriptors::Descriptors;
+use iommap_commands::{Bad, Words};
 
 struct Driver;
 
@@ -98,7 +97,7 @@ impl Answer {
         match self {
             Answer::Nothing => "ok".into(),
             Answer::Number(number) => format!("ok {number}"),
-            Answer::Bytes(bytes) => format!("ok {}", command::describe(bytes)),
+            Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
         }
     }
 }
@@ -270,11 +269,11 @@ fn how(mut words: Words) -> Result<(AccessMode, OpenFlags, Option<u64>), Bad> {
     let (mut options, mut size) = (OpenFlags::empty(), None);
     while let Some(word) = words.optional_text()? {
         match word.strip_prefix("size=") {
-            Some(number) => size = Some(command::number(number)?),
+            Some(number) => size = Some(iommap_commands::number(number)?),
             None if word == "-" => {}
             None => {
                 for option in word.split(',') {
-                    options |= command::one_of(option, &OPTIONS)?;
+                    options |= iommap_commands::one_of(option, &OPTIONS)?;
                 }
             }
         }

@@ -1,8 +1,5 @@
 //! Reads and writes one file as fast as it can, in every way there is, and checks every byte
-//! that it reads. What it may find there is in `stress/src/pattern.rs`.
-
-#[path = "../../../../stress/src/pattern.rs"]
-mod pattern;
+//! that it reads. What it may find there is in `tests/pattern`.
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub, clippy::too_many_arguments)] // generated
@@ -16,7 +13,8 @@ mod bindings {
 use bindings::iommap::mmap::batch::{Range, pread_many, pwrite_many};
 use bindings::iommap::mmap::types::{AccessMode, Advice, ErrorCode, Mapping, OpenFlags, SyncMode};
 use bindings::{Job, Report, Wrong};
-use pattern::GENERATIONS;
+use fastrand::Rng;
+use iommap_pattern::{self as pattern, GENERATIONS};
 
 const PAGE: u64 = 4096;
 
@@ -35,7 +33,7 @@ impl bindings::Guest for Guest {
 
 struct Hammer {
     job: Job,
-    random: u64,
+    random: Rng,
     report: Report,
     /// Which generations each page may have, one bit each: for the pages of this owner less
     /// than all.
@@ -48,7 +46,7 @@ impl Hammer {
         let report =
             Report { calls: 0, verified: 0, wrong: 0, first_wrong: None, errors: vec![0; 16] };
         let allowed = vec![ANY; job.pages as usize];
-        Hammer { random: job.seed | 1, report, allowed, generation: 0, job }
+        Hammer { random: Rng::with_seed(job.seed), report, allowed, generation: 0, job }
     }
 
     fn run(mut self) -> Report {
@@ -221,12 +219,8 @@ impl Hammer {
         (offset, length.min(self.job.pages * PAGE - offset))
     }
 
-    /// A number below `limit`, as random as it needs to be (xorshift).
     fn below(&mut self, limit: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 11) % limit
+        self.random.u64(..limit)
     }
 }
 

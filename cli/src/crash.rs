@@ -1,0 +1,142 @@
+//! What is said of a component that trapped: why, where, and what to do.
+
+use std::fmt::Write as _;
+use wasmtime::{FrameInfo, Trap, WasmBacktrace};
+
+/// How many functions of the component are named.
+const FRAMES: usize = 12;
+
+/// What stands between a mistake and the trap that it ends with: the parts of the languages that
+/// make an end. Nobody looks for a mistake there.
+const MACHINERY: [&str; 14] = [
+    "core::panicking::",
+    "core::option::expect_failed",
+    "core::option::unwrap_failed",
+    "core::result::unwrap_failed",
+    "core::slice::index::",
+    "std::panicking::",
+    "std::process::abort",
+    "std::sys::",
+    "std::alloc::",
+    "alloc::alloc::handle_alloc_error",
+    "__rustc::",
+    "__rust_",
+    "rust_begin_unwind",
+    "abort",
+];
+
+/// What a component's trap says to whoever runs it. `verbose` leaves nothing out.
+pub(crate) fn report(component: &str, error: &wasmtime::Error, verbose: bool) -> String {
+    let cause = error.root_cause().to_string();
+    let mut text = format!("{component} trapped: {}", cause.trim_start_matches("wasm trap: "));
+    if let Some(advice) = error.downcast_ref().and_then(advice) {
+        _ = write!(text, "\n{advice}");
+    }
+    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
+    let functions: Vec<String> = frames.iter().map(|frame| function(frame, verbose)).collect();
+    let shown = if verbose { &functions[..] } else { behind_the_machinery(&functions) };
+    if !shown.is_empty() {
+        text.push_str("\nIt was in");
+    }
+    let most = if verbose { usize::MAX } else { FRAMES };
+    for (function, frame) in shown.iter().zip(&frames[functions.len() - shown.len()..]).take(most) {
+        _ = write!(text, "\n  {function}");
+        if let Some(place) = place(frame) {
+            _ = write!(text, "\n    at {place}");
+        }
+    }
+    if let Some(more @ 1..) = shown.len().checked_sub(most) {
+        _ = write!(text, "\n  and {more} more, which -v shows");
+    }
+    text
+}
+
+/// The functions from the one on that made the mistake.
+fn behind_the_machinery(functions: &[String]) -> &[String] {
+    let first = functions.iter().position(|function| {
+        !MACHINERY.iter().any(|machinery| function.trim_start_matches('<').starts_with(machinery))
+    });
+    functions.get(first.unwrap_or(0)..).unwrap_or_default()
+}
+
+fn function(frame: &FrameInfo, verbose: bool) -> String {
+    match frame.func_name() {
+        Some(name) => readable(name, verbose),
+        None => {
+            let module = frame.module().name().unwrap_or("the component");
+            format!("function {} of {module}", frame.func_index())
+        }
+    }
+}
+
+/// A name as it stands in the source; with its hash if that is wanted.
+fn readable(name: &str, verbose: bool) -> String {
+    let name = rustc_demangle::demangle(name);
+    if verbose { format!("{name}") } else { format!("{name:#}") }
+}
+
+/// The line in the source, if the component says.
+fn place(frame: &FrameInfo) -> Option<String> {
+    // Of functions that were inlined the first is where it happened.
+    let symbol = frame.symbols().first()?;
+    let file = symbol.file()?;
+    Some(match symbol.line() {
+        Some(line) => format!("{file}:{line}"),
+        None => file.to_owned(),
+    })
+}
+
+/// What to do about a trap, where there is something to say.
+fn advice(trap: &Trap) -> Option<&'static str> {
+    match trap {
+        Trap::UnreachableCodeReached => Some(
+            "It gave up by itself, as with a panic or an abort. What it printed before may say why",
+        ),
+        Trap::StackOverflow => {
+            Some("Its functions called each other too deeply, most likely without an end")
+        }
+        Trap::MemoryOutOfBounds | Trap::TableOutOfBounds | Trap::IndirectCallToNull => {
+            Some("That is a bug of the component: report it to whoever wrote it")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trap_is_told_without_its_technical_names() {
+        let error = wasmtime::Error::from(Trap::UnreachableCodeReached).context("while running");
+        let text = report("a.wasm", &error, false);
+        assert!(text.starts_with("a.wasm trapped: wasm `unreachable` instruction"), "{text}");
+        assert!(text.contains("gave up by itself"), "{text}");
+    }
+
+    #[test]
+    fn names_are_as_in_the_source() {
+        let mangled = "_ZN6search4main17h0123456789abcdefE";
+        assert_eq!(readable(mangled, false), "search::main");
+        assert_eq!(readable(mangled, true), "search::main::h0123456789abcdef");
+        assert_eq!(readable("_RNvCs1_6search4main", false), "search::main");
+        assert_eq!(readable("main", false), "main");
+    }
+
+    #[test]
+    fn the_machinery_of_a_panic_is_left_out() {
+        let functions = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let all = functions(&[
+            "abort",
+            "std::process::abort",
+            "__rustc::rust_panic",
+            "std::panicking::panic_with_hook",
+            "core::panicking::panic_fmt",
+            "search::main",
+            "core::ops::function::FnOnce::call_once",
+        ]);
+        assert_eq!(behind_the_machinery(&all)[0], "search::main");
+        let nothing_else = functions(&["abort"]);
+        assert_eq!(behind_the_machinery(&nothing_else), nothing_else);
+    }
+}

@@ -1,0 +1,88 @@
+//! The host: compiles a plugin once, and calls it in a store of its own each time, with limits.
+
+mod state;
+
+use state::{Mode, State, engine, store};
+use std::process::ExitCode;
+use std::time::Duration;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Result};
+use wasmtime_wasi::I32Exit;
+
+/// On a thread that may wait.
+mod waiting {
+    wasmtime::component::bindgen!({ path: "../wit" });
+}
+
+/// On an executor, which goes on while a plugin waits for the disk.
+mod yielding {
+    wasmtime::component::bindgen!({ path: "../wit", exports: { default: async } });
+}
+
+/// How long a call may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [component, dir, path, word] = &args[..] else {
+        eprintln!("usage: host PLUGIN.wasm DIR PATH WORD\n\nThe plugin sees DIR as /data.");
+        return ExitCode::from(2);
+    };
+    for (how, counted) in [
+        ("waiting", wait(component, dir, path, word)),
+        ("yielding", r#yield(component, dir, path, word)),
+    ] {
+        match counted {
+            Ok(Ok(count)) => println!("{how}: {word:?} is {count} times in {path}"),
+            // What the plugin says, by the types of its own interface.
+            Ok(Err(said)) => println!("{how}: the plugin says: {said}"),
+            Err(error) => {
+                println!("{how}: the plugin failed: {}", why(&error));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// A trap, an end by `exit`, or a plugin that does not fit: this call is over, and nothing else.
+fn why(error: &wasmtime::Error) -> String {
+    match error.downcast_ref() {
+        Some(I32Exit(code)) => format!("it ended itself with exit code {code}"),
+        None => format!("{error:#}"),
+    }
+}
+
+fn wait(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64, String>> {
+    let engine = engine()?;
+    let mut linker = Linker::<State>::new(&engine);
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    iommap::add_to_linker(&mut linker, iommap::IommapView::iommap)?;
+    // Once for all calls: compiling takes seconds, an instance microseconds.
+    let plugin = linker.instantiate_pre(&Component::from_file(&engine, component)?)?;
+    let plugin = waiting::PluginPre::new(plugin)?;
+
+    let mut store = store(&engine, dir, Mode::Ends(PATIENCE))?;
+    plugin.instantiate(&mut store)?.call_count(&mut store, path, word)
+}
+
+fn r#yield(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64, String>> {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    executor.block_on(async {
+        let engine: Engine = engine()?;
+        let mut linker = Linker::<State>::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        iommap::add_to_linker_async(&mut linker, iommap::IommapView::iommap)?;
+        let plugin = linker.instantiate_pre(&Component::from_file(&engine, component)?)?;
+        let plugin = yielding::PluginPre::new(plugin)?;
+
+        let mut store = store(&engine, dir, Mode::Yields)?;
+        let call = async {
+            let plugin = plugin.instantiate_async(&mut store).await?;
+            plugin.call_count(&mut store, path, word).await
+        };
+        // Where the time is up, the call is dropped, and the plugin with it.
+        let ended = tokio::time::timeout(PATIENCE, call).await;
+        ended.unwrap_or_else(|_| Err(wasmtime::format_err!("its time is up")))
+    })
+}

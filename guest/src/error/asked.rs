@@ -1,0 +1,64 @@
+//! What was asked for when an operation failed, for the error's words.
+
+use core::fmt;
+
+/// What was asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked {
+    /// Nobody has said.
+    Unknown,
+    Open,
+    /// With a size that the file was to have.
+    Make(u64),
+    Read {
+        offset: u64,
+        length: u64,
+    },
+    ReadMany {
+        ranges: usize,
+        length: u64,
+    },
+    Write {
+        offset: u64,
+        length: u64,
+    },
+    WriteMany {
+        ranges: usize,
+        length: u64,
+    },
+    Sync,
+    SetLen(u64),
+    Advise,
+    Len,
+    Close,
+}
+
+impl Asked {
+    /// Writes it as the beginning of a sentence, up to what went wrong.
+    pub(super) fn write(self, f: &mut fmt::Formatter<'_>, path: Option<&str>) -> fmt::Result {
+        let file = path.unwrap_or("the mapping");
+        match self {
+            Asked::Unknown => return Ok(()),
+            Asked::Open => write!(f, "cannot open {file}"),
+            Asked::Make(size) => write!(f, "cannot open {file} with a size of {size} bytes"),
+            Asked::Read { offset, length } => {
+                write!(f, "cannot read {length} bytes at offset {offset} of {file}")
+            }
+            Asked::ReadMany { ranges, length } => {
+                write!(f, "cannot read {length} bytes in {ranges} ranges of {file}")
+            }
+            Asked::Write { offset, length } => {
+                write!(f, "cannot write {length} bytes at offset {offset} of {file}")
+            }
+            Asked::WriteMany { ranges, length } => {
+                write!(f, "cannot write {length} bytes in {ranges} ranges of {file}")
+            }
+            Asked::Sync => write!(f, "cannot write {file} back to the device"),
+            Asked::SetLen(len) => write!(f, "cannot make {file} {len} bytes long"),
+            Asked::Advise => write!(f, "cannot advise on {file}"),
+            Asked::Len => write!(f, "cannot tell the length of {file}"),
+            Asked::Close => write!(f, "cannot close {file}"),
+        }?;
+        f.write_str(": ")
+    }
+}

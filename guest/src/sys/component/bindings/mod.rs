@@ -1,0 +1,14 @@
+//! What wit-bindgen makes of the WIT in `wit/`, and nothing else: `tests/guests/bindings` holds it
+//! to that.
+
+#![allow(missing_docs, unreachable_pub, reason = "generated; `iommap.wit` is the documentation")]
+#![allow(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks, reason = "generated")]
+
+#[rustfmt::skip]
+mod mmap;
+/// `iommap:wasi`, with the descriptors of the crate `wasip2`.
+#[cfg(feature = "wasi")]
+#[rustfmt::skip]
+pub(super) mod wasi;
+
+pub(super) use mmap::iommap;

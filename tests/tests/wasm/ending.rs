@@ -1,0 +1,110 @@
+//! `iommap run` that is to end while its guest maps files: by its time limit, by a signal.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use iommap_tests::command_line::{SEARCH, iommap_run};
+use iommap_tests::{Kind, Scene};
+
+use crate::hung::{Hung, LENGTH};
+
+/// `search`, which has said how far it has come: behind its first window.
+fn search(directory: &Path, options: &[&str], args: &[&str]) -> Child {
+    let args = [&["--window", "64K"], args].concat();
+    let mut command = iommap_run(directory, options, SEARCH, &args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// How a program ends, and what it has said. The test fails rather than to wait without an end.
+fn end(mut child: Child) -> (Option<i32>, String) {
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > give_up {
+            child.kill().unwrap();
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn signal(child: &Child, signal: i32) {
+    // SAFETY: It has no pointers, and the process is a child that nobody has waited for.
+    assert_eq!(unsafe { libc::kill(child.id().cast_signed(), signal) }, 0);
+}
+
+#[test]
+fn a_guest_between_its_reads_is_ended_by_a_signal_and_told_in_numbers() {
+    let scene = Scene::new(Kind::Sync);
+    scene.write("log", vec![b'.'; 1 << 20]);
+    for (number, expected) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
+        let mut child = search(scene.directory(), &["--stats"], &["--step", "x", "/data/log"]);
+        // It has read its first window, and waits for a line of input.
+        let mut messages = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        messages.read_line(&mut line).unwrap();
+        assert!(line.contains("Enter goes on"), "{line}");
+        signal(&child, number);
+        assert_eq!(child.wait().unwrap().code(), Some(expected));
+        let rest = std::io::read_to_string(messages).unwrap();
+        assert!(rest.contains("mappings opened   1") && rest.contains("64.0 KiB"), "{rest}");
+    }
+}
+
+#[test]
+fn a_guest_that_reads_all_the_time_is_ended_by_a_signal() {
+    let scene = Scene::new(Kind::Sync);
+    // So long that no machine has read it before it is told to stop: it is one hole.
+    std::fs::File::create(scene.path("log")).unwrap().set_len(60 << 30).unwrap();
+    for (options, number, expected) in [
+        (&["--stats"][..], libc::SIGTERM, 143),
+        (&["--stats", "--timeout", "1h"], libc::SIGINT, 130),
+    ] {
+        let child = search(scene.directory(), options, &["x", "/data/log"]);
+        reads_now(&child, &scene.path("log"));
+        signal(&child, number);
+        let (code, said) = end(child);
+        assert_eq!(code, Some(expected), "{said}");
+        assert!(said.contains("mappings opened   1"), "{said}");
+    }
+}
+
+#[test]
+fn a_guest_that_waits_for_a_hung_file_system_is_ended_all_the_same() {
+    let hung = match Hung::mount() {
+        Ok(hung) => hung,
+        Err(why) => return eprintln!("skipped: {why}"),
+    };
+    let file = hung.directory().join("hangs");
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), LENGTH);
+    for options in
+        [&["--stats"][..], &["--stats", "--timeout", "1h"], &["--stats", "--timeout", "1s"]]
+    {
+        let child = search(hung.directory(), options, &["x", "/data/hangs"]);
+        let expected = if options.last() == Some(&"1s") {
+            124
+        } else {
+            reads_now(&child, &file);
+            signal(&child, libc::SIGTERM);
+            143
+        };
+        let (code, said) = end(child);
+        assert_eq!(code, Some(expected), "{options:?}: {said}");
+        assert!(said.contains("mappings opened   1"), "{said}");
+        let read = said.lines().find_map(|line| line.trim().strip_prefix("read "));
+        assert!(read.is_some_and(|read| !read.trim().starts_with("0 ")), "{said}");
+    }
+}
+
+/// Waits until a process has mapped a file.
+fn reads_now(child: &Child, file: &Path) {
+    let maps = format!("/proc/{}/maps", child.id());
+    let file = file.to_str().unwrap();
+    while !std::fs::read_to_string(&maps).unwrap().contains(file) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
