@@ -184,7 +184,7 @@ impl Place {
         };
         grant(&tree.granted(), "/g", FsPerms::ReadWrite);
         grant(&tree.granted(), "r", FsPerms::ReadOnly);
-        grant(&tree.granted().join("d"), "/g/n", FsPerms::ReadOnly);
+        grant(&tree.granted().join("d"), "/g/n", FsPerms::ReadWrite);
         Place { tree, grants }
     }
 
@@ -247,7 +247,7 @@ impl Place {
             path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
         let (directory, read_only, rest) = match parts.as_slice() {
             _ if path.contains('\0') => return None,
-            ["g", "n", rest @ ..] => (self.tree.granted().join("d"), true, rest),
+            ["g", "n", rest @ ..] => (self.tree.granted().join("d"), false, rest),
             ["g", rest @ ..] => (self.tree.granted(), false, rest),
             ["r", rest @ ..] => (self.tree.granted(), true, rest),
             _ => return None,

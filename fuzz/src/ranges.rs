@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 const PAGES: u64 = 6;
 
-/// What a range in a list counts for against the bytes of a call.
-const RANGE_BYTES: u64 = 16;
+/// What a range in a list counts for, at least, against the bytes of a call.
+const RANGE_BYTES: u64 = 4096;
 
 thread_local! {
     static PLACE: OnceCell<PathBuf> = const { OnceCell::new() };
@@ -26,7 +26,7 @@ pub fn ranges(data: &[u8]) {
     let case = Case {
         length: PAGES * page - u64::from(cut / 8) * 5,
         backed: u64::from(cut % 8).min(PAGES),
-        call_bytes: [64 << 20, 16, 160, 3 * page][usize::from(limit % 4)],
+        call_bytes: [64 << 20, RANGE_BYTES, 10 * RANGE_BYTES, 3 * page][usize::from(limit % 4)],
         ranges: list(rest, *repeat),
     };
     PLACE.with(|place| {
@@ -79,7 +79,8 @@ impl Case {
         if !self.ranges.iter().take(most).all(inside) {
             return Some(ErrorKind::OutOfBounds);
         }
-        let sum: u128 = self.ranges.iter().map(|range| u128::from(range.length)).sum();
+        let least = |range: &Range| u128::from(range.length.max(RANGE_BYTES));
+        let sum: u128 = self.ranges.iter().map(least).sum();
         if self.ranges.len() > most || sum > u128::from(self.call_bytes) {
             return Some(ErrorKind::LimitExceeded);
         }

@@ -176,11 +176,10 @@ impl RegionRef {
             return Ok(());
         }
         if advice == Advice::DontNeed {
-            // Who else uses the pages has them back at the next touch; but it would feel it.
-            return match Arc::strong_count(&self.common) {
-                1 => self.common.region.advise(offset, length, advice),
-                _ => Ok(()),
-            };
+            // Who else uses the pages has them back at the next touch; but other stores would feel
+            // it. Those whom an embedder lends its region to feel all of its hints.
+            let alone = self.common.key.is_none() || Arc::strong_count(&self.common) == 1;
+            return if alone { self.common.region.advise(offset, length, advice) } else { Ok(()) };
         }
         if !self.make_own(usage)? {
             return Ok(());

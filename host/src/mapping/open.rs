@@ -65,8 +65,9 @@ pub(crate) fn open_file(
     }
     let mut request = Request::new(name, perms, options, access, usage, common)?;
     let stat = regular(file)?;
-    let plan = request.plan(stat.len(), perms == FsPerms::ReadWrite)?;
-    request.map(file, &stat, plan, perms == FsPerms::ReadWrite)
+    let writable = perms == FsPerms::ReadWrite && platform::is_writable(file);
+    let plan = request.plan(stat.len(), writable)?;
+    request.map(file, &stat, plan, writable)
 }
 
 /// What is to be opened, for whom. It holds a place among the store's mappings, taken before the
@@ -213,7 +214,7 @@ impl<'a> Request<'a> {
         let region = RegionRef::of(file, stat, plan.target, spec, usage)?;
         if plan.target == 0 {
             // What has no length and no pages either (files of /proc) is not an empty file.
-            Region::new(file, 1, spec.protection, usage)?;
+            Region::new(file, 1, spec.protection, usage).map_err(not_to_be_mapped)?;
         }
         if plan.target > plan.length {
             platform::raise(file, plan.target)?;
@@ -260,6 +261,11 @@ struct Plan {
     mapped: Reservation,
     locked: Option<Reservation>,
     copied: Option<Reservation>,
+}
+
+/// Some files of /proc fail with EIO where others say ENODEV.
+fn not_to_be_mapped(error: Error) -> Error {
+    if error == ErrorKind::Eio { Errno::NODEV.into() } else { error }
 }
 
 fn regular(file: &File) -> Result<Metadata, Error> {

@@ -128,39 +128,47 @@ fn lengths_that_do_not_add_up_to_the_data_are_badarg() {
     assert_eq!(world.contents("f"), b"contents");
 }
 
+/// What a range counts for at least.
+const LEAST: u64 = 4096;
+
 #[test]
 fn a_batch_over_the_limit_of_a_call_moves_nothing() {
-    let world = World::limited(limits(|l| l.call_bytes = 64));
-    let contents = pattern(200);
+    let limit = 4 * LEAST;
+    let world = World::limited(limits(|l| l.call_bytes = limit));
+    let contents = pattern(5 * LEAST);
     world.file("f", &contents);
     let mapping = world.map("f", &READ_WRITE);
-    let most = [range(0, 32), range(100, 32)];
-    let more = [range(0, 32), range(100, 33)];
-    mapping.pread_many(&most, &mut [0; 64]).unwrap();
-    mapping.pwrite_many(&most, &[1; 64]).unwrap();
+    let most = [range(0, LEAST), range(100, 3 * LEAST)];
+    let more = [range(0, LEAST), range(100, 3 * LEAST + 1)];
+    let moved = limit as usize;
+    mapping.pread_many(&most, &mut vec![0; moved]).unwrap();
+    mapping.pwrite_many(&most, &vec![1; moved]).unwrap();
     let written = world.contents("f");
-    assert_eq!(mapping.pread_many(&more, &mut [0; 65]), Err(LimitExceeded.into()));
-    assert_eq!(mapping.pwrite_many(&more, &[2; 65]), Err(LimitExceeded.into()));
+    assert_eq!(mapping.pread_many(&more, &mut vec![0; moved + 1]), Err(LimitExceeded.into()));
+    assert_eq!(mapping.pwrite_many(&more, &vec![2; moved + 1]), Err(LimitExceeded.into()));
     // Out of bounds is said before the limit.
-    let far = [range(0, 32), range(190, 33)];
-    assert_eq!(mapping.pread_many(&far, &mut [0; 65]), Err(OutOfBounds.into()));
-    assert_eq!(mapping.pwrite_many(&far, &[2; 65]), Err(OutOfBounds.into()));
+    let far = [range(0, LEAST), range(3 * LEAST, 3 * LEAST + 1)];
+    assert_eq!(mapping.pread_many(&far, &mut vec![0; moved + 1]), Err(OutOfBounds.into()));
+    assert_eq!(mapping.pwrite_many(&far, &vec![2; moved + 1]), Err(OutOfBounds.into()));
     assert_same!(world.contents("f"), written);
-    assert_eq!(world.usage.counters().bytes_read, 64);
+    assert_eq!(world.usage.counters().bytes_read, limit);
 }
 
 #[test]
 fn a_list_of_ranges_counts_for_the_limit_of_a_call() {
-    let world = World::limited(limits(|l| l.call_bytes = 64));
+    let world = World::limited(limits(|l| l.call_bytes = 4 * LEAST + 1));
     world.file("f", b"contents");
     let mapping = world.map("f", &READ_WRITE);
-    // 16 bytes a range: four fit, whatever they move.
+    // A page a range: four fit, whatever they move.
     let four = [range(0, 1); 4];
     let five = [range(0, 1); 5];
     assert_eq!(mapping.pread_many(&four, &mut [0; 4]), Ok(()));
-    assert_eq!(mapping.pwrite_many(&four, &[b'C'; 4]), Ok(()));
+    assert_eq!(mapping.pwrite_many(&four, b"CCCC"), Ok(()));
     assert_eq!(mapping.pread_many(&five, &mut [0; 5]), Err(LimitExceeded.into()));
-    assert_eq!(mapping.pwrite_many(&five, &[b'x'; 5]), Err(LimitExceeded.into()));
+    assert_eq!(mapping.pwrite_many(&five, b"xxxxx"), Err(LimitExceeded.into()));
+    // Nor do more of them that move nothing at all.
+    assert_eq!(mapping.pread_many(&[range(0, 0); 5], &mut []), Err(LimitExceeded.into()));
+    assert_eq!(mapping.pwrite_many(&[range(0, 0); 5], &[]), Err(LimitExceeded.into()));
     assert_eq!(world.contents("f"), b"Contents");
 }
 

@@ -2,7 +2,6 @@
 
 use crate::support::*;
 use iommap::{Advice, Grants, Limits, Mapping, OpenOptions, SyncMode, Usage};
-use std::path::Path;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
@@ -32,20 +31,12 @@ impl<'a> Store<'a> {
     }
 }
 
-/// `smaps` shows these hints in the range of a path.
-fn hinted(path: &Path, flag: &str) -> bool {
-    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
-    let mut lines = smaps.lines().skip_while(|line| !line.ends_with(path.to_str().unwrap()));
-    let flags = lines.find_map(|line| line.strip_prefix("VmFlags:")).unwrap();
-    flags.split_whitespace().any(|word| word == flag)
-}
-
 #[test]
 fn one_range_serves_all_stores_of_one_mode() {
     let world = sharing();
     let contents = pattern(3 * page() + 5);
     let path = world.file("f", &contents);
-    for options in [READ, WRITE, READ_WRITE, PRIVATE_READ] {
+    for options in [READ, WRITE, READ_WRITE] {
         let stores: Vec<_> = (0..100).map(|_| Store::new(&world)).collect();
         let mappings: Vec<_> = stores.iter().map(|store| store.map("f", &options)).collect();
         assert_eq!(mapped_ranges(&path), 1, "{options:?}");
@@ -291,27 +282,43 @@ fn hints_of_one_store_are_not_felt_by_another() {
         let world = sharing();
         let path = world.file("f", &pattern(16 * page()));
         for options in [READ, READ_WRITE] {
-            let first = world.map("f", &options);
+            let (first, second) = (world.map("f", &options), world.map("f", &options));
+            assert_eq!(hinted(&path, "rr"), [false], "{options:?}");
+            // Whoever hints has a region of its own from then on.
             first.advise(0, 0, Advice::Random).unwrap();
-            assert!(hinted(&path, "rr"), "{options:?}");
-            let second = world.map("f", &options);
-            assert!(!hinted(&path, "rr"), "{options:?}");
-            // Now they are two, and neither tells the other how to read.
+            assert_eq!(hinted(&path, "rr").iter().filter(|hinted| **hinted).count(), 1);
+            second.advise(page(), page(), Advice::Sequential).unwrap();
+            assert_eq!(hinted(&path, "sr").iter().filter(|hinted| **hinted).count(), 1);
+            assert_eq!(hinted(&path, "rr").iter().filter(|hinted| **hinted).count(), 1);
             for mapping in [&first, &second] {
-                mapping.advise(0, 0, Advice::Sequential).unwrap();
-                mapping.advise(page(), page(), Advice::Random).unwrap();
-                assert_eq!(mapped_ranges(&path), 1, "{options:?}");
-                assert!(!hinted(&path, "sr"), "{options:?}");
                 assert_eq!(
                     mapping.advise(0, 16 * page() + 1, Advice::Random),
                     Err(OutOfBounds.into())
                 );
             }
-            drop(first);
-            second.advise(0, 0, Advice::Sequential).unwrap();
-            assert!(hinted(&path, "sr"), "{options:?}");
+            // Who comes now gets none of them.
+            let third = world.map("f", &options);
+            assert_eq!(hinted(&path, "rr").iter().filter(|hinted| **hinted).count(), 1);
+            if writes(&options) {
+                third.pwrite(0, b"all the same").unwrap();
+                assert_eq!(bytes(&first, 0, 12), b"all the same");
+                assert_eq!(bytes(&second, 0, 12), b"all the same");
+            }
+            drop((first, second, third));
+            assert_eq!(mapped_ranges(&path), 0, "{options:?}");
         }
     });
+}
+
+#[test]
+fn private_mappings_have_regions_of_their_own() {
+    let world = sharing();
+    let path = world.file("f", &pattern(page()));
+    for options in [PRIVATE_READ, PRIVATE] {
+        let held = [world.map("f", &options), world.map("f", &options)];
+        assert_eq!(mapped_ranges(&path), 2, "{options:?}");
+        drop(held);
+    }
 }
 
 #[test]

@@ -252,25 +252,31 @@ fn a_path_in_no_grant_is_eacces() {
 
 #[test]
 fn of_nested_grants_the_longest_name_counts() {
-    let world = World::new();
-    fs::create_dir(world.path("ro")).unwrap();
-    world.file("ro/f", b"inner");
+    let world = World::read_only();
+    fs::create_dir(world.path("rw")).unwrap();
+    world.file("rw/f", b"inner");
+    world.file("f", b"outer");
     let mut grants = world.grants.clone();
-    grants.preopened_dir(world.path("ro"), "/d/ro", FsPerms::ReadOnly).unwrap();
+    grants.preopened_dir(world.path("rw"), "/d/rw", FsPerms::ReadWrite).unwrap();
     let usage = Usage::new(Limits::default());
     let open = |path: &str, options: &OpenOptions| {
         grants.open(&usage, path, options).map(|mapping| mapping.len())
     };
-    for path in ["/d/ro/f", "d/ro/f", "/d/./ro//f"] {
+    for path in ["/d/rw/f", "d/rw/f", "/d/./rw//f"] {
         assert_eq!(open(path, &READ), Ok(Ok(5)), "{path}");
-        assert_eq!(open(path, &READ_WRITE), Err(Eacces.into()), "{path}");
+        assert_eq!(open(path, &READ_WRITE), Ok(Ok(5)), "{path}");
+        assert_eq!(open(path, &CREATE), Ok(Ok(5)), "{path}");
+    }
+    assert_eq!(open("/d/rw/new", &CREATE), Ok(Ok(0)));
+    // By the outer grant it is as the outer grant says.
+    for path in ["/d/f", "/d/rwf", "/d/./x", "/d/new"] {
+        assert_eq!(open(path, &CREATE), Err(Eacces.into()), "{path}");
         assert_eq!(open(path, &TRUNCATE), Err(Eacces.into()), "{path}");
     }
-    assert_eq!(open("/d/ro/new", &CREATE), Err(Eacces.into()));
     // A name that only starts like the grant's is not below it.
-    assert_eq!(open("/d/rolf", &CREATE), Ok(Ok(0)));
-    assert_eq!(world.names(), ["ro", "rolf"]);
-    assert_eq!(world.contents("ro/f"), b"inner");
+    assert_eq!(open("/d/rwlf", &READ), Err(Enoent.into()));
+    assert_eq!(world.names(), ["f", "rw"]);
+    assert_eq!(world.contents("rw/f"), b"inner");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::Command;
 /// As many as the process lets us have.
 fn unlimited() -> World {
     let most = u64::MAX / 2;
-    World::limited(limits(|l| {
+    World::without_budget(limits(|l| {
         l.mappings = most;
         l.mapped_bytes = most;
     }))
@@ -75,6 +75,38 @@ fn as_many_mappings_as_the_kernel_allows_all_serve() {
         drop(mappings);
         assert_eq!((descriptors(&path).len(), mapped_ranges(&path)), (0, 0));
         world.assert_idle();
+    });
+}
+
+#[test]
+fn the_budget_of_the_process_leaves_it_half_of_its_ranges() {
+    in_child(|| {
+        let most = iommap::Budget::of_process().limits().ranges;
+        if most > 150_000 {
+            println!("skipped: {most} ranges of address space, too many to reach in a test");
+            return;
+        }
+        let world = World::limited(limits(|l| l.mappings = u64::MAX));
+        let path = world.file("f", &pattern(page()));
+        let mut mappings: Vec<Mapping> = Vec::new();
+        let error = loop {
+            match world.open("f", &READ) {
+                Ok(mapping) => mappings.push(mapping),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error, LimitExceeded);
+        assert_eq!(mappings.len() as u64, most);
+        assert_eq!(world.refused("new", &CREATE.size(page())), LimitExceeded);
+        assert_eq!(world.names(), ["f"]);
+        // The host itself goes on.
+        assert_eq!(std::thread::spawn(|| 1).join().unwrap(), 1);
+        mappings.truncate(10);
+        mappings.push(world.map("f", &READ));
+        drop(mappings);
+        assert_eq!(mapped_ranges(&path), 0);
+        world.assert_idle();
+        assert_eq!(iommap::Budget::of_process().used().ranges, 0);
     });
 }
 

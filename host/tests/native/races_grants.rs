@@ -1,56 +1,62 @@
 //! Grants inside grants, and files that can't be mapped though they look like it.
 
 use crate::support::*;
-use iommap::{FsPerms, Limits, Usage};
+use iommap::{FsPerms, Grants, Limits, Usage};
 use std::fs;
+use std::io;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 #[test]
-fn a_grant_for_reading_inside_another_is_a_boundary_by_any_path() {
+fn a_grant_for_reading_inside_one_for_writing_is_refused() {
     let world = World::new();
-    fs::create_dir(world.path("ro")).unwrap();
-    fs::create_dir(world.path("x")).unwrap();
-    world.file("ro/f", b"inner");
+    fs::create_dir_all(world.path("ro/deep")).unwrap();
     symlink("ro", world.path("link")).unwrap();
-    symlink("../ro/f", world.path("x/f")).unwrap();
-    let mut grants = world.grants.clone();
-    if grants.preopened_dir(world.path("ro"), "/d/ro", FsPerms::ReadOnly).is_err() {
-        // Then nobody relies on it.
-        return;
-    }
-    let usage = Usage::new(Limits::default());
-    for path in ["/d/ro/f", "/d/x/../ro/f", "/d/link/f", "/d/x/f", "/d/./x/.././ro//f"] {
-        for options in [WRITE, READ_WRITE, TRUNCATE, CREATE, PRIVATE.size(100)] {
-            let opened = grants.open(&usage, path, &options);
-            assert_eq!(opened.map(drop), Err(Eacces.into()), "{path} {options:?}");
+    let refused = |grants: &Grants, path: &str, name: &str| {
+        let mut grants = grants.clone();
+        let granted = grants.preopened_dir(world.path(path), name, FsPerms::ReadOnly).map(drop);
+        assert_eq!(granted.unwrap_err().kind(), io::ErrorKind::InvalidInput, "{path} {name}");
+    };
+    // By `..` or a link, its files could be written through the outer one. Whatever its name, and
+    // whichever way it leads there.
+    for path in ["ro", "ro/deep", "link", "ro/../ro/deep"] {
+        for name in ["/d/ro", "/other", "/"] {
+            refused(&world.grants, path, name);
         }
     }
-    for path in ["/d/ro/new", "/d/x/../ro/new", "/d/link/new"] {
-        let opened = grants.open(&usage, path, &CREATE);
-        assert_eq!(opened.map(drop), Err(Eacces.into()), "{path}");
-    }
-    assert_eq!(world.contents("ro/f"), b"inner");
-    assert_eq!(fs::read_dir(world.path("ro")).unwrap().count(), 1);
+    // And in the other order.
+    let mut inner = Grants::default();
+    inner.preopened_dir(world.path("ro"), "/ro", FsPerms::ReadOnly).unwrap();
+    let outer = inner.preopened_dir(world.path("."), "/d", FsPerms::ReadWrite).map(drop);
+    assert_eq!(outer.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    // Nothing was added by what was refused.
+    assert_eq!(inner.directories().count(), 1);
+    // What reads only, or writes more inside, is fine.
+    let mut reading = Grants::default();
+    reading.preopened_dir(world.path("."), "/d", FsPerms::ReadOnly).unwrap();
+    reading.preopened_dir(world.path("ro"), "/ro", FsPerms::ReadOnly).unwrap();
+    reading.preopened_dir(world.path("ro/deep"), "/deep", FsPerms::ReadWrite).unwrap();
+    // So is one directory under two names: the other name is there for all to see.
+    let mut both = Grants::default();
+    both.preopened_dir(world.path("."), "/d", FsPerms::ReadWrite).unwrap();
+    both.preopened_dir(world.path("."), "/r", FsPerms::ReadOnly).unwrap();
 }
 
 #[test]
-fn a_lent_mapping_hides_a_file_by_any_path() {
-    let world = World::new();
+fn a_file_beside_a_lent_mapping_is_what_the_directory_grants() {
+    let world = World::read_only();
     fs::create_dir(world.path("x")).unwrap();
-    world.file("f", b"to be hidden");
+    world.file("f", b"in the directory");
     world.file("other", b"lent");
     let mapping = Arc::new(world.map("other", &READ));
     let mut grants = world.grants.clone();
     grants.share("/d/f", mapping, FsPerms::ReadOnly);
     let usage = Usage::new(Limits::default());
     assert_eq!(all(&grants.open(&usage, "/d/f", &READ).unwrap()), b"lent");
-    match grants.open(&usage, "/d/x/../f", &READ) {
-        Ok(found) => assert_eq!(all(&found), b"lent"),
-        Err(error) => assert_eq!(error, Eacces),
-    }
+    // Its name is taken; the file is not hidden, and no more than the directory's grant allows.
+    assert_eq!(all(&grants.open(&usage, "/d/x/../f", &READ).unwrap()), b"in the directory");
     assert_eq!(grants.open(&usage, "/d/x/../f", &READ_WRITE).map(drop), Err(Eacces.into()));
-    assert_eq!(world.contents("f"), b"to be hidden");
+    assert_eq!(world.contents("f"), b"in the directory");
 }
 
 #[test]

@@ -12,18 +12,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-/// Does a range of this path have this flag in `smaps`?
-fn hinted(path: &Path, flag: &str) -> Vec<bool> {
-    let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
-    let mut ranges = Vec::new();
-    let mut lines = smaps.lines();
-    while lines.by_ref().any(|line| line.ends_with(path.to_str().unwrap())) {
-        let flags = lines.by_ref().find_map(|line| line.strip_prefix("VmFlags:")).unwrap();
-        ranges.push(flags.split_whitespace().any(|word| word == flag));
-    }
-    ranges
-}
-
 #[test]
 fn a_hint_stays_when_another_store_opens_the_file() {
     in_child(|| {

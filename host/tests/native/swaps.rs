@@ -72,7 +72,7 @@ fn hammer(world: &World, path: &str, outside: &Path) -> usize {
             Err(error) if [Eacces, Enoent, Eexist].contains(&error.kind()) => {}
             // Without openat2 the names are looked up one by one, and what was a link a moment ago
             // can't be read as one.
-            Err(error) if error.errno() == Some(rustix::io::Errno::INVAL) => {}
+            Err(error) if error.errno() == Some(libc::EINVAL) => {}
             Err(error) => panic!("{path}: {error} by {options:?}"),
         }
     }

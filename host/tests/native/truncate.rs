@@ -160,7 +160,7 @@ fn a_length_that_no_address_space_holds_is_enomem() {
         l.file_bytes = u64::MAX;
         l.mapped_bytes = u64::MAX;
     });
-    let world = World::limited(limits);
+    let world = World::without_budget(limits);
     let contents = pattern(page() + 1);
     world.file("f", &contents);
     let mapping = world.map("f", &READ_WRITE);

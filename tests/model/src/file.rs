@@ -52,21 +52,14 @@ impl File {
         &self.cells[start..start + page() as usize]
     }
 
-    /// Cuts or grows. What is behind the new end in its page is zero after a cut; what was
-    /// behind the old end stays as it is when a file grows.
+    /// Cuts or grows. New bytes are zero, but for what a mapping wrote behind the old end in its
+    /// page: some file systems keep it there, and it may be somebody else's by then.
     pub(crate) fn set_len(&mut self, length: u64) {
         if length < self.length {
             self.cells[length as usize..].fill(0);
         }
         self.length = length;
         self.cells.resize((self.pages() * page()) as usize, 0);
-    }
-
-    /// Grows as iommap promises to: every new byte is zero.
-    pub(crate) fn grow(&mut self, length: u64) {
-        let old = self.length;
-        self.set_len(length);
-        self.cells[old as usize..length as usize].fill(0);
     }
 
     /// Writes as `pwrite(2)` does: the file grows as far as it must.
@@ -115,8 +108,8 @@ mod tests {
         file.write_mapped(8, Some(&[1, 2, 3]), 3);
         assert_eq!(file.contents()[7..], [7, 1, 2]);
         assert_eq!(file.page(0)[10..12], [UNKNOWN, 0]);
-        file.grow(12);
-        assert_eq!(file.contents()[10..], [0, 0]);
+        file.set_len(12);
+        assert_eq!(file.contents()[10..], [UNKNOWN, 0]);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::operation::{Access, Call, Open, Range};
 use crate::page;
 use std::collections::BTreeMap;
 
-/// What a range in a list counts for against the bytes of a call.
-const RANGE_BYTES: u64 = 16;
+/// What a range in a list counts for, at least, against the bytes of a call.
+const RANGE_BYTES: u64 = 4096;
 
 const DONE: Expected = Ok(Answer::Nothing);
 
@@ -54,11 +54,11 @@ impl Model {
         if mappings >= self.limits.mappings {
             return Err("limit-exceeded");
         }
-        let existing = self.names[open.name];
-        match existing {
-            Some(_) if open.exclusive => return Err("eexist"),
-            None if !open.create => return Err("enoent"),
-            _ => {}
+        let found = self.names[open.name];
+        // Limits come before the file system is asked what there is, where a file is to be made.
+        let existing = found.filter(|_| !open.exclusive);
+        if existing.is_none() && !open.create {
+            return Err("enoent");
         }
         let length = existing.map_or(0, |file| self.files[file].len());
         let target = match (open.size, open.truncate) {
@@ -80,13 +80,16 @@ impl Model {
         if mapped_bytes.checked_add(target).is_none_or(|all| all > self.limits.mapped_bytes) {
             return Err("limit-exceeded");
         }
+        if found.is_some() && open.exclusive {
+            return Err("eexist");
+        }
 
         let file = existing.unwrap_or_else(|| self.add(File::default()));
         self.names[open.name] = Some(file);
         if open.truncate {
             self.empty(file, target);
         } else if grows {
-            self.files[file].grow(target);
+            self.set_len(file, target);
         }
         Ok(Mapped {
             file,
@@ -152,7 +155,7 @@ impl Model {
         for range in ranges.iter().take(most) {
             inside(length, range.offset, range.length)?;
         }
-        let sum = ranges.iter().fold(0u64, |sum, range| sum.saturating_add(range.length));
+        let sum = ranges.iter().fold(0u64, |sum, range| sum.saturating_add(range.length.max(each)));
         if ranges.len() > most || sum > self.limits.call_bytes {
             return Err("limit-exceeded");
         }
@@ -208,11 +211,7 @@ impl Model {
         {
             return Err("limit-exceeded");
         }
-        if size > old {
-            self.files[mapped.file].grow(size);
-        } else {
-            self.set_len(mapped.file, size);
-        }
+        self.set_len(mapped.file, size);
         mapped.length = Some(size);
         DONE
     }

@@ -41,7 +41,8 @@ pub(in super::super) struct Name(File, OsString);
 pub(super) fn unnamed(place: Place<'_>) -> io::Result<Option<(File, Name)>> {
     // What names no file is refused in the words of `open`.
     let Some((parent, name)) = place.split() else { return Ok(None) };
-    let dir = parent.open(false, false, libc::O_PATH | libc::O_DIRECTORY)?;
+    // That it is a directory shows below. O_DIRECTORY would keep cap-std from following a link.
+    let dir = parent.open(false, false, libc::O_PATH)?;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let made = retry_on_intr(|| openat(&dir, ".", flags, Mode::from_raw_mode(0o666)));
     match made {

@@ -12,6 +12,11 @@ pub(crate) fn set_len(file: &File, length: u64) -> Result<(), Errno> {
     without_signal(|| retry_on_intr(|| ftruncate(file, length)))
 }
 
+/// Is it open for writing?
+pub(crate) fn is_writable(file: &File) -> bool {
+    fcntl_getfl(file).is_ok_and(|flags| flags.intersects(OFlags::WRONLY | OFlags::RDWR))
+}
+
 /// May what is open only be added to (O_APPEND)?
 pub(crate) fn is_append_only(file: &File) -> bool {
     fcntl_getfl(file).is_ok_and(|flags| flags.contains(OFlags::APPEND))

@@ -10,7 +10,7 @@ pub(crate) use child::{in_child, this_program, this_test};
 pub(crate) use disk::{on_ext4, on_mount, on_small_disk};
 pub(crate) use iommap::ErrorKind::{self, *};
 pub(crate) use process::{
-    Waiting, as_nobody, descriptors, mapped_ranges, set_mode, smaps, status, with_rlimit,
+    Waiting, as_nobody, descriptors, hinted, mapped_ranges, set_mode, smaps, status, with_rlimit,
     without_openat2,
 };
 pub(crate) use world::World;

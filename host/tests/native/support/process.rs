@@ -2,23 +2,37 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-/// The file descriptors of this process that are open on a path.
+/// The file descriptors of this process that are open on a file, under whatever name.
 pub(crate) fn descriptors(path: &Path) -> Vec<u32> {
+    let wanted = fs::metadata(path).ok().map(|stat| (stat.dev(), stat.ino()));
     let entries = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap());
     entries
         // Those that others close meanwhile have no target any more.
-        .filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
+        .filter(|entry| {
+            let found = fs::metadata(entry.path()).ok().map(|stat| (stat.dev(), stat.ino()));
+            (wanted.is_some() && found == wanted)
+                || fs::read_link(entry.path()).is_ok_and(|target| target == path)
+        })
         .map(|entry| entry.file_name().to_str().unwrap().parse().unwrap())
         .collect()
 }
 
-/// How many ranges of this process's address space map a path.
+/// How many ranges of this process's address space map a file. The kernel shows them by the name
+/// that it was opened by, which a file that is made has not got yet.
 pub(crate) fn mapped_ranges(path: &Path) -> usize {
+    let number = fs::metadata(path).ok().map(|stat| {
+        let device = stat.dev();
+        format!(" {:02x}:{:02x} {} ", libc::major(device), libc::minor(device), stat.ino())
+    });
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines().filter(|line| line.ends_with(path.to_str().unwrap())).count()
+    let of_the_file = |line: &&str| {
+        line.ends_with(path.to_str().unwrap())
+            || number.as_ref().is_some_and(|number| line.contains(number))
+    };
+    maps.lines().filter(of_the_file).count()
 }
 
 /// A line of `/proc/self/status` in bytes: `VmLck`, `VmSize`.
@@ -31,6 +45,18 @@ pub(crate) fn status(name: &str) -> u64 {
 pub(crate) fn smaps(path: &Path, name: &str) -> u64 {
     let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
     kibibytes(smaps.lines().skip_while(|line| !line.ends_with(path.to_str().unwrap())), name)
+}
+
+/// Which of the ranges that map a path have this flag in `/proc/self/smaps`: `rr`, `sr`.
+pub(crate) fn hinted(path: &Path, flag: &str) -> Vec<bool> {
+    let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut ranges = Vec::new();
+    let mut lines = smaps.lines();
+    while lines.by_ref().any(|line| line.ends_with(path.to_str().unwrap())) {
+        let flags = lines.by_ref().find_map(|line| line.strip_prefix("VmFlags:")).unwrap();
+        ranges.push(flags.split_whitespace().any(|word| word == flag));
+    }
+    ranges
 }
 
 fn kibibytes<'a>(mut lines: impl Iterator<Item = &'a str>, name: &str) -> u64 {

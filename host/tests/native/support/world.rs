@@ -1,6 +1,6 @@
 //! A granted directory, and what others do to the files in it.
 
-use iommap::{Error, FsPerms, Grants, Limits, Mapping, OpenOptions, Usage};
+use iommap::{Budget, BudgetLimits, Error, FsPerms, Grants, Limits, Mapping, OpenOptions, Usage};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,14 @@ impl World {
 
     pub(crate) fn limited(limits: Limits) -> World {
         World::with(limits, FsPerms::ReadWrite)
+    }
+
+    /// With these limits alone, whatever other stores of the process use.
+    pub(crate) fn without_budget(limits: Limits) -> World {
+        let mut world = World::new();
+        let budget = Budget::new(BudgetLimits::unlimited());
+        world.usage = Usage::within(limits, "alone", budget);
+        world
     }
 
     pub(crate) fn read_only() -> World {
