@@ -87,7 +87,7 @@ mod tests {
     use crate::offsets::{each, scrambled};
 
     #[test]
-    fn every_offset_of_every_case_is_a_multiple_of_its_size_and_lies_in_the_file() {
+    fn every_offset_is_a_multiple_of_its_size_and_lies_in_the_file() {
         for case in Case::all() {
             let size = u64::from(case.size);
             let work = case.work(1000, scrambled(7));

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_that_is_missed_or_not_measured_has_a_line_and_the_count_comes_last() {
+    fn goals_missed_or_not_measured_have_a_line_and_the_count_is_last() {
         let goals = [
             goal(1.8, Bound::AtMost(1.8)),
             goal(2.0, Bound::AtMost(1.8)),

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 #[test]
-fn given_guests_on_a_file_that_others_destroy_when_run_for_a_while_then_it_all_adds_up() {
+fn guests_on_a_file_that_others_destroy_add_up() {
     let run = Command::new(env!("CARGO_BIN_EXE_iommap-stress"))
         .args(["--seconds", "4"])
         .output()

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn stores_on_a_file_read_what_is_in_it_and_take_the_ranges_that_they_should() {
+    fn stores_read_what_is_in_the_file_and_take_the_ranges_they_should() {
         let dir = tempfile::tempdir().unwrap();
         crate::file::make(dir.path()).unwrap();
         for (way, ranges) in [(Way::Separate, 5), (Way::Shared, 1), (Way::Lent, 1)] {

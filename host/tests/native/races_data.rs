@@ -167,7 +167,7 @@ fn a_failed_create_removes_no_file_that_another_store_has_made() {
 }
 
 #[test]
-fn a_region_is_not_common_where_a_file_keeps_its_identity_and_not_its_bytes() {
+fn no_region_is_common_where_a_files_bytes_leave_its_identity() {
     let script = "mkdir lower upper work && echo old bytes > lower/f && \
         mount -t overlay -o metacopy=on,lowerdir=lower,upperdir=upper,workdir=work overlay \"$0\"";
     on_mount("an overlayfs with metacopy", script, |disk| {

@@ -57,7 +57,7 @@ fn in_memory() -> TempDir {
 }
 
 #[test]
-fn others_get_memory_while_large_mappings_are_populated_resized_and_closed() {
+fn others_get_memory_while_large_mappings_come_grow_and_go() {
     const SIZE: u64 = 256 << 20;
     in_child(|| {
         let directory = in_memory();
