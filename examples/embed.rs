@@ -55,15 +55,15 @@ fn main() -> Result<()> {
     iommap.preopen_into(&mut wasi)?;
     let iommap = iommap.build();
     let wasi = wasi.inherit_stdio().arg("guest").args(&args.collect::<Vec<_>>()).build();
-    // The account outlives the store: what the guest did can be read at any time.
-    let account = iommap.account().clone();
+    // The usage outlives the store: what the guest did can be read at any time.
+    let usage = iommap.usage().clone();
     let mut store = Store::new(&engine, State { wasi, iommap, table: ResourceTable::new() });
 
     let command = Command::instantiate(&mut store, &component, &linker)?;
     let result = command.wasi_cli_run().call_run(&mut store)?;
     drop(store);
 
-    let counters = account.counters();
+    let counters = usage.counters();
     eprintln!(
         "{} mappings opened, {} left open; {} bytes read, {} written; {} faults recovered",
         counters.opened,

@@ -80,7 +80,7 @@ impl Host {
         let mut wasi = WasiCtx::builder();
         iommap.preopen_into(&mut wasi)?;
         let iommap = iommap.build();
-        let account = iommap.account().clone();
+        let usage = iommap.usage().clone();
         let wasi = wasi.inherit_stdout().inherit_stderr().arg(name).build();
         let limits = StoreLimitsBuilder::new().memory_size(64 << 20).build();
         let state = State { wasi, iommap, table: ResourceTable::new(), limits };
@@ -92,7 +92,7 @@ impl Host {
         let plugin = Command::instantiate(&mut store, &component, &self.linker)?;
         let result = plugin.wasi_cli_run().call_run(&mut store)?;
         ensure!(result.is_ok(), "it says that it failed");
-        Ok(account.counters())
+        Ok(usage.counters())
     }
 }
 

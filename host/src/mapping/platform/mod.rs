@@ -24,6 +24,7 @@ mod macos;
 #[cfg(target_os = "openbsd")]
 mod openbsd;
 // Linux has calls of its own for all of it, and tests this.
+#[cfg_attr(target_os = "linux", allow(dead_code, reason = "only what its tests use"))]
 #[cfg(any(test, not(target_os = "linux")))]
 mod without;
 
