@@ -55,8 +55,9 @@ pub(crate) async fn run(
     let ((), samples) = loaded?;
     let rest_after = at_rest(&watch).await?;
     let metrics = client::metrics(server).await?;
+    let (tally, connections) = (&tally, args.connections);
     let report =
-        Report { tally: &tally, took, disturbed, samples, rest_before, rest_after, metrics };
+        Report { tally, connections, took, disturbed, samples, rest_before, rest_after, metrics };
     println!("{report}");
     Ok(report.is_good())
 }

@@ -11,9 +11,14 @@ use std::time::Duration;
 /// in a thousand requests is more.
 const MORE: (usize, usize, u64) = (2, 8, 8 << 10);
 
+/// And how many more lines and KiB for each connection: when more requests run at once than before,
+/// threads and instances are used that were not needed until then, and kept.
+const MORE_EACH: (usize, u64) = (8, 256);
+
 /// What came of it.
 pub(crate) struct Report<'a> {
     pub(crate) tally: &'a Tally,
+    pub(crate) connections: u32,
     pub(crate) took: Duration,
     pub(crate) disturbed: Disturbed,
     pub(crate) samples: Vec<Sample>,
@@ -36,8 +41,8 @@ impl Report<'_> {
         let maps = half.clone().map(|sample| sample.maps).max().unwrap_or(0);
         let own = half.map(Sample::own).max().unwrap_or(0);
         after.descriptors > before.descriptors + MORE.0
-            || after.maps > maps + MORE.1
-            || after.own() > own + MORE.2
+            || after.maps > maps + MORE.1 + MORE_EACH.0 * self.connections as usize
+            || after.own() > own + MORE.2 + MORE_EACH.1 * u64::from(self.connections)
     }
 
     fn metric(&self, name: &str) -> f64 {
