@@ -2,7 +2,8 @@
 const $ = id => document.getElementById(id);
 const names = new Intl.DisplayNames(["en"], { type: "region" });
 const microseconds = time => time < 100 ? time.toFixed(1) + " µs"
-  : time < 10000 ? Math.round(time) + " µs" : (time / 1000).toFixed(1) + " ms";
+  : time < 10000 ? Math.round(time) + " µs"
+  : time < 1e6 ? (time / 1000).toFixed(1) + " ms" : (time / 1e6).toFixed(1) + " s";
 
 async function ask(ip, via, repeat) {
   const begin = performance.now();
@@ -77,6 +78,8 @@ async function lookUp(ip) {
     const answer = await ask(ip, "iommap", 1);
     if (mine !== latest) return;
     showAnswer(answer);
+    $("timings").hidden = true;
+    $("result").hidden = false;
     const found = answer.body.micros && await measure(ip, repeat);
     if (mine !== latest) return;
     $("timings").hidden = !found;
@@ -85,8 +88,8 @@ async function lookUp(ip) {
     if (mine !== latest) return;
     showAnswer({ status: 0, body: { reason: "The server cannot be reached: " + error.message } });
     $("timings").hidden = true;
+    $("result").hidden = false;
   }
-  $("result").hidden = false;
 }
 
 $("form").addEventListener("submit", event => { event.preventDefault(); lookUp($("ip").value.trim()); });
