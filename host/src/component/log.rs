@@ -26,6 +26,8 @@ impl Call {
     /// The call begins now.
     #[inline]
     pub(super) fn new(name: &'static str) -> Call {
+        // Without `[method]mapping.`.
+        let name = name.rsplit_once('.').map_or(name, |(_, name)| name);
         Call { name, begun: enabled!(Level::TRACE).then(Instant::now) }
     }
 

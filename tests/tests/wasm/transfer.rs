@@ -177,7 +177,7 @@ fn the_first_thing_wrong_in_order_is_said() {
             pread b 80 8193                         -> err limit-exceeded
             pwrite b 80 fill:1:8193                 -> err limit-exceeded
             pread-many b 0+8193                     -> err limit-exceeded
-            pread-many b 0+1,1+1,2+1                -> err limit-exceeded
+            pread-many b 0+1,1+1,2+1,3+1            -> err limit-exceeded
             pread b 80 16                           -> ok hex:PATTERN
             "
             .replace("hex:PATTERN", &shown(&bytes[80..96]))
