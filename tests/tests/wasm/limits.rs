@@ -117,12 +117,13 @@ fn the_limit_on_a_calls_bytes_holds() {
             pwrite-many m 0+4096,0+4097 fill:1:8193         -> err limit-exceeded
             ",
         );
-        // However short they are, there is one range for each 4,096 bytes, and one more.
+        // However short they are: one range for each 4,096 bytes, and one more.
         guest.play(
             "
             pread-many m 0+1,0+1,0+1,0+1                    -> err limit-exceeded
             pread-many m 0+0,0+0,0+0,0+0                    -> err limit-exceeded
             pwrite-many m 0+0,0+0,0+0,0+0 hex:              -> err limit-exceeded
+            pread-many m 0+8192,0+1                         -> err limit-exceeded
             ",
         );
         assert_eq!(scene.read("f"), pattern(10_000));
