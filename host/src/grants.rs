@@ -353,7 +353,8 @@ fn is_inside(inner: &Dir, outer: &Dir) -> io::Result<bool> {
     let mut dir: OwnedFd = inner.as_fd().try_clone_to_owned()?;
     for _ in 0..DEEPEST {
         // What may not be looked into can't be told.
-        let Ok(up) = openat(&dir, "..", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        let Ok(up) =
+            openat(&dir, "..", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         else {
             return Ok(false);
         };
@@ -477,7 +478,10 @@ mod tests {
 
             let mut grants = Grants::default();
             grants.preopened_dir(inner, "/ro", ReadOnly).unwrap();
-            assert!(grants.preopened_dir(dir.path(), "/all", ReadWrite).is_err(), "either way round");
+            assert!(
+                grants.preopened_dir(dir.path(), "/all", ReadWrite).is_err(),
+                "either way round"
+            );
             grants.preopened_dir(dir.path(), "/all", ReadOnly).unwrap();
             grants.preopened_dir(inner, "/rw", ReadWrite).unwrap();
         }

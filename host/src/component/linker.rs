@@ -3,9 +3,7 @@
 //! Calls that move bytes go through `abi`. Calls that may wait for a device are listed in
 //! `waiting`, and wait on the guest's thread or, on async stores, on another (`offload`).
 
-use super::abi::{
-    ByteList, GuestPath, RangeList, ReadManyReply, ReadReply, write, write_many,
-};
+use super::abi::{ByteList, GuestPath, RangeList, ReadManyReply, ReadReply, write, write_many};
 use super::bindings::types::{self, OpenFlags};
 use super::convert::open_options;
 use super::handle::MappingHandle;

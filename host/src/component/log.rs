@@ -50,7 +50,7 @@ impl Call {
                 self.done(mapped.usage().name(), mapped.name(), arguments);
                 (Ok(done),)
             }
-            Err(error) => (Err(self.refused_on(mapped, arguments, &error)),)
+            Err(error) => (Err(self.refused_on(mapped, arguments, &error)),),
         }
     }
 
