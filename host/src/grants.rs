@@ -124,7 +124,7 @@ impl Grants {
     ///   `exclusive` is `eexist`; `lock`, and `private` for writing, are `enotsup`. Its hints are
     ///   not applied, but for `willneed`; those of the embedder's mapping are felt by all.
     /// - The mapping stays the embedder's. Guests get what it is when they open it: one that it
-    ///   [truncates](Mapping::truncate) later, they see when they open it again. Once it is
+    ///   [makes longer or shorter](Mapping::set_len) later, they see when they open it again. Once it is
     ///   closed, opening it is `enoent`, and who has it open keeps it.
     ///
     /// The name is a grant's, and may lie in a granted directory, where it takes the place of a file
