@@ -25,7 +25,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 /// How much longer than its time a request may take before it is held to hang.
-const HANGS: Duration = Duration::from_millis(250);
+const HANGS: Duration = Duration::from_millis(500);
 
 /// How often it is looked for requests that hang.
 const LOOK: Duration = Duration::from_millis(50);
@@ -82,7 +82,11 @@ impl Guests {
         match tokio::time::timeout_at(until.into(), answer).await {
             Ok(Ok(answer)) => answer.map(|response| body::breaks_off(response, until)),
             Ok(Err(_)) => Err(Failure::new(Reason::Setup, "its thread broke down")),
-            Err(_) => Err(Failure::new(Reason::Time, "it hangs, perhaps on a file")),
+            Err(_) => {
+                // Before its client hears of it and asks again.
+                self.places.free_those_that_hang();
+                Err(Failure::new(Reason::Time, "it hangs, perhaps on a file"))
+            }
         }
     }
 
