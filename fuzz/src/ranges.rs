@@ -72,19 +72,23 @@ struct Written {
 impl Case {
     /// What must be the answer, but for a wrong amount of data.
     fn expected(&self) -> Option<ErrorKind> {
-        let most = (self.call_bytes / RANGE_BYTES) as usize;
+        let most = self.most();
         let inside = |range: &Range| {
             u128::from(range.offset) + u128::from(range.length) <= u128::from(self.length)
         };
         if !self.ranges.iter().take(most).all(inside) {
             return Some(ErrorKind::OutOfBounds);
         }
-        let least = |range: &Range| u128::from(range.length.max(RANGE_BYTES));
-        let sum: u128 = self.ranges.iter().map(least).sum();
+        let sum: u128 = self.ranges.iter().map(|range| u128::from(range.length)).sum();
         if self.ranges.len() > most || sum > u128::from(self.call_bytes) {
             return Some(ErrorKind::LimitExceeded);
         }
         self.ranges.iter().any(|range| self.lost(range)).then_some(ErrorKind::Sigbus)
+    }
+
+    /// How many ranges a call takes.
+    fn most(&self) -> usize {
+        (self.call_bytes / RANGE_BYTES) as usize + 1
     }
 
     fn lost(&self, range: &Range) -> bool {
@@ -113,7 +117,7 @@ impl Case {
         let data = vec![0xd7; self.sum() + usize::from(too_much)];
         let error = mapping.pwrite_many(&self.ranges, &data).err().map(|error| error.kind());
         let sum = self.ranges.iter().try_fold(0u64, |sum, range| sum.checked_add(range.length));
-        let short_list = self.ranges.len() as u64 * RANGE_BYTES <= self.call_bytes;
+        let short_list = self.ranges.len() <= self.most();
         let expected = match short_list && sum != Some(data.len() as u64) {
             true => Some(ErrorKind::Badarg),
             false => self.expected(),

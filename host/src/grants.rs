@@ -124,7 +124,7 @@ impl Grants {
     ///   `exclusive` is `eexist`; `lock`, and `private` for writing, are `enotsup`. Its hints are
     ///   not applied, but for `willneed`; those of the embedder's mapping are felt by all.
     /// - The mapping stays the embedder's. Guests get what it is when they open it: one that it
-    ///   [truncates](Mapping::truncate) later, they see when they open it again. Once it is
+    ///   [makes longer or shorter](Mapping::set_len) later, they see when they open it again. Once it is
     ///   closed, opening it is `enoent`, and who has it open keeps it.
     ///
     /// The name is a grant's, and may lie in a granted directory, where it takes the place of a file
@@ -353,7 +353,8 @@ fn is_inside(inner: &Dir, outer: &Dir) -> io::Result<bool> {
     let mut dir: OwnedFd = inner.as_fd().try_clone_to_owned()?;
     for _ in 0..DEEPEST {
         // What may not be looked into can't be told.
-        let Ok(up) = openat(&dir, "..", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        let Ok(up) =
+            openat(&dir, "..", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         else {
             return Ok(false);
         };
@@ -477,7 +478,10 @@ mod tests {
 
             let mut grants = Grants::default();
             grants.preopened_dir(inner, "/ro", ReadOnly).unwrap();
-            assert!(grants.preopened_dir(dir.path(), "/all", ReadWrite).is_err(), "either way round");
+            assert!(
+                grants.preopened_dir(dir.path(), "/all", ReadWrite).is_err(),
+                "either way round"
+            );
             grants.preopened_dir(dir.path(), "/all", ReadOnly).unwrap();
             grants.preopened_dir(inner, "/rw", ReadWrite).unwrap();
         }

@@ -97,7 +97,10 @@
 //! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories; and `async` |
 //! | `cli` | the command line `iommap`; off for embedders |
 
-#![cfg_attr(not(feature = "component"), allow(dead_code, reason = "the component layer uses it"))]
+#![cfg_attr(
+    not(feature = "component"),
+    allow(dead_code, unused_imports, reason = "the component layer uses it")
+)]
 
 #[cfg(feature = "component")]
 mod component;
@@ -110,12 +113,12 @@ pub use iommap_guard as guard;
 
 #[cfg(feature = "wasi")]
 pub use component::wasi;
+#[cfg(feature = "async")]
+pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
 #[cfg(feature = "component")]
 pub use component::{
     IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
-#[cfg(feature = "async")]
-pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;
 pub use mapping::{AccessMode, Advice, FsPerms, Mapping, OpenOptions, Range, SyncMode};

@@ -3,7 +3,7 @@
 //!
 //! Reading order, after [`args`] (what can be set) and [`values`] (how it is written):
 //!
-//! - a request: [`serve`] (connections, and how they end), [`guests`] (from a request to its
+//! - a request: [`serve`](mod@serve) (connections, and how they end), [`guests`] (from a request to its
 //!   answer), [`places`] (how many at once, and those that hang), [`guest`] (one guest), [`body`]
 //!   (an answer that breaks off), [`failure`] (why there is none), [`answers`] and [`page`] (what
 //!   the server says itself);

@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: what only this project does, in about ten seconds.
 //!
 //! The sample guest `search`, with 16 MiB of memory, looks through a file of 6 GiB. Then the file is
-//! cut while it looks, and the guest says so and ends as it chooses. Last it reads what is left both
+//! cut while it looks, and the guest says so and ends as it chooses. Last it reads a part of it both
 //! ways, mapped and by `wasi:filesystem`.
 
 use crate::run::{program, say};
@@ -16,6 +16,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 const LENGTH: u64 = 6 << 30;
+/// What both ways to read are compared on.
+const LEFT: u64 = 1 << 30;
 
 /// Builds what the demo runs and no more, and shows it.
 pub(crate) fn run() -> Result<()> {
@@ -47,6 +49,7 @@ pub(crate) fn run() -> Result<()> {
     eprintln!();
     say("the guest was told, said so and chose its own exit code: no signal, no trap");
 
+    file.set_len(LEFT)?;
     let seconds = |options: &[&str]| -> Result<f64> {
         let start = Instant::now();
         let mut command = search.command(&path, options)?;
@@ -55,7 +58,7 @@ pub(crate) fn run() -> Result<()> {
     };
     let (mapped, wasi) = (seconds(&["needle"])?, seconds(&["--wasi", "needle"])?);
     say(format_args!(
-        "what is left, 3 GiB: {mapped:.1} s mapped, {wasi:.1} s by wasi:filesystem ({:.1} times)",
+        "1 GiB: {mapped:.1} s mapped, {wasi:.1} s by wasi:filesystem ({:.1} times as long)",
         wasi / mapped
     ));
     fs::remove_dir_all(&dir)?;

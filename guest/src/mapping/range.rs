@@ -43,7 +43,7 @@ impl From<(u64, u64)> for Range {
     }
 }
 
-/// Whether [`Mapping::sync_with`] waits for the device.
+/// Whether [`Mapping::sync_with`](crate::Mapping::sync_with) waits for the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SyncMode {
     /// Return when the device has the bytes (`MS_SYNC`).

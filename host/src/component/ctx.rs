@@ -352,7 +352,10 @@ impl<'a> IommapCtxView<'a> {
     }
 
     /// Gives the guest a handle to a mapping.
-    pub(super) fn push(&mut self, handle: MappingHandle) -> wasmtime::Result<Resource<MappingHandle>> {
+    pub(super) fn push(
+        &mut self,
+        handle: MappingHandle,
+    ) -> wasmtime::Result<Resource<MappingHandle>> {
         Ok(self.table.push(handle)?)
     }
 

@@ -3,9 +3,7 @@
 //! Calls that move bytes go through `abi`. Calls that may wait for a device are listed in
 //! `waiting`, and wait on the guest's thread or, on async stores, on another (`offload`).
 
-use super::abi::{
-    ByteList, GuestPath, RangeList, ReadManyReply, ReadReply, write, write_many,
-};
+use super::abi::{ByteList, GuestPath, RangeList, ReadManyReply, ReadReply, write, write_many};
 use super::bindings::types::{self, OpenFlags};
 use super::convert::open_options;
 use super::handle::MappingHandle;
@@ -130,8 +128,8 @@ pub fn add_to_linker_async<T: Send + 'static>(
 #[non_exhaustive]
 pub struct AsyncOptions {
     /// Reads and writes of more bytes than this wait for their pages on another thread, so that
-    /// a slow device never holds the executor's; of a batch call each range counts for 4,096 bytes
-    /// at least. What stays on the executor's thread is the copy in memory. `None`: they all wait
+    /// a slow device never holds the executor's; a range of a batch call is as much work as 4,096
+    /// bytes at least. What stays on the executor's thread is the copy in memory. `None`: they all wait
     /// where they are.
     pub offload_above: Option<u64>,
 }

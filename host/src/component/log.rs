@@ -26,6 +26,8 @@ impl Call {
     /// The call begins now.
     #[inline]
     pub(super) fn new(name: &'static str) -> Call {
+        // Without `[method]mapping.`.
+        let name = name.rsplit_once('.').map_or(name, |(_, name)| name);
         Call { name, begun: enabled!(Level::TRACE).then(Instant::now) }
     }
 
@@ -48,7 +50,7 @@ impl Call {
                 self.done(mapped.usage().name(), mapped.name(), arguments);
                 (Ok(done),)
             }
-            Err(error) => (Err(self.refused_on(mapped, arguments, &error)),)
+            Err(error) => (Err(self.refused_on(mapped, arguments, &error)),),
         }
     }
 

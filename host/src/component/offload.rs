@@ -117,8 +117,9 @@ pub(super) fn define_transfers<T: Send + 'static>(
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
             let span = trace_span!("pread", mapping = this.rep(), offset, length);
             let future = async move {
-                let ranges = [Range { offset, length }];
-                make_ready(&mut store, get, &this, above, ranges, false).await?;
+                if length > above {
+                    make_ready(&mut store, get, &this, [Range { offset, length }], false).await?;
+                }
                 // Whatever stood in the way, the reply meets it again and says so.
                 Ok((ReadReply::new(&mut store, get, &this, offset, length)?,))
             };
@@ -131,8 +132,9 @@ pub(super) fn define_transfers<T: Send + 'static>(
             let length = data.len() as u64;
             let span = trace_span!("pwrite", mapping = this.rep(), offset, length);
             let future = async move {
-                let ranges = [Range { offset, length }];
-                make_ready(&mut store, get, &this, above, ranges, true).await?;
+                if length > above {
+                    make_ready(&mut store, get, &this, [Range { offset, length }], true).await?;
+                }
                 write(&mut store, get, &this, offset, &data)
             };
             Box::new(future.instrument(span))
@@ -140,7 +142,7 @@ pub(super) fn define_transfers<T: Send + 'static>(
     )
 }
 
-/// Defines the batch calls likewise: those whose ranges count for more than `above` bytes.
+/// Defines the batch calls likewise: those whose ranges are more than `above` bytes' worth of work.
 pub(super) fn define_batch<T: Send + 'static>(
     batch: &mut LinkerInstance<'_, T>,
     get: Getter<T>,
@@ -153,7 +155,9 @@ pub(super) fn define_batch<T: Send + 'static>(
             let future = async move {
                 let longest = most_ranges(get(store.data_mut()).ctx.usage().limits());
                 let list = ranges.copied(&store, longest);
-                make_ready(&mut store, get, &this, above, list, false).await?;
+                if cost(&list) > above {
+                    make_ready(&mut store, get, &this, list, false).await?;
+                }
                 Ok((ReadManyReply::new(&mut store, get, &this, ranges)?,))
             };
             Box::new(future.instrument(span))
@@ -167,7 +171,9 @@ pub(super) fn define_batch<T: Send + 'static>(
             let future = async move {
                 let longest = most_ranges(get(store.data_mut()).ctx.usage().limits());
                 let list = ranges.copied(&store, longest);
-                make_ready(&mut store, get, &this, above, list, true).await?;
+                if cost(&list) > above {
+                    make_ready(&mut store, get, &this, list, true).await?;
+                }
                 write_many(&mut store, get, &this, &ranges, &data)
             };
             Box::new(future.instrument(span))
@@ -175,13 +181,11 @@ pub(super) fn define_batch<T: Send + 'static>(
     )
 }
 
-/// Makes the pages of a call ready elsewhere if the call is a large one. What is not allowed is
-/// left for the call to refuse.
+/// Makes the pages of a call ready elsewhere. What is not allowed is left for the call to refuse.
 async fn make_ready<T: 'static, R>(
     store: &mut StoreContextMut<'_, T>,
     get: Getter<T>,
     this: &Handle,
-    above: u64,
     ranges: R,
     for_writing: bool,
 ) -> Result<()>
@@ -190,9 +194,7 @@ where
 {
     let view = get(store.data_mut());
     let mapped = view.mapped(this)?;
-    let large = cost(ranges.as_ref()) > above;
-    if large
-        && !view.ctx.allow_blocking_current_thread
+    if !view.ctx.allow_blocking_current_thread
         && mapped.check_many(ranges.as_ref(), for_writing).is_ok()
     {
         with_mapped(store, get, this, move |mapped| {

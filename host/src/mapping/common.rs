@@ -224,9 +224,7 @@ impl RegionRef {
         work: impl FnOnce() -> Result<(), Error>,
     ) -> Result<(), Error> {
         match (self.protection(), mode) {
-            (Protection::SharedWrite, SyncMode::Sync) => {
-                self.common.writeback.run(self.seq, work)
-            }
+            (Protection::SharedWrite, SyncMode::Sync) => self.common.writeback.run(self.seq, work),
             // Nothing is waited for that could fail.
             _ => work(),
         }

@@ -4,15 +4,15 @@
 //! contents, and at last a new file's name. What was done to a file that others may have is never
 //! undone: they may have built on it.
 
+use super::Mapping;
 use super::common::{RegionRef, RegionSpec};
 use super::lookup::{self, NewFile, Place};
 use super::mapped::{Mapped, Open};
 use super::options::{AccessMode, FsPerms, OpenOptions};
+use super::pages::Protection;
 use super::platform;
 use super::private::PrivatePages;
-use super::pages::Protection;
 use super::region::Region;
-use super::Mapping;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Limits, Reservation, Resource, Usage};
 use cap_std::fs::Dir;
@@ -116,8 +116,7 @@ impl<'a> Request<'a> {
         }
         for _ in 0..CREATE_TRIES {
             match self.find(place) {
-                Err(error)
-                    if self.options.create && error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if self.options.create && error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
                 Ok((file, writable)) => {
                     let stat = regular(&file)?;
@@ -173,7 +172,10 @@ impl<'a> Request<'a> {
         };
         let grows = target > length;
         if grows && !options.write {
-            return Err(Error::because(ErrorKind::Badarg, "to grow a file needs a mode that writes"));
+            return Err(Error::because(
+                ErrorKind::Badarg,
+                "to grow a file needs a mode that writes",
+            ));
         }
         if (grows || options.truncate) && !writable {
             return Err(Error::because(ErrorKind::Eacces, "the file may not be changed"));
@@ -274,12 +276,7 @@ fn regular(file: &File) -> Result<Metadata, Error> {
 }
 
 /// Locks, empties and reads in, as the options say.
-fn prepare(
-    region: &Region,
-    file: &File,
-    plan: &Plan,
-    options: &OpenOptions,
-) -> Result<(), Error> {
+fn prepare(region: &Region, file: &File, plan: &Plan, options: &OpenOptions) -> Result<(), Error> {
     // A file that is to be emptied to less than it had is locked over what will be left of it.
     match (options.lock, options.truncate) {
         (false, _) => {}

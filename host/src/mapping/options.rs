@@ -296,10 +296,7 @@ mod tests {
             (READ, AccessMode::Read),
             (READ.shared(true).lock(true).populate(true).nocache(true), AccessMode::Read),
             (READ.private(true).size(u64::MAX), AccessMode::Read),
-            (
-                WRITE.create(true).exclusive(true).truncate(true).private(true),
-                AccessMode::Write,
-            ),
+            (WRITE.create(true).exclusive(true).truncate(true).private(true), AccessMode::Write),
             (READ.access(AccessMode::ReadWrite), AccessMode::ReadWrite),
         ] {
             assert_eq!(good.validate().unwrap(), access, "{good:?}");

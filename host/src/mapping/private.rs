@@ -57,8 +57,10 @@ impl PrivatePages {
 
     fn mark(&mut self, pages: Range<u64>) {
         for page in pages {
-            let group =
-                self.groups.entry(page / GROUP).or_insert_with(|| Box::new([0; GROUP as usize / 64]));
+            let group = self
+                .groups
+                .entry(page / GROUP)
+                .or_insert_with(|| Box::new([0; GROUP as usize / 64]));
             let bit = (page % GROUP) as usize;
             group[bit / 64] |= 1 << (bit % 64);
         }
@@ -73,8 +75,7 @@ mod tests {
     #[test]
     fn a_page_counts_once_however_often_it_is_written() {
         let page = rustix::param::page_size() as u64;
-        let mut limits = Limits::default();
-        limits.private_bytes = 4 * page;
+        let limits = Limits { private_bytes: 4 * page, ..Limits::default() };
         let usage = Usage::new(limits);
         let used = || usage.counters().private_bytes / page;
         let mut written = PrivatePages::none(&usage).unwrap();

@@ -177,7 +177,9 @@ impl Region {
             // `DONT_NEED` reaches shared pages only, whose bytes the file keeps.
             match retry_on_intr(|| unsafe { madvise(address, length, hint) }) {
                 // That a hint can't be taken is not the guest's concern.
-                Err(errno) if !platform::HINT_NOT_TAKEN.contains(&errno) => return Err(errno.into()),
+                Err(errno) if !platform::HINT_NOT_TAKEN.contains(&errno) => {
+                    return Err(errno.into());
+                }
                 _ => {}
             }
         }

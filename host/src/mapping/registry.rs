@@ -11,8 +11,8 @@
 //! each mapping gets a region of its own.
 
 use super::common::CommonRegion;
-use super::platform;
 use super::pages::Protection;
+use super::platform;
 use super::region::Region;
 use super::writeback::Writeback;
 use std::collections::HashMap;
@@ -62,7 +62,7 @@ pub(super) fn publish(key: Key, region: Region) -> Arc<CommonRegion> {
     match offer(key, CommonRegion::new(region)) {
         Ok(published) => published,
         // Ours is unmapped here, where the registry is free again.
-        Err((found, _ours)) => found,
+        Err(taken) => taken.0,
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn publish_if_first(
 ) -> Arc<CommonRegion> {
     match offer(key, CommonRegion::with(region, writeback)) {
         Ok(published) => published,
-        Err((_found, ours)) => Arc::new(ours),
+        Err(taken) => Arc::new(taken.1),
     }
 }
 
@@ -83,11 +83,11 @@ pub(super) fn publish_if_first(
 fn offer(
     key: Key,
     mut region: CommonRegion,
-) -> Result<Arc<CommonRegion>, (Arc<CommonRegion>, CommonRegion)> {
+) -> Result<Arc<CommonRegion>, Box<(Arc<CommonRegion>, CommonRegion)>> {
     // No `CommonRegion` with a key may be dropped in here: it would wait for the lock.
     let mut regions = regions();
     if let Some(found) = regions.get(&key).and_then(Weak::upgrade) {
-        return Err((found, region));
+        return Err(Box::new((found, region)));
     }
     region.set_key(key.clone());
     let published = Arc::new(region);

@@ -2,8 +2,8 @@
 
 use super::common::{RegionRef, RegionSpec};
 use super::mapped::Mapped;
-use super::platform;
 use super::pages::Protection;
+use super::platform;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Reservation, Resource};
 use std::fs::File;
@@ -77,7 +77,10 @@ impl Resize {
     /// Changes the file and then the mapping, or, where the file gets shorter, the mapping and then
     /// the file: nobody reads a page through this mapping that this call takes away. `with` has
     /// the mapping for a moment only, however long the file system takes.
-    pub(super) fn run(mut self, mut with: impl FnMut(Step<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    pub(super) fn run(
+        mut self,
+        mut with: impl FnMut(Step<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if self.new > self.length {
             platform::raise(&self.file, self.new)?;
         }

@@ -19,10 +19,9 @@ pub struct Range {
     pub length: u64,
 }
 
-/// What one range of a list counts for, at least, against
-/// [`Limits::call_bytes`](crate::Limits::call_bytes): to touch a page takes as long as to copy one,
-/// and a call's time is bounded by the pages that it touches.
-const LEAST: u64 = 4096;
+/// A list may have one range for each so many bytes that a call may move, and one more: to touch a
+/// page takes as long as to copy one, and a call's time is bounded by the pages that it touches.
+const BYTES_A_RANGE: u64 = 4096;
 
 impl Mapped {
     /// Would a read of this range be allowed? Sends for its bytes too: they arrive while the
@@ -92,7 +91,7 @@ impl Mapped {
     ) -> Result<(), Error> {
         self.writable()?;
         // A list that is too long is refused below, and not added up first.
-        if list_bytes(ranges.len()) <= self.usage.limits().call_bytes {
+        if ranges.len() as u64 <= most_ranges(self.usage.limits()) {
             let sum = ranges.clone().try_fold(0u64, |sum, range| sum.checked_add(range.length));
             if sum != Some(data.len() as u64) {
                 return Err(not_the_sum());
@@ -158,19 +157,14 @@ fn not_the_sum() -> Error {
     Error::because(ErrorKind::Badarg, "the lengths of the ranges don't add up to that of the data")
 }
 
-/// What ranges count for against [`Limits::call_bytes`](crate::Limits::call_bytes).
-pub(crate) fn cost(ranges: &[Range]) -> u64 {
-    ranges.iter().fold(0, |sum, range| sum.saturating_add(range.length.max(LEAST)))
-}
-
 /// How many ranges a call may have at most.
 pub(crate) fn most_ranges(limits: &Limits) -> u64 {
-    limits.call_bytes / LEAST
+    (limits.call_bytes / BYTES_A_RANGE).saturating_add(1)
 }
 
-/// What a list counts for, however short its ranges are.
-fn list_bytes(ranges: usize) -> u64 {
-    (ranges as u64).saturating_mul(LEAST)
+/// How many bytes' worth of work ranges are: a range is that of a page at least.
+pub(crate) fn cost(ranges: &[Range]) -> u64 {
+    ranges.iter().fold(0, |sum, range| sum.saturating_add(range.length.max(BYTES_A_RANGE)))
 }
 
 /// Do all ranges lie inside, and are they together what a call may move? The sum of their lengths.
@@ -180,23 +174,24 @@ fn check_many(
     usage: &Usage,
     ranges: impl ExactSizeIterator<Item = Range>,
 ) -> Result<u64, Error> {
-    let limit = usage.limits().call_bytes;
-    let list = usage.check_call(list_bytes(ranges.len()));
+    let (limit, most) = (usage.limits().call_bytes, most_ranges(usage.limits()));
+    let count = ranges.len() as u64;
     // Of a list that is too long, so many are looked at first as would have been allowed: what
     // is out of bounds is said before what is over a limit.
-    let most = usize::try_from(most_ranges(usage.limits())).unwrap_or(usize::MAX);
-    let (mut sum, mut cost) = (0u64, 0u64);
-    for Range { offset, length } in ranges.take(most) {
+    let mut sum = 0u64;
+    for Range { offset, length } in ranges.take(usize::try_from(most).unwrap_or(usize::MAX)) {
         open.region.check(offset, length)?;
         sum = sum.saturating_add(length);
-        cost = cost.saturating_add(length.max(LEAST));
         // All of them are on their way before the first is waited for; but nothing is sent for
         // that a call may not move, and would only take time.
-        if cost <= limit {
+        if sum <= limit {
             open.region.prefetch(offset, length);
         }
     }
-    list?;
-    usage.check_call(cost)?;
+    if count > most {
+        let reason = format!("call-bytes is {limit}, for {most} ranges at most, asked for {count}");
+        return Err(Error::because(ErrorKind::LimitExceeded, reason));
+    }
+    usage.check_call(sum)?;
     Ok(sum)
 }

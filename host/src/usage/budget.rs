@@ -127,9 +127,9 @@ impl Budget {
     pub(super) fn take(&self, resource: Resource, amount: u64) -> Result<(), Error> {
         self.pool.take(resource, amount).map_err(|full| full.of_budget())?;
         match &self.parent {
-            Some(parent) => parent
-                .take(resource, amount)
-                .inspect_err(|_| self.pool.give_back(resource, amount)),
+            Some(parent) => {
+                parent.take(resource, amount).inspect_err(|_| self.pool.give_back(resource, amount))
+            }
             None => Ok(()),
         }
     }

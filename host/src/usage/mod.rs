@@ -39,7 +39,8 @@ pub struct Limits {
     pub mapped_bytes: u64,
     /// The length, in bytes, to which a file may be created or grown: 64 GiB.
     pub file_bytes: u64,
-    /// Bytes that one call may move: 64 MiB. In a list of ranges each counts for 4,096 at least.
+    /// Bytes that one call may move: 64 MiB. A list has one range for each 4,096 of them at most,
+    /// and one more.
     pub call_bytes: u64,
     /// Bytes locked in memory at once: 0, so that `lock` is refused with `eacces`.
     pub locked_bytes: u64,

@@ -159,16 +159,16 @@ fn a_list_of_ranges_counts_for_the_limit_of_a_call() {
     let world = World::limited(limits(|l| l.call_bytes = 4 * LEAST + 1));
     world.file("f", b"contents");
     let mapping = world.map("f", &READ_WRITE);
-    // A page a range: four fit, whatever they move.
-    let four = [range(0, 1); 4];
+    // One for each page's worth of bytes, and one more, whatever they move.
     let five = [range(0, 1); 5];
-    assert_eq!(mapping.pread_many(&four, &mut [0; 4]), Ok(()));
-    assert_eq!(mapping.pwrite_many(&four, b"CCCC"), Ok(()));
-    assert_eq!(mapping.pread_many(&five, &mut [0; 5]), Err(LimitExceeded.into()));
-    assert_eq!(mapping.pwrite_many(&five, b"xxxxx"), Err(LimitExceeded.into()));
+    let six = [range(0, 1); 6];
+    assert_eq!(mapping.pread_many(&five, &mut [0; 5]), Ok(()));
+    assert_eq!(mapping.pwrite_many(&five, b"CCCCC"), Ok(()));
+    assert_eq!(mapping.pread_many(&six, &mut [0; 6]), Err(LimitExceeded.into()));
+    assert_eq!(mapping.pwrite_many(&six, b"xxxxxx"), Err(LimitExceeded.into()));
     // Nor do more of them that move nothing at all.
-    assert_eq!(mapping.pread_many(&[range(0, 0); 5], &mut []), Err(LimitExceeded.into()));
-    assert_eq!(mapping.pwrite_many(&[range(0, 0); 5], &[]), Err(LimitExceeded.into()));
+    assert_eq!(mapping.pread_many(&[range(0, 0); 6], &mut []), Err(LimitExceeded.into()));
+    assert_eq!(mapping.pwrite_many(&[range(0, 0); 6], &[]), Err(LimitExceeded.into()));
     assert_eq!(world.contents("f"), b"Contents");
 }
 

@@ -209,8 +209,8 @@ fn a_failed_sync_is_said_by_every_later_sync_of_the_mapping() {
         }
         // The device is well again. This mapping can't know what was lost; a new one begins anew.
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let back = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-        let back = back.filter(|place| place.ends_with("/back")).next_back().unwrap();
+        let mut back = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+        let back = back.rfind(|place| place.ends_with("/back")).unwrap();
         let more = ["-o", "remount,size=80M", back];
         assert!(Command::new("mount").args(more).status().unwrap().success());
         mapping.sync(SyncMode::Sync).unwrap_err();

@@ -125,9 +125,8 @@ pub fn data(word: &[u8]) -> Result<Vec<u8>, Bad> {
     if let Some(text) = word.strip_prefix(b"text:") {
         return Ok(text.to_vec());
     }
-    let bad = || {
-        Bad(format!("\"{}\" is not hex:.., fill:BYTE:LENGTH or text:..", word.escape_ascii()))
-    };
+    let bad =
+        || Bad(format!("\"{}\" is not hex:.., fill:BYTE:LENGTH or text:..", word.escape_ascii()));
     let text = std::str::from_utf8(word).map_err(|_| bad())?;
     if let Some(digits) = text.strip_prefix("hex:") {
         let pairs = digits.as_bytes().chunks(2).map(|pair| match *pair {

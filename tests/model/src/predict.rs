@@ -9,7 +9,7 @@ use crate::operation::{Access, Call, Open, Range};
 use crate::page;
 use std::collections::BTreeMap;
 
-/// What a range in a list counts for, at least, against the bytes of a call.
+/// A list may have one range for each so many bytes of a call, and one more.
 const RANGE_BYTES: u64 = 4096;
 
 const DONE: Expected = Ok(Answer::Nothing);
@@ -117,26 +117,25 @@ impl Model {
             }
             Call::Pread(offset, bytes) => {
                 reads?;
-                self.read_all(mapped, length, &[Range { offset: *offset, length: *bytes }], 0)
+                self.read_all(mapped, length, &[Range { offset: *offset, length: *bytes }])
             }
             Call::PreadMany(ranges) => {
                 reads?;
-                self.read_all(mapped, length, ranges, RANGE_BYTES)
+                self.read_all(mapped, length, ranges)
             }
             Call::Pwrite(offset, data) => {
                 writes?;
                 let range = Range { offset: *offset, length: data.len() as u64 };
-                self.check(length, &[range], 0)?;
+                self.check(length, &[range])?;
                 self.write(mapped, range, data)
             }
             Call::PwriteMany(ranges, data) => {
                 writes?;
                 let sum = ranges.iter().try_fold(0u64, |sum, range| sum.checked_add(range.length));
-                let list = ranges.len() as u64 * RANGE_BYTES;
-                if list <= self.limits.call_bytes && sum != Some(data.len() as u64) {
+                if ranges.len() <= self.most_ranges() && sum != Some(data.len() as u64) {
                     return Err("badarg");
                 }
-                self.check(length, ranges, RANGE_BYTES)?;
+                self.check(length, ranges)?;
                 let mut rest = data.as_slice();
                 for range in ranges {
                     let (piece, after) = rest.split_at(range.length as usize);
@@ -150,20 +149,24 @@ impl Model {
     }
 
     /// Bounds first, then limits. Of a list that is too long as many ranges count as are allowed.
-    fn check(&self, length: u64, ranges: &[Range], each: u64) -> Result<(), &'static str> {
-        let most = self.limits.call_bytes.checked_div(each).unwrap_or(u64::MAX) as usize;
+    fn most_ranges(&self) -> usize {
+        (self.limits.call_bytes / RANGE_BYTES) as usize + 1
+    }
+
+    fn check(&self, length: u64, ranges: &[Range]) -> Result<(), &'static str> {
+        let most = self.most_ranges();
         for range in ranges.iter().take(most) {
             inside(length, range.offset, range.length)?;
         }
-        let sum = ranges.iter().fold(0u64, |sum, range| sum.saturating_add(range.length.max(each)));
+        let sum = ranges.iter().fold(0u64, |sum, range| sum.saturating_add(range.length));
         if ranges.len() > most || sum > self.limits.call_bytes {
             return Err("limit-exceeded");
         }
         Ok(())
     }
 
-    fn read_all(&self, mapped: &Mapped, length: u64, ranges: &[Range], each: u64) -> Expected {
-        self.check(length, ranges, each)?;
+    fn read_all(&self, mapped: &Mapped, length: u64, ranges: &[Range]) -> Expected {
+        self.check(length, ranges)?;
         let mut cells = Vec::new();
         for range in ranges {
             if !self.backed(mapped, range.offset, range.length) {

@@ -119,13 +119,13 @@ fn more_ranges_than_the_limit_are_refused_though_empty() {
         let mut guest = scene.guest_with(scene.grant().max_call_bytes(1 << 20));
         guest.play("open m /data/f read-write -> ok");
         for command in [
-            format!("pread-many m {}", same("0+0", 257)),
+            format!("pread-many m {}", same("0+0", 258)),
             format!("pread-many m {}", same("0+1", 1_000_000)),
-            format!("pwrite-many m {} hex:", same("0+0", 257)),
+            format!("pwrite-many m {} hex:", same("0+0", 258)),
         ] {
             assert_eq!(guest.step(&command), "err limit-exceeded");
         }
-        let answer = guest.step(&format!("pread-many m {}", same("0+0", 256)));
+        let answer = guest.step(&format!("pread-many m {}", same("0+0", 257)));
         assert_eq!(answer, "ok hex:");
     });
 }

@@ -202,7 +202,10 @@ fn a_file_opened_with_std_is_mapped_or_an_error() {
             ",
         );
         let replaced = guest.step("std /data/f read /data/g");
-        assert_eq!(replaced, "err other the path leads to another file than the one that is open");
+        assert_eq!(
+            replaced,
+            "err other cannot open /data/f: the path leads to another file than the one that is open"
+        );
         guest.play("std /data/f read -> ok hex:6f74686572");
         let mut guest = scene.guest_with(&mut scene.grant_as(FsPerms::ReadOnly));
         guest.play("std /data/f read -> ok hex:6f74686572");

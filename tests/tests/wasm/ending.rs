@@ -81,6 +81,14 @@ fn a_guest_that_waits_for_a_hung_file_system_is_ended_all_the_same() {
             Ok(fuse) => fuse,
             Err(why) => return eprintln!("skipped: no file system that hangs: {why}"),
         };
+        fuse.hold(Request::Read);
+        let child = search(fuse.directory(), &["--stats", "--timeout", "1s"], &["x", "/data/f"]);
+        let (code, said) = end(child);
+        fuse.wait_for_one();
+        fuse.release();
+        assert_eq!(code, Some(124), "{said}");
+        assert!(said.contains("mappings opened   1"), "{said}");
+
         for options in [&["--stats"][..], &["--stats", "--timeout", "1h"]] {
             for (number, expected) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
                 fuse.hold(Request::Read);

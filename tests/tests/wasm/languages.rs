@@ -16,7 +16,8 @@ fn scene() -> Scene {
 fn run(scene: &Scene, guest: &str, args: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } =
         iommap_run(scene.directory(), &[], guest, args).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    // A sample prints the bytes of a file as they are, text or not.
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let (out, err) = (text(stdout), text(stderr));
     (status.code().unwrap_or_else(|| panic!("{status}: {err}")), out, err)
 }

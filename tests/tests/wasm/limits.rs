@@ -117,20 +117,20 @@ fn the_limit_on_a_calls_bytes_holds() {
             pwrite-many m 0+4096,0+4097 fill:1:8193         -> err limit-exceeded
             ",
         );
-        // However short it is, a range counts for 4,096 bytes.
+        // However short they are: one range for each 4,096 bytes, and one more.
         guest.play(
             "
-            pread-many m 0+1,0+1,0+1                        -> err limit-exceeded
-            pread-many m 0+0,0+0,0+0                        -> err limit-exceeded
-            pwrite-many m 0+0,0+0,0+0 hex:                  -> err limit-exceeded
-            pread-many m 0+4097,0+1                         -> err limit-exceeded
+            pread-many m 0+1,0+1,0+1,0+1                    -> err limit-exceeded
+            pread-many m 0+0,0+0,0+0,0+0                    -> err limit-exceeded
+            pwrite-many m 0+0,0+0,0+0,0+0 hex:              -> err limit-exceeded
+            pread-many m 0+8192,0+1                         -> err limit-exceeded
             ",
         );
         assert_eq!(scene.read("f"), pattern(10_000));
         guest.play(
             "
             pwrite m 0 fill:7:8192                          -> ok
-            pread-many m 0+1,0+1                            -> ok hex:0707
+            pread-many m 0+1,0+1,0+1                        -> ok hex:070707
             ",
         );
         guest.play(&format!("pread-many m 4096+4096,0+4096 -> ok {}", shown(&[7; 8192])));

@@ -70,7 +70,7 @@ fn the_log_tells_which_calls_were_refused_and_why() {
                 [..],
             &["call=\"pread\"", "offset: 9999, length: 2", "code=\"out-of-bounds\""],
             &["call=\"pwrite\"", "offset: 0, length: 3", "code=\"eacces\""],
-            &["sync-range", "9000, 2000, ", "code=\"out-of-bounds\""],
+            &["call=\"sync-range\"", "offset: 9000, length: 2000", "code=\"out-of-bounds\""],
             &["call=\"pread-many\"", "2", "code=\"out-of-bounds\""],
             &["path=\"descriptor ", "call=\"map-descriptor\"", "code=\"enotreg\""],
             &["path=\"/data/f\"", "call=\"pread\"", "offset: 0, length: 1", "code=\"sigbus\""],

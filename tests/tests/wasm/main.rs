@@ -12,7 +12,6 @@ mod embedding;
 #[cfg(target_os = "linux")]
 mod ending;
 mod faults;
-mod hang;
 mod hostile;
 mod languages;
 mod lifecycle;

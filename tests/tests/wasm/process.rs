@@ -118,8 +118,8 @@ fn what_guests_write_privately_leaves_a_small_container_alive() {
             assert!(usage.counters().private_bytes >= written);
             guest.play("close p -> ok");
             assert_eq!(usage.counters().private_bytes, 0);
-            guest.play("open p /data/f read-write private -> ok");
-            guest.play("pwrite p 0 fill:7:1048576 -> ok");
+            guest.play("open q /data/f read-write private -> ok");
+            guest.play("pwrite q 0 fill:7:1048576 -> ok");
             drop(guest);
             assert_all_returned(&usage);
         }

@@ -145,8 +145,9 @@ fn the_largest_numbers_are_refused_without_limits_too() {
 #[test]
 fn the_first_thing_wrong_in_order_is_said() {
     on_each_store(|scene| {
-        scene.write("f", pattern(100));
-        let mut guest = scene.guest_with(scene.grant().max_call_bytes(16));
+        let bytes = pattern(20_000);
+        scene.write("f", &bytes);
+        let mut guest = scene.guest_with(scene.grant().max_call_bytes(8192));
         guest.play(
             "
             open r /data/f read                     -> ok
@@ -155,31 +156,31 @@ fn the_first_thing_wrong_in_order_is_said() {
             open c /data/f write                    -> ok
             close c                                 -> ok
 
-            pread c 1000 1000                       -> err closed
-            pwrite c 1000 fill:1:1000               -> err closed
-            pread-many c 1000+1000                  -> err closed
-            pwrite-many c 1000+1000 hex:00          -> err closed
-            sync-range c 1000 1000 sync             -> err closed
-            advise c 1000 1000 normal               -> err closed
+            pread c 30000 30000                     -> err closed
+            pwrite c 30000 fill:1:30000             -> err closed
+            pread-many c 30000+30000                -> err closed
+            pwrite-many c 30000+30000 hex:00        -> err closed
+            sync-range c 30000 30000 sync           -> err closed
+            advise c 30000 30000 normal             -> err closed
             truncate c 18446744073709551615         -> err closed
 
-            pread w 1000 1000                       -> err eacces
-            pwrite r 1000 fill:1:1000               -> err eacces
-            pread-many w 1000+1000                  -> err eacces
-            pwrite-many r 1000+1000 hex:00          -> err eacces
+            pread w 30000 30000                     -> err eacces
+            pwrite r 30000 fill:1:30000             -> err eacces
+            pread-many w 30000+30000                -> err eacces
+            pwrite-many r 30000+30000 hex:00        -> err eacces
             truncate r 18446744073709551615         -> err eacces
 
-            pread b 90 20                           -> err out-of-bounds
-            pwrite b 90 fill:1:20                   -> err out-of-bounds
-            pread-many b 90+20                      -> err out-of-bounds
+            pread b 11000 10000                     -> err out-of-bounds
+            pwrite b 11000 fill:1:10000             -> err out-of-bounds
+            pread-many b 11000+10000                -> err out-of-bounds
 
-            pread b 80 17                           -> err limit-exceeded
-            pwrite b 80 fill:1:17                   -> err limit-exceeded
-            pread-many b 0+17                       -> err limit-exceeded
-            pread-many b 0+1,1+1                    -> err limit-exceeded
+            pread b 80 8193                         -> err limit-exceeded
+            pwrite b 80 fill:1:8193                 -> err limit-exceeded
+            pread-many b 0+8193                     -> err limit-exceeded
+            pread-many b 0+1,1+1,2+1,3+1            -> err limit-exceeded
             pread b 80 16                           -> ok hex:PATTERN
             "
-            .replace("hex:PATTERN", &shown(&pattern(100)[80..96]))
+            .replace("hex:PATTERN", &shown(&bytes[80..96]))
             .as_str(),
         );
         assert_eq!(guest.counters().bytes_written, 0);

@@ -47,9 +47,7 @@ pub(super) fn unnamed(place: Place<'_>) -> io::Result<Option<(File, Name)>> {
     let made = retry_on_intr(|| openat(&dir, ".", flags, Mode::from_raw_mode(0o666)));
     match made {
         // Without /proc it could get no name.
-        Ok(file) if file_has_a_link(&file) => {
-            Ok(Some((file.into(), Name(dir, name.to_owned()))))
-        }
+        Ok(file) if file_has_a_link(&file) => Ok(Some((file.into(), Name(dir, name.to_owned())))),
         Ok(_) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => Ok(None),
         Err(errno) => Err(errno.into()),
     }

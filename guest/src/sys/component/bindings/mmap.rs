@@ -114,19 +114,29 @@ pub mod iommap {
             wit_bindgen::rt::bitflags::bitflags! {
                 #[doc = " How a file is opened and mapped."] #[derive(PartialEq, Eq,
                 PartialOrd, Ord, Hash, Debug, Clone, Copy)] pub struct OpenFlags : u8 {
-                #[doc = " Changes reach the file and other processes: the default."]
-                const SHARED = 1 << 0; #[doc =
-                " Changes are copy-on-write and stay in this mapping. `create`,"] #[doc =
-                " `truncate` and `size` act on the file all the same."] const PRIVATE = 1
-                << 1; #[doc =
+                #[doc =
+                " What is written reaches the file, and everybody who has it open or"]
+                #[doc = " mapped (`MAP_SHARED`). This is the default."] const SHARED = 1
+                << 0; #[doc =
+                " What is written stays in this mapping and never reaches the file"]
+                #[doc =
+                " (`MAP_PRIVATE`, copy-on-write). `create`, `truncate` and `size`"] #[doc
+                = " still act on the file."] #[doc = ""] #[doc =
+                " It is not a snapshot. A page that was never written may follow what"]
+                #[doc =
+                " others write to the file. If another process cuts the file short,"]
+                #[doc =
+                " the pages past its new end are lost with what was written to them,"]
+                #[doc = " and once the file has grown back they read as the file does,"]
+                #[doc = " without an error."] const PRIVATE = 1 << 1; #[doc =
                 " Lock the pages in memory (`mlock`). Refused with `eacces` unless"]
                 #[doc = " the host allows it."] const LOCK = 1 << 2; #[doc =
-                " Prefault the pages, for reading. Ignored where the platform can't."]
-                const POPULATE = 1 << 3; #[doc =
-                " Bypass the page cache where the platform can (macOS). Ignored"] #[doc =
-                " elsewhere."] const NOCACHE = 1 << 4; #[doc =
-                " Create the file if it does not exist."] const CREATE = 1 << 5; #[doc =
-                " Empty an existing file first."] const TRUNCATE = 1 << 6; #[doc =
+                " Read the pages in before the call returns. Ignored where the host's"]
+                #[doc = " system cannot do it."] const POPULATE = 1 << 3; #[doc =
+                " Keep the pages out of the page cache. macOS only; ignored elsewhere."]
+                const NOCACHE = 1 << 4; #[doc = " Create the file if it does not exist."]
+                const CREATE = 1 << 5; #[doc = " Empty the file first, if it exists."]
+                const TRUNCATE = 1 << 6; #[doc =
                 " With `create`: fail with `eexist` if the file exists."] const EXCLUSIVE
                 = 1 << 7; }
             }
