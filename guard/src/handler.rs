@@ -3,7 +3,7 @@
 //!
 //! A handler runs between any two instructions of the program, so it may use next to nothing of
 //! it. This one reads its arguments, compares an address with constants and writes two registers.
-//! No locks, no allocation, no thread-local: a thread-local of a shared
+//! No allocation, no lock but for those who put zeros into windows, no thread-local: a thread-local of a shared
 //! library may be allocated at its first use, and the fault may have come from inside `malloc`.
 
 use std::io;

@@ -39,6 +39,28 @@ pub(crate) fn while_handling() -> libc::sigset_t {
     mask
 }
 
+/// All blocked that [`while_handling`] blocks, besides what was, as long as this is there.
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+#[derive(Debug)]
+pub(crate) struct Blocked {
+    /// What to go back to.
+    before: libc::sigset_t,
+}
+
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+impl Blocked {
+    pub(crate) fn hold() -> Self {
+        Self { before: change(libc::SIG_BLOCK, Some(&while_handling())) }
+    }
+}
+
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        set(Some(&self.before));
+    }
+}
+
 /// The mask of a predecessor's, held as long as this is there.
 #[derive(Debug)]
 pub(crate) struct Predecessors {
@@ -89,10 +111,15 @@ impl Drop for Predecessors {
 
 /// Sets this thread's mask, or leaves it; returns the one it had.
 fn set(mask: Option<&libc::sigset_t>) -> libc::sigset_t {
+    change(libc::SIG_SETMASK, mask)
+}
+
+/// Changes this thread's mask as `how` says, or leaves it; returns the one it had.
+fn change(how: libc::c_int, mask: Option<&libc::sigset_t>) -> libc::sigset_t {
     let mut old = empty();
     // SAFETY: null or a mask, and a mask of ours to write to. With these arguments it can't fail.
     unsafe {
-        libc::pthread_sigmask(libc::SIG_SETMASK, mask.map_or(ptr::null(), ptr::from_ref), &mut old);
+        libc::pthread_sigmask(how, mask.map_or(ptr::null(), ptr::from_ref), &mut old);
     }
     old
 }

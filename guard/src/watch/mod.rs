@@ -18,8 +18,9 @@
 //!    a range in its middle, so there is room for them even when all are used up.
 //! 3. Otherwise the signal is the predecessor's.
 //!
-//! It allocates nothing and waits for nobody: it finds the window by seven loads at most, however
-//! many there are.
+//! It allocates nothing, and finds the window by seven loads at most, however many there are. It waits
+//! only for another thread that is doing the same: of threads that lose one page at once, the first
+//! puts zeros there and the others go on, so that none of them wipes out what another has stored.
 //!
 //! # Whose address it is
 //!
@@ -61,10 +62,12 @@
 //! ```
 
 mod index;
+mod own;
 mod owner;
 mod place;
 mod spare;
 mod table;
+mod turn;
 
 use std::fmt;
 use std::ops::Range;
@@ -75,6 +78,7 @@ use crate::fault::page_size;
 use crate::system;
 use owner::Stands;
 use place::{Place, Window};
+use turn::Turn;
 
 pub use owner::exact;
 
@@ -185,37 +189,50 @@ pub fn faults_covered() -> u64 {
     COVERED.load(Ordering::Relaxed) as u64
 }
 
-/// Puts zeros where a window lost a page; says if the address lies in a window at all.
+/// Puts zeros where a window lost a page, unless another thread just did; says if the instruction
+/// may go on.
 ///
-/// For the handler: allocates nothing, waits for nobody, keeps `errno`.
+/// For the handler: allocates nothing, waits for nobody but others that are here, keeps `errno`.
 pub(crate) fn cover(address: usize, code: libc::c_int) -> bool {
     // Not, for one, a misaligned access, which would be just as misaligned on zeros.
     if !matches!(code, libc::BUS_ADRERR | libc::BUS_OBJERR | libc::BUS_MCEERR_AR) {
         return false;
     }
-    let Some((place, window)) = index::find(address).and_then(|place| {
-        let window = place.read()?;
-        window.range.contains(&address).then_some((place, window))
-    }) else {
-        return false;
-    };
+    let Some(place) = index::find(address) else { return false };
     let errno = system::errno();
     // SAFETY: the pointer is to this thread's `errno`, valid while the thread is.
     let before = unsafe { *errno };
-    let done = match owner::stands(&window, address) {
-        Stands::Window | Stands::Untold => zeros(place, &window, address),
-        // Another thread was here first. A page of memory that went bad is another thing.
-        Stands::Zeros => window.lost > 0 && code != libc::BUS_MCEERR_AR,
-        Stands::Other => false,
-    };
+    let done = cover_in(place, address, code);
     // SAFETY: as for the read.
     unsafe { *errno = before };
     done
 }
 
+/// The same, if the address lies in the window of a place.
+fn cover_in(place: &Place, address: usize, code: libc::c_int) -> bool {
+    let len = PAGE.load(Ordering::Relaxed);
+    let page = address & !(len - 1);
+    // Another thread may have been here since the fault, and then the page is there. A page of
+    // memory that went bad looks as if it were, until it is touched.
+    let there = || code != libc::BUS_MCEERR_AR && owner::there(page, len);
+    let turn = Turn::wait();
+    let Some(window) = place.read().filter(|window| window.range.contains(&address)) else {
+        return false;
+    };
+    match owner::stands(&window, address) {
+        Stands::Window => zeros(place, &window, page),
+        Stands::Untold => there() || zeros(place, &window, page),
+        Stands::Zeros => {
+            // Nothing is put there, and the kernel may have to fetch the page.
+            drop(turn);
+            there()
+        }
+        Stands::Other => false,
+    }
+}
+
 /// Puts zeros over a window from the lost page on; says if it could.
-fn zeros(place: &Place, window: &Window, address: usize) -> bool {
-    let page = address & !(PAGE.load(Ordering::Relaxed) - 1);
+fn zeros(place: &Place, window: &Window, page: usize) -> bool {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
     let (at, len) = (ptr::with_exposed_provenance_mut(page), window.range.end - page);

@@ -2,16 +2,15 @@
 //!
 //! `PROCMAP_QUERY` (Linux 6.11) asks for one mapping without reading the list of them. It wants a
 //! descriptor of `/proc/self/maps`, which stands for the address space that it was opened in, so a
-//! forked child needs one of its own. The descriptor lies in a page that the kernel empties in a
-//! forked child (MADV_WIPEONFORK): whoever finds none there opens one. All of it may be done in a
-//! handler.
+//! forked child needs one of its own: it lies in [`own`], and whoever finds none there opens one.
+//! All of it may be done in a handler.
 
-use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use std::sync::atomic::Ordering;
 
+use super::own::{make_room, own};
 use super::place::Window;
-use crate::fault::page_size;
+use crate::system;
 
 /// What is mapped at an address. Nothing that is known of, if the inode is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,14 +58,11 @@ struct Query {
 /// `_IOWR('f', 17, struct procmap_query)`.
 const PROCMAP_QUERY: u64 = 3 << 30 | (size_of::<Query>() as u64) << 16 | 0x66 << 8 | 17;
 
-/// Where the descriptor is: one more than it, or 0 if there is none.
-static DESCRIPTOR: AtomicPtr<AtomicI32> = AtomicPtr::new(ptr::null_mut());
-
 /// Whether the kernel says what is mapped at an address, so that a lost page is covered only in the
 /// very mapping that a watch began with. Otherwise a watch whose memory is gone, and which isn't
 /// dropped yet, covers whatever else lost a page there.
 pub fn exact() -> bool {
-    let here = ptr::from_ref(&DESCRIPTOR).addr();
+    let here = ptr::from_ref(&PROCMAP_QUERY).addr();
     make_room();
     ask(here).is_some()
 }
@@ -93,6 +89,21 @@ pub(super) fn stands(window: &Window, address: usize) -> Stands {
     }
 }
 
+/// Whether the page at an address can be read and written after all: then what touched it goes on.
+/// For the handler.
+///
+/// The kernel tries it itself (MADV_POPULATE_WRITE, Linux 5.14), and says so if it would have raised
+/// SIGBUS again. Nothing else tells, for also memory without a file may have lost a page that was
+/// swapped out, or have somebody who wants a signal for each page that is missing.
+pub(super) fn there(page: usize, len: usize) -> bool {
+    let at = ptr::with_exposed_provenance_mut(page);
+    // SAFETY: no page changes, except that one which isn't there yet comes.
+    let answer = unsafe { libc::madvise(at, len, libc::MADV_POPULATE_WRITE) };
+    // Where memory is short, the instruction itself has to find out what comes of it.
+    // SAFETY: the pointer is to this thread's `errno`, valid while the thread is.
+    answer == 0 || unsafe { *system::errno() } == libc::ENOMEM
+}
+
 /// Asks the kernel; `None` if it doesn't say. For the handler too.
 fn ask(address: usize) -> Option<File> {
     let descriptor = descriptor()?;
@@ -112,8 +123,7 @@ fn ask(address: usize) -> Option<File> {
 
 /// The descriptor of this process, opened if need be. For the handler too.
 fn descriptor() -> Option<libc::c_int> {
-    // SAFETY: null, or the place in the page that `make_room` mapped, which stays.
-    let place = unsafe { DESCRIPTOR.load(Ordering::Acquire).as_ref() }?;
+    let place = &own()?.descriptor;
     let known = place.load(Ordering::Acquire);
     if known != 0 {
         return Some(known - 1);
@@ -131,32 +141,5 @@ fn descriptor() -> Option<libc::c_int> {
             unsafe { libc::syscall(libc::SYS_close, opened) };
             Some(others - 1)
         }
-    }
-}
-
-/// Maps the page for the descriptor, once. If it can't be had nothing is asked.
-fn make_room() {
-    if !DESCRIPTOR.load(Ordering::Acquire).is_null() {
-        return;
-    }
-    let page = page_size();
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a new mapping, at an address that the kernel chooses.
-    let at = unsafe { libc::mmap(ptr::null_mut(), page, protection, flags, -1, 0) };
-    if at == libc::MAP_FAILED {
-        return;
-    }
-    const { assert!(mem::align_of::<AtomicI32>() <= 4096) };
-    // SAFETY: the page is ours.
-    let empties = unsafe { libc::madvise(at, page, libc::MADV_WIPEONFORK) } == 0;
-    let null = ptr::null_mut();
-    let ours = empties
-        && DESCRIPTOR
-            .compare_exchange(null, at.cast(), Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
-    if !ours {
-        // SAFETY: nobody else knows it.
-        unsafe { libc::munmap(at, page) };
     }
 }

@@ -8,5 +8,7 @@ mod signals;
 mod sigsegv;
 mod threads;
 #[cfg(target_os = "linux")]
+mod window_threads;
+#[cfg(target_os = "linux")]
 mod windows;
 mod words;

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::child::in_child;
 use crate::handlers::*;
@@ -18,11 +18,11 @@ use iommap_guard::watch::{self, Refused, UNIT, Watch};
 
 /// A place of a program's own memory with a window on a file in it: the file's pages in front, and
 /// behind them at least a page that is the program's, as a guest has it.
-struct Window {
-    file: File,
+pub(crate) struct Window {
+    pub(crate) file: File,
     /// What was mapped, in which the aligned place lies.
     mapped: *mut u8,
-    at: *mut u8,
+    pub(crate) at: *mut u8,
     units: usize,
 }
 
@@ -33,14 +33,14 @@ unsafe impl Sync for Window {}
 
 impl Window {
     /// A place of `units`, with a file all over it but for the last page.
-    fn new(units: usize) -> Self {
+    pub(crate) fn new(units: usize) -> Self {
         let window = Self::reserve(units);
         window.file.write_all_at(&patterned(0, window.shown()), 0).unwrap();
         window.show(&window.file, libc::MAP_PRIVATE, 0);
         window
     }
 
-    fn reserve(units: usize) -> Self {
+    pub(crate) fn reserve(units: usize) -> Self {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping, at an address that the kernel chooses.
@@ -55,12 +55,12 @@ impl Window {
     }
 
     /// The bytes that the file has in it.
-    fn shown(&self) -> usize {
+    pub(crate) fn shown(&self) -> usize {
         self.units * UNIT - page()
     }
 
     /// Maps a file from `offset` on where the window is.
-    fn show(&self, file: &File, flags: libc::c_int, offset: usize) {
+    pub(crate) fn show(&self, file: &File, flags: libc::c_int, offset: usize) {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = flags | libc::MAP_FIXED | libc::MAP_NORESERVE;
         let (fd, offset) = (file.as_raw_fd(), offset as libc::off_t);
@@ -73,21 +73,21 @@ impl Window {
         self.at.addr()..self.at.addr() + self.units * UNIT
     }
 
-    fn watch(&self, owner: usize) -> Result<Watch, Refused> {
+    pub(crate) fn watch(&self, owner: usize) -> Result<Watch, Refused> {
         // SAFETY: it stays for longer, and no reference into it is made.
         unsafe { Watch::new(self.range(), owner) }
     }
 
-    fn cut(&self, len: usize) {
+    pub(crate) fn cut(&self, len: usize) {
         self.file.set_len(len as u64).unwrap();
     }
 
-    fn byte(&self, offset: usize) -> u8 {
+    pub(crate) fn byte(&self, offset: usize) -> u8 {
         assert!(offset < self.units * UNIT);
         touch(self.at.wrapping_add(offset))
     }
 
-    fn token(&self) -> u64 {
+    pub(crate) fn token(&self) -> u64 {
         let at = self.at.wrapping_add(self.units * UNIT - 8);
         // SAFETY: the last word of the place.
         unsafe { at.cast::<u64>().read_volatile() }
@@ -374,96 +374,6 @@ fn a_process_has_an_eighth_of_its_ranges_for_windows() {
         assert_eq!(watches.iter().map(|watch| watch.lost()).sum::<u32>(), 4);
         watches.swap_remove(0);
         assert_eq!(part(most).map(|watch| watch.lost()), Ok(0));
-    })
-    .assert_done();
-}
-
-#[test]
-fn threads_with_windows_of_their_own_lose_pages_at_once() {
-    in_child(|| {
-        guard::install().unwrap();
-        let covered = AtomicU64::new(0);
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4_usize)
-                .map(|thread| {
-                    let covered = &covered;
-                    scope.spawn(move || {
-                        for round in 0..100 {
-                            // A new one each time, so that places and nodes are used again.
-                            let window = Window::new(1 + (round + thread) % 5);
-                            let watch = window.watch(thread).unwrap();
-                            let cut = (round * 7919) % window.shown();
-                            window.cut(cut);
-                            let first = cut.next_multiple_of(page());
-                            let last = window.shown() - 1;
-                            if first < window.shown() {
-                                assert_eq!(window.byte(last), 0);
-                                assert_eq!(window.byte(first), 0);
-                                assert_eq!((watch.lost() > 0, window.token()), (true, 0));
-                            }
-                            if cut > 0 {
-                                assert_eq!(window.byte(cut - 1), pattern(cut - 1));
-                            }
-                            covered.fetch_add(u64::from(watch.lost()), Ordering::Relaxed);
-                            // Memory first, as a store does it, or the watch first.
-                            if round % 2 == 0 {
-                                drop(window);
-                                drop(watch);
-                            } else {
-                                drop(watch);
-                                drop(window);
-                            }
-                        }
-                    })
-                })
-                .collect();
-            // Copies that lose pages meanwhile, outside of any window.
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    let pages = lost();
-                    let mut to = [0; 8];
-                    // SAFETY: a buffer of 8 bytes, and a mapped page.
-                    let result = unsafe { guard::copy(to.as_mut_ptr(), pages.at(0), 8) };
-                    assert!(result.is_err());
-                }
-            });
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
-            done.store(true, Ordering::Relaxed);
-        });
-        assert_eq!(guard::watch::faults_covered(), covered.into_inner());
-    })
-    .assert_done();
-}
-
-#[test]
-fn two_threads_that_lose_one_windows_page_both_go_on() {
-    in_child(|| {
-        guard::install().unwrap();
-        let window = Window::new(2);
-        let mut watch = window.watch(1).unwrap();
-        let barrier = std::sync::Barrier::new(3);
-        std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    for _ in 0..300 {
-                        barrier.wait();
-                        assert_eq!(window.byte(2 * page()), 0);
-                        barrier.wait();
-                    }
-                });
-            }
-            for _ in 0..300 {
-                window.cut(2 * UNIT);
-                window.show(&window.file, libc::MAP_PRIVATE, 0);
-                // SAFETY: as for `Window::watch`; the others wait.
-                unsafe { watch.renew() };
-                window.cut(0);
-                barrier.wait();
-                barrier.wait();
-                assert!((1..=2).contains(&watch.lost()));
-            }
-        });
     })
     .assert_done();
 }
