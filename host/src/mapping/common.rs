@@ -8,8 +8,8 @@
 use super::options::{Advice, SyncMode};
 use super::pages::Protection;
 use super::region::Region;
-use super::registry::{self, Key};
-use super::writeback::{ErrorSeq, Writeback};
+use super::registry::{self, CommonRegion, Key};
+use super::writeback::ErrorSeq;
 use crate::error::Error;
 use crate::usage::{Reservation, Resource, Usage};
 use std::fs::{File, Metadata};
@@ -19,16 +19,6 @@ use std::sync::Arc;
 /// How many hints that last a mapping may give for parts of it: each may cut its region into two
 /// more ranges of address space, of which the kernel gives a process only so many.
 const PARTS: u64 = 16;
-
-/// A region, and what the mappings that use it have in common.
-#[derive(Debug)]
-pub(super) struct CommonRegion {
-    region: Region,
-    /// Where others find it, if they may.
-    key: Option<Key>,
-    /// One for all regions of one open file: the kernel tells each open file once of a failure.
-    writeback: Arc<Writeback>,
-}
 
 /// How a region is made.
 #[derive(Clone, Copy, Debug)]
@@ -50,38 +40,6 @@ impl RegionSpec {
             region.nocache(file);
         }
         Ok(region)
-    }
-}
-
-impl CommonRegion {
-    pub(super) fn new(region: Region) -> CommonRegion {
-        CommonRegion::with(region, Arc::default())
-    }
-
-    pub(super) fn with(region: Region, writeback: Arc<Writeback>) -> CommonRegion {
-        CommonRegion { region, key: None, writeback }
-    }
-
-    /// Others find it by this key from now on.
-    pub(super) fn set_key(&mut self, key: Key) {
-        self.key = Some(key);
-    }
-}
-
-impl Deref for CommonRegion {
-    type Target = Region;
-
-    #[inline]
-    fn deref(&self) -> &Region {
-        &self.region
-    }
-}
-
-impl Drop for CommonRegion {
-    fn drop(&mut self) {
-        if let Some(key) = &self.key {
-            registry::withdraw(key, self);
-        }
     }
 }
 

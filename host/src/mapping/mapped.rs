@@ -7,7 +7,7 @@ use super::common::RegionRef;
 use super::options::{AccessMode, Advice, SyncMode};
 use super::platform;
 use super::private::PrivatePages;
-use super::transfer::Range;
+use super::range::Range;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Reservation, Usage};
 use std::fs::File;

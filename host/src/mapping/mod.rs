@@ -23,6 +23,7 @@ mod pages;
 mod platform;
 mod prefetch;
 mod private;
+mod range;
 mod region;
 mod registry;
 mod resize;
@@ -30,7 +31,7 @@ mod transfer;
 mod writeback;
 
 pub use options::{AccessMode, Advice, FsPerms, OpenOptions, SyncMode};
-pub use transfer::Range;
+pub use range::Range;
 
 pub(crate) use mapped::Mapped;
 pub(crate) use open::{Request, open_file};

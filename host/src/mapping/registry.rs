@@ -1,4 +1,5 @@
-//! Where a mapping finds the region that another mapping of its file has already.
+//! A region that many mappings use, and where a mapping finds the one that another mapping of its
+//! file has already.
 //!
 //! One registry for the process. It holds weak references: a region goes with the last mapping
 //! that uses it, and takes its entry along.
@@ -10,16 +11,53 @@
 //! when it copies a file up, while the bytes move; a server of NFS may give a number away), and
 //! each mapping gets a region of its own.
 
-use super::common::CommonRegion;
 use super::pages::Protection;
 use super::platform;
 use super::region::Region;
 use super::writeback::Writeback;
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
+use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
+
+/// A region, and what the mappings that use it have in common.
+#[derive(Debug)]
+pub(super) struct CommonRegion {
+    pub(super) region: Region,
+    /// Where others find it, if they may.
+    pub(super) key: Option<Key>,
+    /// One for all regions of one open file: the kernel tells each open file once of a failure.
+    pub(super) writeback: Arc<Writeback>,
+}
+
+impl CommonRegion {
+    pub(super) fn new(region: Region) -> CommonRegion {
+        CommonRegion::with(region, Arc::default())
+    }
+
+    pub(super) fn with(region: Region, writeback: Arc<Writeback>) -> CommonRegion {
+        CommonRegion { region, key: None, writeback }
+    }
+}
+
+impl Deref for CommonRegion {
+    type Target = Region;
+
+    #[inline]
+    fn deref(&self) -> &Region {
+        &self.region
+    }
+}
+
+impl Drop for CommonRegion {
+    fn drop(&mut self) {
+        if let Some(key) = &self.key {
+            withdraw(key, self);
+        }
+    }
+}
 
 /// What two mappings must have in common to use one region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -89,7 +127,7 @@ fn offer(
     if let Some(found) = regions.get(&key).and_then(Weak::upgrade) {
         return Err(Box::new((found, region)));
     }
-    region.set_key(key.clone());
+    region.key = Some(key.clone());
     let published = Arc::new(region);
     regions.insert(key, Arc::downgrade(&published));
     Ok(published)
@@ -97,7 +135,7 @@ fn offer(
 
 /// Takes a region's entry out while the region is being dropped. Somebody may have put another
 /// one in its place already, which stays.
-pub(super) fn withdraw(key: &Key, region: *const CommonRegion) {
+fn withdraw(key: &Key, region: *const CommonRegion) {
     let mut regions = regions();
     if regions.get(key).is_some_and(|entry| std::ptr::eq(entry.as_ptr(), region)) {
         regions.remove(key);

@@ -1,23 +1,10 @@
 //! Reads and writes: checked as a whole first, then copied by the guard.
 
 use super::mapped::{Mapped, Open};
+use super::range::Range;
 use super::region::Lost;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Limits, Usage};
-
-/// `length` bytes from `offset` on.
-///
-/// ```
-/// let header = iommap::Range { offset: 0, length: 16 };
-/// assert_eq!(format!("{header:?}"), "Range { offset: 0, length: 16 }");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// Where the range starts, in bytes from the start of the mapping.
-    pub offset: u64,
-    /// How many bytes it has.
-    pub length: u64,
-}
 
 /// A list may have one range for each so many bytes that a call may move, and one more: to touch a
 /// page takes as long as to copy one, and a call's time is bounded by the pages that it touches.
