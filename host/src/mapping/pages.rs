@@ -54,7 +54,7 @@ impl Pages {
         if protection.is_private() {
             flags = MapFlags::PRIVATE;
             // What may be written is limited elsewhere: swap for all of it is not needed.
-            #[cfg(any(target_os = "linux", target_os = "macos"))]
+            #[cfg(target_os = "linux")]
             {
                 flags |= MapFlags::NORESERVE;
             }
