@@ -45,12 +45,15 @@ fn a_guest_between_its_reads_is_ended_by_a_signal_and_told_in_numbers() {
     for (number, expected) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
         let mut child = search(scene.directory(), &["--stats"], &["--step", "x", "/data/log"]);
         // It has read its first window, and waits for a line of input.
+        // Held, or else its end would be the line's.
+        let input = child.stdin.take();
         let mut messages = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         messages.read_line(&mut line).unwrap();
         assert!(line.contains("Enter goes on"), "{line}");
         signal(&child, number);
         assert_eq!(child.wait().unwrap().code(), Some(expected));
+        drop(input);
         let rest = std::io::read_to_string(messages).unwrap();
         assert!(rest.contains("mappings opened   1") && rest.contains("64.0 KiB"), "{rest}");
     }
