@@ -46,6 +46,8 @@ fn a_guest_between_its_reads_is_ended_by_a_signal_and_told_in_numbers() {
         let mut child = search(scene.directory(), &["--stats"], &["--step", "x", "/data/log"]);
         // It has read its first window, and waits for a line of input.
         let mut messages = BufReader::new(child.stderr.take().unwrap());
+        // Kept open: to wait for a child closes it.
+        let _input = child.stdin.take();
         let mut line = String::new();
         messages.read_line(&mut line).unwrap();
         assert!(line.contains("Enter goes on"), "{line}");
