@@ -16,8 +16,8 @@ const BODY_OF: &str = "IOMMAP_TEST_CHILD";
 /// that found no test of the given name.
 pub const DONE: i32 = 42;
 
-/// Longer than any child should take, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Longer than any child should take, on a busy machine too, and where a large guest is compiled.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs `body`, which must be written out in the test itself, in a child, and fails the test
 /// unless it came to its end there.

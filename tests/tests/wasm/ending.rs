@@ -48,6 +48,8 @@ fn a_guest_between_its_reads_is_ended_by_a_signal_and_told_in_numbers() {
         // Held, or else its end would be the line's.
         let input = child.stdin.take();
         let mut messages = BufReader::new(child.stderr.take().unwrap());
+        // Kept open: to wait for a child closes it.
+        let _input = child.stdin.take();
         let mut line = String::new();
         messages.read_line(&mut line).unwrap();
         assert!(line.contains("Enter goes on"), "{line}");
