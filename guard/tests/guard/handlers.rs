@@ -132,7 +132,7 @@ pub(crate) fn touch(at: *const u8) -> u8 {
 pub(crate) fn kill_self() {
     // SAFETY: no memory is involved.
     unsafe { libc::kill(libc::getpid(), libc::SIGBUS) };
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(500));
 }
 
 /// The guard does its work.
