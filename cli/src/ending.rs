@@ -18,6 +18,10 @@ use wasmtime::EngineWeak;
 /// How long a component may take to end when it is asked to.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// How long what is said at the end may take. It takes no time, unless nobody reads it or the machine
+/// is very busy.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// How often it is asked meanwhile.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -134,11 +138,11 @@ fn end(events: &Receiver<Event>, last_words: &Mutex<Option<LastWords>>) {
             drop(said);
         });
         if saying.is_ok() {
-            _ = waiting.recv_timeout(GRACE);
+            _ = waiting.recv_timeout(LAST_WORDS);
         }
     } else {
         // The component's thread came first. It has as long to say it.
-        thread::sleep(GRACE);
+        thread::sleep(LAST_WORDS);
     }
     process::exit(why.exit_code().into());
 }

@@ -56,8 +56,8 @@
 //!
 //! With the feature `async`, `add_to_linker_async` lets calls that wait for a device wait on
 //! another thread than the executor's. With the feature `wasi`, `wasi::add_to_linker` lets guests
-//! map what they have open through WASI. `host/examples/embed.rs` runs a guest that also uses WASI,
-//! `host/examples/plugins.rs` a folder of plugins, and `docs/embedding.md` has the rest.
+//! map what they have open through WASI. `examples/embed.rs` runs a guest that also uses WASI,
+//! `examples/plugins.rs` a folder of plugins, and `docs/embedding.md` has the rest.
 //!
 //! # Many stores on one file
 //!
