@@ -213,7 +213,8 @@ fn a_failed_create_on_huge_pages_leaves_no_file() {
         let world = World::at(disk, Limits::default(), FsPerms::ReadWrite);
         let before = fs::read_to_string("/proc/self/maps").unwrap().lines().count();
         for _ in 0..100 {
-            world.refused("new", &CREATE.size(5000));
+            // More huge pages than there are.
+            world.refused("new", &CREATE.size(1 << 40));
             assert!(world.names().is_empty());
         }
         let after = fs::read_to_string("/proc/self/maps").unwrap().lines().count();
