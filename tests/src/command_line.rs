@@ -35,7 +35,20 @@ fn program(path: &Path) -> Command {
     let mut command = Command::new(path);
     // What a developer has set shall not be in what is compared.
     command.env_remove("RUST_LOG").stdin(Stdio::null());
+    listen_to_signals(&mut command);
     command
+}
+
+/// Whoever runs the tests in the background may have them ignore SIGINT, and their children too.
+fn listen_to_signals(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let listen = || {
+        // SAFETY: It sets what is done about a signal, and may be called before `exec`.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: It does nothing but that.
+    unsafe { command.pre_exec(listen) };
 }
 
 /// A command's exit code and what it wrote. No signal ended it.

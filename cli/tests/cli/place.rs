@@ -52,6 +52,8 @@ impl Place {
         command.env("XDG_CACHE_HOME", self.path("cache")).env("XDG_CONFIG_HOME", self.path("none"));
         // Whoever debugs with this gets no backtrace of ours in a message.
         command.env("RUST_BACKTRACE", "1").env_remove("IOMMAP_LOG").env_remove("RUST_LOG");
+        #[cfg(unix)]
+        listen_to_signals(&mut command);
         command
     }
 
@@ -146,3 +148,16 @@ const HELLO: &str = r#"
     (instance $run (export "run" (func $run)))
     (export "wasi:cli/run@0.2.0" (instance $run)))
 "#;
+
+/// Whoever runs the tests in the background may have them ignore SIGINT, and their children too.
+#[cfg(unix)]
+fn listen_to_signals(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let listen = || {
+        // SAFETY: It sets what is done about a signal, and may be called before `exec`.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: It does nothing but that.
+    unsafe { command.pre_exec(listen) };
+}
