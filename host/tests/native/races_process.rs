@@ -211,14 +211,25 @@ fn a_length_that_huge_pages_refuse_takes_no_address_space() {
 fn a_failed_create_on_huge_pages_leaves_no_file() {
     on_mount("a hugetlbfs with free pages", HUGE, |disk| {
         let world = World::at(disk, Limits::default(), FsPerms::ReadWrite);
-        let before = fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+        let memory = fs::read_to_string("/proc/meminfo").unwrap();
+        let pages = memory.lines().find_map(|line| line.strip_prefix("HugePages_Total:")).unwrap();
+        let too_large = (pages.trim().parse::<u64>().unwrap() + 1) * (2 << 20);
+        let ranges = || fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+        let before = ranges();
         for _ in 0..100 {
-            // More huge pages than there are.
-            world.refused("new", &CREATE.size(1 << 40));
+            world.refused("new", &CREATE.size(too_large));
             assert!(world.names().is_empty());
         }
-        let after = fs::read_to_string("/proc/self/maps").unwrap().lines().count();
-        assert!(after < before + 10, "{before} ranges, and then {after}");
+        assert!(ranges() < before + 10, "{before} ranges, and then {}", ranges());
+        // One that is no multiple of a page is refused likewise, or serves.
+        match world.open("odd", &CREATE.size(5000)) {
+            Err(_) => assert!(world.names().is_empty()),
+            Ok(mapping) => {
+                mapping.pwrite(4995, b"there").unwrap();
+                assert_eq!(bytes(&mapping, 4995, 5), b"there");
+                assert_eq!(mapping.pread(5000, &mut [0]), Err(OutOfBounds.into()));
+            }
+        }
         world.assert_idle();
     });
 }
