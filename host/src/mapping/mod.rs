@@ -260,7 +260,8 @@ impl Mapping {
     }
 
     /// Makes the file, and the mapping with it, exactly `new_len` bytes long, whatever others
-    /// did to the file meanwhile (`ftruncate`). New bytes are zero and have their blocks
+    /// did to the file meanwhile (`ftruncate`). New bytes are zero, but for what a file system keeps
+    /// that was written behind the end through a mapping (tmpfs), and have their blocks
     /// allocated where the file system can.
     ///
     /// On any failure the old mapping keeps serving; the file may have grown, and then stays so,
