@@ -60,13 +60,14 @@ impl BudgetLimits {
 /// that any number of stores with limits of their own leaves room for the host.
 ///
 /// ```
-/// use iommap::{Budget, BudgetLimits, IommapCtx};
+/// use iommap::{Budget, BudgetLimits, Limits, Usage};
 /// // A tenant that has a hundred stores, and may map 16 GiB with all of them.
 /// let mut limits = BudgetLimits::for_this_process();
 /// limits.mapped_bytes = 16 << 30;
 /// let tenant = Budget::new(limits);
-/// let ctx = IommapCtx::builder().budget(tenant.clone()).build();
-/// assert_eq!(ctx.usage().budget().used().mapped_bytes, 0);
+/// // `IommapCtxBuilder::budget` does this for a store of wasmtime's.
+/// let usage = Usage::within(Limits::default(), "store", tenant.clone());
+/// assert_eq!(usage.budget().used().mapped_bytes, 0);
 /// ```
 #[derive(Debug)]
 pub struct Budget {
