@@ -66,9 +66,9 @@ impl Pages {
 
     /// Another range over the same pages, which must be shared with the file; `None` where the
     /// system can't.
-    pub(super) fn again(&self) -> Result<Option<Pages>, Errno> {
-        let again = platform::map_again(self.address.cast(), self.len)?;
-        Ok(again.map(|address| Pages { address: address.cast(), len: self.len }))
+    pub(super) fn again(&self) -> Option<Pages> {
+        let address = platform::map_again(self.address.cast(), self.len)?;
+        Some(Pages { address: address.cast(), len: self.len })
     }
 
     /// Where they begin. For as long as this value lives, `len` bytes from there on are mapped.

@@ -73,7 +73,7 @@ impl Region {
             return Ok(None);
         };
         let range = Reservation::new(usage, Resource::Ranges, 1)?;
-        let Some(pages) = pages.again()? else { return Ok(None) };
+        let Some(pages) = pages.again() else { return Ok(None) };
         let Region { len, protection, .. } = *self;
         Ok(Some(Region { pages: Some(pages), len, protection, _range: range }))
     }

@@ -139,8 +139,8 @@ pub(crate) unsafe fn release(_: *mut c_void, _length: usize) {}
 
 /// Another range of address space over the pages of a mapping, without a descriptor of its file:
 /// there is none.
-pub(crate) fn map_again(_: *mut c_void, _length: usize) -> Result<Option<*mut c_void>, Errno> {
-    Ok(None)
+pub(crate) fn map_again(_: *mut c_void, _length: usize) -> Option<*mut c_void> {
+    None
 }
 
 /// There is no cache to keep a mapping out of: its pages are the cache.

@@ -70,14 +70,10 @@ pub(crate) unsafe fn release(address: *mut c_void, length: usize) {
 
 /// Another range of address space over the pages of a mapping that is shared with its file, without
 /// a descriptor of it: `mremap` from a length of 0 leaves the old range where it is. `None` where
-/// it can't be done for this kind of file.
-pub(crate) fn map_again(address: *mut c_void, length: usize) -> Result<Option<*mut c_void>, Errno> {
+/// it can't be done: not for this kind of file, or not in this process any more.
+pub(crate) fn map_again(address: *mut c_void, length: usize) -> Option<*mut c_void> {
     // SAFETY: the old range stays as it is, and the new one is where the kernel finds room.
-    match unsafe { mremap(address, 0, length, MremapFlags::MAYMOVE) } {
-        Ok(again) => Ok(Some(again)),
-        Err(Errno::INVAL) => Ok(None),
-        Err(errno) => Err(errno),
-    }
+    unsafe { mremap(address, 0, length, MremapFlags::MAYMOVE) }.ok()
 }
 
 /// There is no cache to keep a mapping out of: its pages are the cache.
