@@ -77,11 +77,6 @@ impl Shown {
         platform::is_frozen(&self.file)
     }
 
-    /// Does what is stored there reach the file?
-    pub(crate) fn is_shared(&self) -> bool {
-        self.shared
-    }
-
     /// All of its bytes, as a range of the window.
     pub(crate) fn whole(&self) -> Range {
         Range { offset: 0, length: self.length as u64 }
