@@ -11,12 +11,16 @@ mod kinds;
 mod open;
 mod positioned;
 mod private;
+#[cfg(feature = "windows")]
+mod window;
 
 use crate::{Advice, Error, ErrorKind, OpenOptions, Range, SyncMode};
 use core::mem::MaybeUninit;
 use private::Private;
 use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "windows")]
+pub(crate) use window::Window;
 
 /// How many bytes are lost or kept together when a file is cut.
 const PAGE: u64 = 4096;
