@@ -63,6 +63,15 @@ impl Kind {
             }
         }
         .expect("a linker");
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::windows::add_to_linker(&mut linker, State::iommap)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::windows::add_to_linker_async(&mut linker, State::iommap)
+            }
+        }
+        .expect("a linker");
         let done = match self {
             Kind::Sync => iommap::add_to_linker(&mut linker, State::iommap)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
@@ -327,7 +336,17 @@ impl Host {
         &mut self,
         component: &Component,
     ) -> wasmtime::Result<wasmtime::component::Instance> {
-        let linker = self.kind.linker();
+        self.instantiate_with(component, |_| {})
+    }
+
+    /// The same, with a linker in which something was changed.
+    pub fn instantiate_with(
+        &mut self,
+        component: &Component,
+        change: impl FnOnce(&mut Linker<State>),
+    ) -> wasmtime::Result<wasmtime::component::Instance> {
+        let mut linker = self.kind.linker();
+        change(&mut linker);
         match self.kind {
             Kind::Sync => linker.instantiate(&mut self.store, component),
             _ => runtime().block_on(linker.instantiate_async(&mut self.store, component)),
@@ -425,6 +444,7 @@ impl Guest {
 pub fn assert_all_returned(usage: &Usage) {
     let used = usage.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
+    assert_eq!((used.windows, used.window_bytes), (0, 0), "{used:?}");
 }
 
 /// Bytes none of which tells where it is by itself, but any few of which do.

@@ -23,7 +23,7 @@ const UNIT: usize = 64 * 1024;
 /// behind them at least a page that is the program's, as a guest has it.
 pub(crate) struct Window {
     pub(crate) file: File,
-    /// What was mapped, in which the aligned place lies.
+    /// What was mapped, in which the place lies.
     mapped: *mut u8,
     pub(crate) at: *mut u8,
     units: usize,
