@@ -102,6 +102,16 @@ impl Kind {
         &RUSTIC[self as usize]
     }
 
+    /// The guest with windows on the Rust guest crate, for this kind's engine.
+    fn viewer(self) -> &'static Component {
+        static VIEWER: LazyLock<[Component; 4]> = LazyLock::new(|| {
+            let component =
+                |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("viewer"));
+            Kind::ALL.map(|kind| component(kind).expect("the guest with windows"))
+        });
+        &VIEWER[self as usize]
+    }
+
     /// The driver in Rust.
     fn driver(self) -> &'static Driver {
         static DRIVERS: LazyLock<[Driver; 4]> = LazyLock::new(|| {
@@ -296,10 +306,24 @@ impl Scene {
         context: &mut IommapCtxBuilder,
         change: impl FnOnce(&mut Linker<State>),
     ) -> Guest {
+        self.guest_in(self.kind.rustic(), context, change)
+    }
+
+    /// A guest with windows, on the Rust guest crate. What it understands is in
+    /// `tests/script/src/windows.rs`.
+    pub fn viewer(&self, context: &mut IommapCtxBuilder) -> Guest {
+        self.guest_in(self.kind.viewer(), context, |_| {})
+    }
+
+    fn guest_in(
+        &self,
+        component: &Component,
+        context: &mut IommapCtxBuilder,
+        change: impl FnOnce(&mut Linker<State>),
+    ) -> Guest {
         let mut host = Host::new(self.kind, context);
         let mut linker = self.kind.linker();
         change(&mut linker);
-        let component = self.kind.rustic();
         let instance = match self.kind {
             Kind::Sync => linker.instantiate(&mut host.store, component),
             _ => runtime().block_on(linker.instantiate_async(&mut host.store, component)),
