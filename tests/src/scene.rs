@@ -63,6 +63,16 @@ impl Kind {
             }
         }
         .expect("a linker");
+        let (get, table) = (State::iommap, State::table);
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::wasi::add_open_files_to_linker(&mut linker, get, table)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::wasi::add_open_files_to_linker_async(&mut linker, get, table)
+            }
+        }
+        .expect("a linker");
         match self {
             Kind::Sync | Kind::Blocking => {
                 iommap::windows::add_to_linker(&mut linker, State::iommap)
