@@ -4,8 +4,8 @@
 use iommap::{IommapView, guard};
 use iommap_tests::child::in_child;
 use iommap_tests::scene::{assert_all_returned, fnv, page, pattern};
-use iommap_tests::{Kind, Scene, on_each_store};
 use iommap_tests::windows::{FREE, READ, TOKEN, UNIT, Windowed, ranges_over};
+use iommap_tests::{Kind, Scene, on_each_store};
 
 const LENGTH: u64 = 4 * UNIT;
 
@@ -217,9 +217,8 @@ fn use_ranges_up() -> Ranges {
     for n in 0.. {
         let protection = if n % 2 == 0 { libc::PROT_NONE } else { libc::PROT_READ };
         // SAFETY: a new mapping, at an address that the kernel chooses.
-        let at = unsafe {
-            libc::mmap(std::ptr::null_mut(), page() as usize, protection, flags, -1, 0)
-        };
+        let at =
+            unsafe { libc::mmap(std::ptr::null_mut(), page() as usize, protection, flags, -1, 0) };
         if at == libc::MAP_FAILED {
             break;
         }
