@@ -310,6 +310,7 @@ fn an_owners_windows_may_not_overlap_and_a_new_owner_throws_old_ones_out() {
         let first = part(start..start + UNIT, 2).unwrap();
         let last = part(end - UNIT..end, 2).unwrap();
         assert_eq!((old.lost(), first.lost(), last.lost()), (1, 0, 0), "the old one is out");
+        assert_eq!((old.counted(), first.counted()), (None, Some(0)));
         // The old one's end ends nothing of theirs.
         drop(old);
         window.cut(page());

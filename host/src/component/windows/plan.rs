@@ -64,7 +64,11 @@ impl Wanted {
             return if allowed { Ok(shown) } else { refused("windows are not for writing") };
         }
         let allowed = ctx.windows_on_changing_files && !self.is_frozen();
-        if allowed || shown.is_frozen() { Ok(shown) } else { refused("the file's bytes may change") }
+        if allowed || shown.is_frozen() {
+            Ok(shown)
+        } else {
+            refused("the file's bytes may change")
+        }
     }
 }
 
