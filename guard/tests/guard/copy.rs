@@ -380,21 +380,18 @@ fn threads_copy_right_while_another_process_cuts_the_file() {
             for thread in 0..4 {
                 let (pages, oks, faults) = (&pages, &oks, &faults);
                 scope.spawn(move || {
-                    let mut state = 0x9e37_79b9_7f4a_7c15_u64 + thread;
+                    let mut random = fastrand::Rng::with_seed(thread);
                     while Instant::now() < until {
-                        state ^= state << 13;
-                        state ^= state >> 7;
-                        state ^= state << 17;
-                        let bits = state as usize;
-                        let class = [16, 64, 256, 4096, 40_000][bits % 5];
-                        let size = (bits >> 8) % class + 1;
-                        let start = (bits >> 24) % (len - size);
+                        let class = [16, 64, 256, 4096, 40_000][random.usize(..5)];
+                        let size = random.usize(1..=class);
+                        let start = random.usize(..len - size);
                         let variants = Variant::all();
-                        let variant = variants[(bits >> 4) % variants.len()];
+                        let variant = variants[random.usize(..variants.len())];
+                        let align = random.usize(..64);
                         // A reader finds what was there or zeros. A writer writes what would be
                         // there anyway.
                         let fault = if thread % 2 == 0 {
-                            let (got, fault) = read_with(variant, pages.at(start), size, bits % 64);
+                            let (got, fault) = read_with(variant, pages.at(start), size, align);
                             let sure = fault.map_or(size, |fault| fault.copied());
                             let wrong = (0..sure)
                                 .find(|at| got[*at] != 0 && got[*at] != pattern(start + at));
