@@ -1,6 +1,6 @@
 //! Holds the samples and the templates of `iommap new` to what they promise: each folder stands
-//! alone, with copies of the WIT that are the WIT. That they build and run where they are copied to
-//! is tried by `guest-example/copies.sh`.
+//! alone, with copies of the WIT and of other files that are the same. That they build and run where
+//! they are copied to is tried by `guest-example/copies.sh`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,9 +61,9 @@ fn each_sample_stands_alone_in_its_folder() {
     }
 }
 
+/// With `IOMMAP_WRITE=1` in the environment the copies are made.
 #[test]
-fn copies_of_the_wit_are_the_wit() {
-    let wit = fs::read_to_string(root().join("wit/iommap.wit")).expect("the WIT");
+fn copies_are_what_they_are_copies_of() {
     let mut copies = Vec::new();
     for folder in ["guest-example", "cli/templates"].map(|dir| root().join(dir)) {
         if folder.is_dir() {
@@ -72,8 +72,19 @@ fn copies_of_the_wit_are_the_wit() {
     }
     copies.retain(|path| path.file_name() == Some("iommap.wit".as_ref()));
     assert!(copies.len() >= 4, "{copies:?}");
-    for copy in copies {
-        let text = fs::read_to_string(&copy).expect("a copy");
-        assert!(text == wit, "{} is not wit/iommap.wit: copy it", copy.display());
+    let mut pairs: Vec<_> = copies.into_iter().map(|copy| ("wit/iommap.wit", copy)).collect();
+    for (original, copy) in [
+        ("guest-example/logs/build.mjs", "js/build.mjs"),
+        ("guest-example/search-c/componentize/src/main.rs", "c/componentize/src/main.rs"),
+    ] {
+        pairs.push((original, root().join("cli/templates").join(copy)));
+    }
+    for (original, copy) in pairs {
+        if std::env::var_os("IOMMAP_WRITE").is_some() {
+            fs::copy(root().join(original), &copy).expect("a copy");
+        }
+        let [one, other] = [&root().join(original), &copy].map(fs::read_to_string);
+        let same = one.expect("an original") == other.expect("a copy");
+        assert!(same, "{} is not {original}: set IOMMAP_WRITE=1", copy.display());
     }
 }

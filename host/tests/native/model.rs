@@ -7,8 +7,7 @@
 //! the hexadecimal digits that a failure prints, takes that sequence alone.
 
 use crate::support::{descriptors, in_child, mapped_ranges, this_program, this_test};
-use iommap_model::{Actor, Handles, NAMES, Operation, RECORD, Record, Tally, hold, serve};
-use iommap_model_native::Native;
+use iommap_model::{Actor, Handles, NAMES, Native, Operation, RECORD, Record, Tally, hold, serve};
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};

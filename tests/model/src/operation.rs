@@ -1,6 +1,7 @@
 //! The operations, and how eight bytes become one.
 
 use crate::numbers::{length, number, offset, sane};
+use iommap::{AccessMode, Advice, Range, SyncMode};
 
 /// How many bytes an operation is made of.
 pub const RECORD: usize = 8;
@@ -52,15 +53,6 @@ pub enum Call {
     Position,
 }
 
-/// `length` bytes from `offset` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// Where it starts.
-    pub offset: u64,
-    /// How long it is.
-    pub length: u64,
-}
-
 /// How a file is opened: the interface's options.
 #[allow(missing_docs, reason = "named as in wit/iommap.wit")]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +61,7 @@ pub struct Open {
     pub name: usize,
     /// By the grant that allows reading only.
     pub read_only_grant: bool,
-    pub access: Access,
+    pub access: AccessMode,
     pub shared: bool,
     pub private: bool,
     pub lock: bool,
@@ -81,32 +73,50 @@ pub struct Open {
     pub size: Option<u64>,
 }
 
-/// The interface's `access-mode`.
-#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    Read,
-    Write,
-    ReadWrite,
-}
+impl Open {
+    /// As it is, with no options.
+    pub fn plain(name: usize, access: AccessMode) -> Open {
+        Open {
+            name,
+            read_only_grant: false,
+            access,
+            shared: false,
+            private: false,
+            lock: false,
+            populate: false,
+            nocache: false,
+            create: false,
+            truncate: false,
+            exclusive: false,
+            size: None,
+        }
+    }
 
-/// The interface's `sync-mode`.
-#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncMode {
-    Sync,
-    Async,
-}
+    /// The flags by their names in the interface.
+    pub fn flags(&self) -> [(&'static str, bool); 8] {
+        [
+            ("shared", self.shared),
+            ("private", self.private),
+            ("lock", self.lock),
+            ("populate", self.populate),
+            ("nocache", self.nocache),
+            ("create", self.create),
+            ("truncate", self.truncate),
+            ("exclusive", self.exclusive),
+        ]
+    }
 
-/// The interface's `advice`.
-#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advice {
-    Normal,
-    Random,
-    Sequential,
-    WillNeed,
-    DontNeed,
+    /// Does it ask for what may change a file's name or contents?
+    pub fn changes(&self) -> bool {
+        self.create || self.truncate || self.exclusive
+    }
+
+    /// Do the options contradict each other, whatever the file?
+    pub fn contradicts_itself(&self) -> bool {
+        (self.shared && self.private)
+            || (self.exclusive && !self.create)
+            || (self.changes() && self.access == AccessMode::Read)
+    }
 }
 
 /// What somebody else does to the files, each an index into [`NAMES`]. Where there is no such
@@ -177,24 +187,12 @@ impl Operation {
 
 fn open(x: u16, y: u16, seed: u8, more: u8) -> Open {
     let [access, usual] = x.to_le_bytes();
-    let mut open = Open {
-        name: usize::from(seed) % NAMES.len(),
-        read_only_grant: false,
-        access: match access % 4 {
-            0 | 1 => Access::ReadWrite,
-            2 => Access::Read,
-            _ => Access::Write,
-        },
-        shared: false,
-        private: false,
-        lock: false,
-        populate: false,
-        nocache: false,
-        create: false,
-        truncate: false,
-        exclusive: false,
-        size: None,
+    let access = match access % 4 {
+        0 | 1 => AccessMode::ReadWrite,
+        2 => AccessMode::Read,
+        _ => AccessMode::Write,
     };
+    let mut open = Open::plain(usize::from(seed) % NAMES.len(), access);
     let size = Some(number(y));
     match usual % 16 {
         0..=2 => {}

@@ -5,10 +5,9 @@
 //! `IOMMAP_CASES` sets how many sequences each kind of store takes, in this process and as long as
 //! it may take; without it each has a process of its own, and not much time.
 
-use iommap::{FsPerms, IommapCtx, Limits};
+use iommap::{AccessMode, FsPerms, IommapCtx, Range};
 use iommap_model::{
-    Access, Advice, Call, Handles, NAMES, Open, Operation, Range, Record, SLOTS, Subject, SyncMode,
-    Tally, Value, hold,
+    Call, Handles, NAMES, Open, Operation, Record, SLOTS, Subject, Tally, Value, hold, limits,
 };
 use iommap_tests::child::in_child;
 use iommap_tests::{Guest, Kind, Scene};
@@ -16,7 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use std::cell::RefCell;
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
 
 /// A driver in wasm, with mappings that have the names of their slots.
 struct Driven {
@@ -26,18 +25,12 @@ struct Driven {
 
 impl Driven {
     fn new(scene: &Scene) -> Driven {
-        let model = iommap_model::Limits::default();
-        let mut limits = Limits::default();
-        limits.mappings = model.mappings;
-        limits.mapped_bytes = model.mapped_bytes;
-        limits.file_bytes = model.file_bytes;
-        limits.call_bytes = model.call_bytes;
         let mut context = IommapCtx::builder();
         context
             .preopened_dir(scene.directory(), "/d", FsPerms::ReadWrite)
             .and_then(|context| context.preopened_dir(scene.directory(), "/r", FsPerms::ReadOnly))
             .expect("grants")
-            .limits(limits);
+            .limits(limits());
         Driven { guest: scene.guest_with(&mut context), present: [false; SLOTS] }
     }
 
@@ -84,59 +77,38 @@ fn command(slot: usize, call: &Call) -> String {
         Call::PwriteMany(list, data) => {
             format!("pwrite-many m{slot} {} {}", ranges(list), hex(data))
         }
-        Call::Sync(mode) => format!("sync m{slot} {}", sync_mode(*mode)),
+        Call::Sync(mode) => word(format!("sync m{slot}"), mode),
         Call::SyncRange(offset, length, mode) => {
-            format!("sync-range m{slot} {offset} {length} {}", sync_mode(*mode))
+            word(format!("sync-range m{slot} {offset} {length}"), mode)
         }
         Call::Truncate(size) => format!("truncate m{slot} {size}"),
         Call::Advise(offset, length, advice) => {
-            let hint = match advice {
-                Advice::Normal => "normal",
-                Advice::Random => "random",
-                Advice::Sequential => "sequential",
-                Advice::WillNeed => "willneed",
-                Advice::DontNeed => "dontneed",
-            };
-            format!("advise m{slot} {offset} {length} {hint}")
+            word(format!("advise m{slot} {offset} {length}"), advice)
         }
     }
 }
 
+/// A command with the interface's word for a mode or a hint.
+fn word(command: String, value: &impl Debug) -> String {
+    format!("{command} {}", format!("{value:?}").to_lowercase())
+}
+
 fn options(open: &Open) -> String {
-    let mut text = String::from(match open.access {
-        Access::Read => "read ",
-        Access::Write => "write ",
-        Access::ReadWrite => "read-write ",
-    });
-    let flags = [
-        (open.shared, "shared"),
-        (open.private, "private"),
-        (open.lock, "lock"),
-        (open.populate, "populate"),
-        (open.nocache, "nocache"),
-        (open.create, "create"),
-        (open.truncate, "truncate"),
-        (open.exclusive, "exclusive"),
-    ];
-    let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
-    text.push_str(&if set.is_empty() { "-".to_owned() } else { set.join(",") });
-    if let Some(size) = open.size {
-        _ = write!(text, " size={size}");
-    }
-    text
+    let access = match open.access {
+        AccessMode::Read => "read",
+        AccessMode::Write => "write",
+        AccessMode::ReadWrite => "read-write",
+    };
+    let set: Vec<&str> = open.flags().into_iter().filter_map(|(name, set)| set.then_some(name)).collect();
+    let set = if set.is_empty() { "-".to_owned() } else { set.join(",") };
+    let size = open.size.map_or(String::new(), |size| format!(" size={size}"));
+    format!("{access} {set}{size}")
 }
 
 fn ranges(list: &[Range]) -> String {
     let list: Vec<String> =
         list.iter().map(|range| format!("{}+{}", range.offset, range.length)).collect();
     if list.is_empty() { "-".to_owned() } else { list.join(",") }
-}
-
-fn sync_mode(mode: SyncMode) -> &'static str {
-    match mode {
-        SyncMode::Sync => "sync",
-        SyncMode::Async => "async",
-    }
 }
 
 fn hex(data: &[u8]) -> String {
