@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -368,8 +369,12 @@ fn threads_copy_right_while_another_process_cuts_the_file() {
             file.write_all_at(&content, 0).unwrap();
         }
     };
-    let environment = [(FILE, format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))];
-    in_child_while(&environment, cut_and_regrow, || {
+    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    let with_path = |mut command: Command| {
+        command.env(FILE, path);
+        command
+    };
+    in_child_while(with_path, cut_and_regrow, || {
         guard::install().unwrap();
         let file = std::env::var(FILE).unwrap();
         let file = File::options().read(true).write(true).open(file).unwrap();

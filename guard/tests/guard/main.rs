@@ -1,6 +1,5 @@
 //! The guard's tests: one program, which is also each test's child process.
 
-mod child;
 mod copy;
 mod handlers;
 mod pages;
@@ -12,3 +11,5 @@ mod window_threads;
 #[cfg(target_os = "linux")]
 mod windows;
 mod words;
+
+use iommap_child as child;

@@ -165,7 +165,7 @@ fn what_a_killed_process_wrote_is_seen_by_others() {
         let world = World::new();
         let name = this_test(|| ());
         let killed = this_program()
-            .args(["--exact", &name, "--nocapture"])
+            .args(["--exact", name, "--nocapture"])
             .env(PLACE, world.path("."))
             .status()
             .unwrap();

@@ -116,7 +116,7 @@ fn the_model_holds_while_another_process_interferes() {
         let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
         let this = this_test(|| ());
         let mut other = this_program()
-            .args(["--exact", &this, "--nocapture"])
+            .args(["--exact", this, "--nocapture"])
             .env(ACTOR, directory.path())
             .spawn()
             .unwrap();
