@@ -22,6 +22,7 @@ use std::os::unix::fs::symlink;
 
 use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, Limits};
 use iommap_commands::{Bad, Words};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::scene::{DATA, Driver, Guest, Scene, pattern, shown};
 
@@ -140,10 +141,10 @@ impl<'a> Case<'a> {
             ["remove", name] => fs::remove_file(self.scene.path(name)).expect("a file"),
             ["directory", name] => fs::create_dir(self.scene.path(name)).expect("a directory"),
             ["link", name, target] => symlink(target, self.scene.path(name)).expect("a link"),
-            ["descriptors", "none"] => limit_process(libc::RLIMIT_NOFILE, 0),
-            ["descriptors", "again"] => limit_process(libc::RLIMIT_NOFILE, u64::MAX),
-            ["file-size", "again"] => limit_process(libc::RLIMIT_FSIZE, u64::MAX),
-            ["file-size", length] => limit_process(libc::RLIMIT_FSIZE, number(length)),
+            ["descriptors", "none"] => limit_process(Resource::Nofile, 0),
+            ["descriptors", "again"] => limit_process(Resource::Nofile, u64::MAX),
+            ["file-size", "again"] => limit_process(Resource::Fsize, u64::MAX),
+            ["file-size", length] => limit_process(Resource::Fsize, number(length)),
             ["holds", name, data] => {
                 let (found, expected) = (self.scene.read(name), bytes(data));
                 let say = || format!("{name} holds {}", shown(&found));
@@ -185,14 +186,11 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 /// Sets a limit of this process, or lifts it as far as may be.
-fn limit_process(resource: libc::__rlimit_resource_t, to: u64) {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to a limit of our own.
-    assert_eq!(unsafe { libc::getrlimit(resource, &raw mut limit) }, 0);
-    limit.rlim_cur = to.min(limit.rlim_max);
-    // SAFETY: as above. The signal that comes with a file that gets too long would end us.
-    unsafe {
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        assert_eq!(libc::setrlimit(resource, &raw const limit), 0);
-    }
+fn limit_process(resource: Resource, to: u64) {
+    // SAFETY: no memory is involved. The signal that comes with a file that gets too long would end
+    // us.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    let maximum = getrlimit(resource).maximum;
+    let current = Some(to.min(maximum.unwrap_or(u64::MAX)));
+    setrlimit(resource, Rlimit { current, maximum }).expect("a limit");
 }

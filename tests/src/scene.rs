@@ -434,7 +434,5 @@ pub fn pattern(length: usize) -> Vec<u8> {
 
 /// The size of a page of memory, in bytes.
 pub fn page() -> u64 {
-    // SAFETY: it only asks.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(size).expect("a page size")
+    rustix::param::page_size() as u64
 }

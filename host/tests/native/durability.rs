@@ -1,5 +1,6 @@
 //! Where what was written is: in the page cache at once, and on the device after `sync`. And that
 //! nobody waits for the device who did not ask to.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Mapping, SyncMode};

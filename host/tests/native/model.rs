@@ -5,6 +5,7 @@
 //! `IOMMAP_CASES` sets how many sequences each test takes, in this process and as long as it may
 //! take; without it each test has a process of its own, and not much time. `IOMMAP_REPLAY`, set to
 //! the hexadecimal digits that a failure prints, takes that sequence alone.
+#![cfg(target_os = "linux")]
 
 use crate::support::{descriptors, in_child, mapped_ranges, this_program, this_test};
 use iommap_model::{Actor, Handles, NAMES, Native, Operation, RECORD, Record, Tally, hold, serve};

@@ -1,6 +1,6 @@
 //! File systems that a test has for itself, mounted where nobody else sees them.
 
-use super::process::succeeded;
+use super::user::succeeded;
 use iommap_child::{is_child, own_mounts, run, test_of};
 use std::ffi::CString;
 use std::fs;
