@@ -2,7 +2,7 @@
 
 use crate::hold::{Subject, Value};
 use crate::limits;
-use crate::operation::{Call, NAMES, Open, SLOTS};
+use crate::operation::{Call, Open, SLOTS};
 use iommap::{Error, ErrorKind, FsPerms, Grants, Mapping, OpenOptions, Usage};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,9 +33,7 @@ impl Native {
         let nothing = |()| Value::Nothing;
         if let Call::Open(open) = call {
             self.slots[slot] = None;
-            let grant = if open.read_only_grant { "r" } else { "d" };
-            let path = format!("/{grant}/{}", NAMES[open.name]);
-            let mapping = self.grants.open(&self.usage, &path, &options(open))?;
+            let mapping = self.grants.open(&self.usage, &open.path(), &options(open))?;
             self.slots[slot] = Some(mapping);
             return Ok(Value::Nothing);
         }

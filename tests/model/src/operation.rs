@@ -2,6 +2,7 @@
 
 use crate::numbers::{length, number, offset, sane};
 use iommap::{AccessMode, Advice, Range, SyncMode};
+use std::fmt::Debug;
 
 /// How many bytes an operation is made of.
 pub const RECORD: usize = 8;
@@ -73,6 +74,48 @@ pub struct Open {
     pub size: Option<u64>,
 }
 
+impl Call {
+    /// The call as `tests/guests/driver/src/lib.rs` wants it, of the mapping in a slot.
+    pub fn command(&self, slot: usize) -> String {
+        let (verb, rest) = match self {
+            Call::Open(open) => ("open", format!("{} {}", open.path(), open.words())),
+            Call::Close => ("close", String::new()),
+            Call::Drop => ("drop", String::new()),
+            Call::Position => ("position", String::new()),
+            Call::Pread(offset, length) => ("pread", format!("{offset} {length}")),
+            Call::Pwrite(offset, data) => ("pwrite", format!("{offset} {}", hex(data))),
+            Call::PreadMany(list) => ("pread-many", words(list)),
+            Call::PwriteMany(list, data) => {
+                ("pwrite-many", format!("{} {}", words(list), hex(data)))
+            }
+            Call::Sync(mode) => ("sync", word(mode)),
+            Call::SyncRange(offset, length, mode) => {
+                ("sync-range", format!("{offset} {length} {}", word(mode)))
+            }
+            Call::Truncate(size) => ("truncate", size.to_string()),
+            Call::Advise(offset, length, hint) => {
+                ("advise", format!("{offset} {length} {}", word(hint)))
+            }
+        };
+        format!("{verb} m{slot} {rest}")
+    }
+}
+
+/// The interface's word for a mode or a hint.
+fn word(value: &impl Debug) -> String {
+    format!("{value:?}").to_lowercase()
+}
+
+fn words(list: &[Range]) -> String {
+    let list: Vec<String> =
+        list.iter().map(|range| format!("{}+{}", range.offset, range.length)).collect();
+    if list.is_empty() { "-".to_owned() } else { list.join(",") }
+}
+
+fn hex(data: &[u8]) -> String {
+    data.iter().fold("hex:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 impl Open {
     /// As it is, with no options.
     pub fn plain(name: usize, access: AccessMode) -> Open {
@@ -92,9 +135,18 @@ impl Open {
         }
     }
 
-    /// The flags by their names in the interface.
-    pub fn flags(&self) -> [(&'static str, bool); 8] {
-        [
+    /// The path, by the one grant or the other.
+    pub fn path(&self) -> String {
+        format!("/{}/{}", if self.read_only_grant { "r" } else { "d" }, NAMES[self.name])
+    }
+
+    fn words(&self) -> String {
+        let access = match self.access {
+            AccessMode::Read => "read",
+            AccessMode::Write => "write",
+            AccessMode::ReadWrite => "read-write",
+        };
+        let flags = [
             ("shared", self.shared),
             ("private", self.private),
             ("lock", self.lock),
@@ -103,7 +155,12 @@ impl Open {
             ("create", self.create),
             ("truncate", self.truncate),
             ("exclusive", self.exclusive),
-        ]
+        ];
+        let set: Vec<&str> =
+            flags.into_iter().filter_map(|(name, set)| set.then_some(name)).collect();
+        let set = if set.is_empty() { "-".to_owned() } else { set.join(",") };
+        let size = self.size.map_or(String::new(), |size| format!(" size={size}"));
+        format!("{access} {set}{size}")
     }
 
     /// Does it ask for what may change a file's name or contents?

@@ -5,9 +5,9 @@
 //! `IOMMAP_CASES` sets how many sequences each kind of store takes, in this process and as long as
 //! it may take; without it each has a process of its own, and not much time.
 
-use iommap::{AccessMode, FsPerms, IommapCtx, Range};
+use iommap::{FsPerms, IommapCtx};
 use iommap_model::{
-    Call, Handles, NAMES, Open, Operation, Record, SLOTS, Subject, Tally, Value, hold, limits,
+    Call, Handles, Operation, Record, SLOTS, Subject, Tally, Value, hold, limits,
 };
 use iommap_tests::child::in_child;
 use iommap_tests::{Guest, Kind, Scene};
@@ -15,7 +15,6 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use std::cell::RefCell;
-use std::fmt::{Debug, Write as _};
 
 /// A driver in wasm, with mappings that have the names of their slots.
 struct Driven {
@@ -44,12 +43,12 @@ impl Subject for Driven {
     fn call(&mut self, slot: usize, call: &Call) -> Result<Value, String> {
         if matches!(call, Call::Open(_) | Call::Drop) && self.present[slot] {
             self.present[slot] = false;
-            self.say(&format!("drop m{slot}"))?;
+            self.say(&Call::Drop.command(slot))?;
         }
         if *call == Call::Drop {
             return Ok(Value::Nothing);
         }
-        let answer = self.say(&command(slot, call))?;
+        let answer = self.say(&call.command(slot))?;
         self.present[slot] = true;
         Ok(answer)
     }
@@ -58,65 +57,6 @@ impl Subject for Driven {
         let used = self.guest.counters();
         (used.mappings, used.mapped_bytes, used.faults_recovered)
     }
-}
-
-/// A call as the driver's `src/lib.rs` wants it.
-fn command(slot: usize, call: &Call) -> String {
-    match call {
-        Call::Open(open) => {
-            let grant = if open.read_only_grant { "r" } else { "d" };
-            let name = NAMES[open.name];
-            format!("open m{slot} /{grant}/{name} {}", options(open))
-        }
-        Call::Close => format!("close m{slot}"),
-        Call::Drop => format!("drop m{slot}"),
-        Call::Position => format!("position m{slot}"),
-        Call::Pread(offset, length) => format!("pread m{slot} {offset} {length}"),
-        Call::Pwrite(offset, data) => format!("pwrite m{slot} {offset} {}", hex(data)),
-        Call::PreadMany(list) => format!("pread-many m{slot} {}", ranges(list)),
-        Call::PwriteMany(list, data) => {
-            format!("pwrite-many m{slot} {} {}", ranges(list), hex(data))
-        }
-        Call::Sync(mode) => word(format!("sync m{slot}"), mode),
-        Call::SyncRange(offset, length, mode) => {
-            word(format!("sync-range m{slot} {offset} {length}"), mode)
-        }
-        Call::Truncate(size) => format!("truncate m{slot} {size}"),
-        Call::Advise(offset, length, advice) => {
-            word(format!("advise m{slot} {offset} {length}"), advice)
-        }
-    }
-}
-
-/// A command with the interface's word for a mode or a hint.
-fn word(command: String, value: &impl Debug) -> String {
-    format!("{command} {}", format!("{value:?}").to_lowercase())
-}
-
-fn options(open: &Open) -> String {
-    let access = match open.access {
-        AccessMode::Read => "read",
-        AccessMode::Write => "write",
-        AccessMode::ReadWrite => "read-write",
-    };
-    let set: Vec<&str> = open.flags().into_iter().filter_map(|(name, set)| set.then_some(name)).collect();
-    let set = if set.is_empty() { "-".to_owned() } else { set.join(",") };
-    let size = open.size.map_or(String::new(), |size| format!(" size={size}"));
-    format!("{access} {set}{size}")
-}
-
-fn ranges(list: &[Range]) -> String {
-    let list: Vec<String> =
-        list.iter().map(|range| format!("{}+{}", range.offset, range.length)).collect();
-    if list.is_empty() { "-".to_owned() } else { list.join(",") }
-}
-
-fn hex(data: &[u8]) -> String {
-    let mut text = String::from("hex:");
-    for byte in data {
-        _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// What the driver answered; `None` if it did not understand.
