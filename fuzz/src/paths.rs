@@ -112,7 +112,8 @@ fn plain(ask: &Open) -> bool {
 }
 
 fn ask(access: u8, flags: u8, size: u8) -> Open {
-    let access = [AccessMode::Read, AccessMode::ReadWrite, AccessMode::Write][usize::from(access % 3)];
+    let access =
+        [AccessMode::Read, AccessMode::ReadWrite, AccessMode::Write][usize::from(access % 3)];
     let bit = |n: u8| flags >> n & 1 == 1;
     Open {
         create: bit(0),

@@ -92,11 +92,7 @@ fn row(ways: &[(String, Copy)], pages: *const u8, size: usize, random: bool, ali
             let way = (turn + round) % ways.len();
             let start = Instant::now();
             for _ in 0..copies {
-                let place = if random {
-                    seeded.usize(..(FILE - size) / 4096) * 4096
-                } else {
-                    8192
-                };
+                let place = if random { seeded.usize(..(FILE - size) / 4096) * 4096 } else { 8192 };
                 // SAFETY: within the file.
                 ways[way].1(to, unsafe { pages.add(place) }, size);
                 std::hint::black_box(to);

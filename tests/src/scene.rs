@@ -11,7 +11,8 @@ pub use iommap_commands::{fnv, shown};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use wasmtime::component::{
-    Component, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower, ResourceTable, TypedFunc,
+    Component, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower, ResourceTable,
+    TypedFunc,
 };
 use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};

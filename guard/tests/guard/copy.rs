@@ -127,8 +127,7 @@ fn short() -> Lengths {
 
 /// Lengths around the classes of length, the vector sizes, and pages.
 fn long() -> Lengths {
-    let there =
-        vec![0, 1, 63, 64, 65, 127, 500, 4095, 4096, 4097, 16_000, 16_385, 65_549, 200_000];
+    let there = vec![0, 1, 63, 64, 65, 127, 500, 4095, 4096, 4097, 16_000, 16_385, 65_549, 200_000];
     let beyond = vec![1, 100, 5000, 60_000];
     Lengths { kept: 64 * page(), there, beyond, align: |_| vec![0, 13] }
 }

@@ -23,9 +23,7 @@ pub fn own_mounts() -> io::Result<()> {
     }
     let private = libc::MS_REC | libc::MS_PRIVATE;
     // SAFETY: a string, and null where mount(2) allows it.
-    succeeded(unsafe {
-        libc::mount(ptr::null(), c"/".as_ptr(), ptr::null(), private, ptr::null())
-    })
+    succeeded(unsafe { libc::mount(ptr::null(), c"/".as_ptr(), ptr::null(), private, ptr::null()) })
 }
 
 fn write_file(path: &CStr, text: std::fmt::Arguments<'_>) -> io::Result<()> {

@@ -6,9 +6,7 @@
 //! it may take; without it each has a process of its own, and not much time.
 
 use iommap::{FsPerms, IommapCtx};
-use iommap_model::{
-    Call, Handles, Operation, Record, SLOTS, Subject, Tally, Value, hold, limits,
-};
+use iommap_model::{Call, Handles, Operation, Record, SLOTS, Subject, Tally, Value, hold, limits};
 use iommap_tests::child::in_child;
 use iommap_tests::{Guest, Kind, Scene};
 use proptest::collection::vec;

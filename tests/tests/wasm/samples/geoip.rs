@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use iommap_artifacts::guest;
 use fastrand::Rng;
+use iommap_artifacts::guest;
 use iommap_geoip::{Reference, random};
 use iommap_tests::command_line::{iommap_run, said};
 use iommap_tests::{Kind, Scene};
