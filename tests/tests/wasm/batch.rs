@@ -3,6 +3,13 @@
 
 use iommap_tests::scene::{on_each_store, pattern, shown};
 
+/// A list of ranges in which each is the same.
+fn same(range: &str, count: usize) -> String {
+    let mut list = format!("{range},").repeat(count);
+    list.pop();
+    list
+}
+
 #[test]
 fn many_large_ranges_are_read_right() {
     on_each_store(|scene| {
