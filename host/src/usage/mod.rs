@@ -13,7 +13,7 @@ pub use budget::{Budget, BudgetLimits};
 pub(crate) use pool::Resource;
 
 use crate::error::{Error, ErrorKind};
-use pool::{Pool, RESOURCES};
+use pool::Pool;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -87,15 +87,19 @@ impl Limits {
     }
 
     fn pool(&self) -> Pool {
-        let mut limits = [u64::MAX; RESOURCES];
-        limits[Resource::Mappings as usize] = self.mappings;
-        limits[Resource::Handles as usize] = self.handles;
-        limits[Resource::MappedBytes as usize] = self.mapped_bytes;
-        limits[Resource::LockedBytes as usize] = self.locked_bytes;
-        limits[Resource::PrivateBytes as usize] = self.private_bytes;
-        limits[Resource::Windows as usize] = self.windows;
-        limits[Resource::WindowBytes as usize] = self.window_bytes;
-        Pool::new(limits)
+        let Limits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, .. } = *self;
+        let Limits { windows, window_bytes, .. } = *self;
+        BudgetLimits {
+            mappings,
+            handles,
+            mapped_bytes,
+            locked_bytes,
+            private_bytes,
+            windows,
+            window_bytes,
+            ..BudgetLimits::unlimited()
+        }
+        .pool()
     }
 }
 

@@ -1,4 +1,5 @@
 //! Closing: everything goes at once, and everything after it is `closed`.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Advice, Limits, SyncMode, Usage};

@@ -1,4 +1,5 @@
 //! Stores that map one file: one region for all of them, and nothing of one is felt by another.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Advice, Grants, Limits, Mapping, OpenOptions, SyncMode, Usage};

@@ -1,5 +1,8 @@
 //! The native layer: a module for each subject, in one program. What may crash, or changes the
 //! whole process, runs in a child of its test: see `support`.
+//!
+//! What looks into `/proc`, mounts something or knows Linux by its calls is for Linux alone.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "helpers of what is for Linux"))]
 
 mod batch;
 mod close;

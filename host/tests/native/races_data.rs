@@ -1,4 +1,5 @@
 //! Data that others write while a file grows, is made, or fails to: none of it is lost.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{AccessMode, FsPerms, Limits, OpenOptions, SyncMode};

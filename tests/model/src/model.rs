@@ -1,9 +1,9 @@
 //! The files and mappings there are, and what others do to them.
 
 use crate::file::{Cell, File, UNKNOWN};
-use crate::limits::Limits;
-use crate::operation::{Access, NAMES, Others, SLOTS};
+use crate::operation::{NAMES, Others, SLOTS};
 use crate::page;
+use iommap::{AccessMode, Limits};
 use std::collections::BTreeMap;
 
 /// What must come of an operation: an answer, or the error's name in `wit/iommap.wit`.
@@ -24,7 +24,7 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct Mapped {
     pub(crate) file: usize,
-    pub(crate) access: Access,
+    pub(crate) access: AccessMode,
     pub(crate) private: bool,
     /// The mapping's size; `None` once closed.
     pub(crate) length: Option<u64>,

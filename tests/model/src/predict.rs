@@ -5,8 +5,9 @@
 
 use crate::file::{File, UNKNOWN};
 use crate::model::{Answer, Expected, Mapped, Model, touched};
-use crate::operation::{Access, Call, Open, Range};
+use crate::operation::{Call, Open};
 use crate::page;
+use iommap::{AccessMode, Range};
 use std::collections::BTreeMap;
 
 /// A list may have one range for each so many bytes of a call, and one more.
@@ -40,10 +41,9 @@ impl Model {
     }
 
     fn open(&mut self, open: &Open) -> Result<Mapped, &'static str> {
-        let writes = open.access != Access::Read;
-        let changes = open.create || open.truncate || open.exclusive;
-        if (open.shared && open.private) || (open.exclusive && !open.create) || (changes && !writes)
-        {
+        let writes = open.access != AccessMode::Read;
+        let changes = open.changes();
+        if open.contradicts_itself() {
             return Err("badarg");
         }
         // Nothing may be locked.
@@ -102,8 +102,8 @@ impl Model {
 
     fn call(&mut self, mapped: &mut Mapped, call: &Call) -> Expected {
         let length = mapped.length.ok_or("closed")?;
-        let reads = if mapped.access == Access::Write { Err("eacces") } else { Ok(()) };
-        let writes = if mapped.access == Access::Read { Err("eacces") } else { Ok(()) };
+        let reads = if mapped.access == AccessMode::Write { Err("eacces") } else { Ok(()) };
+        let writes = if mapped.access == AccessMode::Read { Err("eacces") } else { Ok(()) };
         match call {
             Call::Open(_) | Call::Drop => DONE,
             Call::Close => {
@@ -201,7 +201,7 @@ impl Model {
     }
 
     fn truncate(&mut self, mapped: &mut Mapped, size: u64) -> Expected {
-        if mapped.private || mapped.access == Access::Read {
+        if mapped.private || mapped.access == AccessMode::Read {
             return Err("eacces");
         }
         let old = self.files[mapped.file].len();
