@@ -41,6 +41,8 @@ pub(crate) struct Totals {
     pub(crate) dropped: u64,
     /// Bytes that another process appended, each of which was there.
     pub(crate) appended: u64,
+    /// Bytes by which stores made a file longer in between.
+    pub(crate) grown: u64,
     /// Ends of guests that nobody asked for.
     pub(crate) failures: Vec<String>,
     /// Faults as all stores counted them, and of those whose guest came to its end.
@@ -115,6 +117,7 @@ pub(crate) fn report(totals: &Totals, process: &Process, seconds: f64) -> bool {
     row("wasm traps: interrupted", totals.interrupted);
     row("calls dropped in their middle", totals.dropped);
     row("bytes appended, all there", totals.appended);
+    row("zeros grown between them", totals.grown);
     row("quota not returned", totals.unreturned);
     row("descriptors left", process.descriptors);
     row("mappings left", process.mappings);
@@ -140,6 +143,7 @@ fn findings(totals: &Totals, process: &Process) -> Vec<String> {
     unless(process.raised > 0, "no fault was raised".into());
     unless(totals.dropped > 0, "no call was dropped in its middle".into());
     unless(totals.appended > 0, "nothing was appended".into());
+    unless(totals.grown > 0, "no file grew while bytes were appended".into());
     let (raised, recovered) = (process.raised, process.recovered);
     unless(
         // A copy that met a lost page copies what is in front of it, and may meet another.
@@ -173,6 +177,7 @@ mod tests {
             errors,
             dropped: 1,
             appended: 1,
+            grown: 1,
             ..Totals::default()
         };
         (totals, Process { raised: 5, recovered: 5, ..Process::default() })

@@ -7,7 +7,7 @@ mod process;
 mod world;
 
 pub(crate) use child::{in_child, this_program, this_test};
-pub(crate) use disk::{on_ext4, on_mount, on_small_disk};
+pub(crate) use disk::{mend_disk, on_ext4, on_failing_disk, on_mount, on_small_disk};
 pub(crate) use iommap::ErrorKind::{self, *};
 pub(crate) use process::{
     Waiting, as_nobody, descriptors, hinted, mapped_ranges, set_mode, smaps, status, with_rlimit,
