@@ -47,3 +47,75 @@ impl<T> FairLock<T> {
         self.value.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+    use std::time::Duration;
+
+    /// Waits until somebody has the turn, for want of the lock.
+    fn wait_for_one(lock: &FairLock<()>) {
+        for _ in 0..100_000 {
+            if lock.turn.try_lock().is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        panic!("nobody takes a turn");
+    }
+
+    fn enter(lock: &FairLock<()>, writes: bool, work: impl FnOnce()) {
+        if writes {
+            let _held = lock.write();
+            work();
+        } else {
+            let _held = lock.read();
+            work();
+        }
+    }
+
+    #[test]
+    fn who_waits_is_next_whoever_else_comes() {
+        // Does the one who has it write, the one who waits, and the one who comes then?
+        for (has, waits, comes) in [
+            (true, false, true),
+            (true, true, false),
+            (true, true, true),
+            (false, true, false),
+            (false, true, true),
+        ] {
+            let lock = FairLock::new(());
+            let order = Mutex::new(Vec::new());
+            let coming = AtomicBool::new(false);
+            thread::scope(|scope| {
+                enter(&lock, has, || {
+                    scope.spawn(|| {
+                        enter(&lock, waits, || order.lock().unwrap().push("waited"));
+                    });
+                    wait_for_one(&lock);
+                    scope.spawn(|| {
+                        coming.store(true, Relaxed);
+                        enter(&lock, comes, || order.lock().unwrap().push("came"));
+                    });
+                    // Once it is on its way it has time to go past the other, if it could.
+                    while !coming.load(Relaxed) {
+                        thread::yield_now();
+                    }
+                    (0..1000).for_each(|_| thread::yield_now());
+                });
+            });
+            assert_eq!(*order.lock().unwrap(), ["waited", "came"], "{has} {waits} {comes}");
+        }
+    }
+
+    #[test]
+    fn readers_wait_for_no_reader() {
+        let lock = FairLock::new(7);
+        let (one, other) = (lock.read(), lock.read());
+        assert_eq!(*one + *other, 14);
+        drop((one, other));
+        *lock.write() = 8;
+        assert_eq!(lock.into_inner(), 8);
+    }
+}

@@ -22,7 +22,6 @@ mod process_limits;
 mod races_data;
 mod races_files;
 mod races_grants;
-mod races_lock;
 mod races_others;
 mod races_private;
 mod races_process;
