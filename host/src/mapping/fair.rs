@@ -102,7 +102,7 @@ mod tests {
                     while !coming.load(Relaxed) {
                         thread::yield_now();
                     }
-                    (0..1000).for_each(|_| thread::yield_now());
+                    (0..20).for_each(|_| thread::yield_now());
                 });
             });
             assert_eq!(*order.lock().unwrap(), ["waited", "came"], "{has} {waits} {comes}");
