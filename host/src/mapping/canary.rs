@@ -7,6 +7,7 @@
 //! and does so before the file can grow back. Reads and writes pay nothing for it.
 
 use super::pages::{Pages, Protection};
+use super::platform;
 use crate::guard;
 use rustix::io::Errno;
 use std::fs::File;
@@ -37,11 +38,18 @@ impl Canary {
         Ok(Canary { page, mark: mark.to_ne_bytes(), set, gone })
     }
 
-    /// From now on a cut is noticed. Fails where the file has been cut already.
+    /// From now on a cut is noticed. What has been cut already stays as if it were noticed; a fault
+    /// is one that the copy met, where it was cut at this very moment.
     pub(super) fn set(&self) -> Result<(), guard::Fault> {
+        let address = self.page.address();
+        // SAFETY: the page is this value's, and mapped for as long as it lives.
+        let ready = unsafe { platform::prefault(address.cast(), size_of::<Mark>(), true) };
+        if ready == Err(Errno::FAULT) {
+            return Ok(());
+        }
         // SAFETY: the page is mapped for as long as `self` lives, is writable and longer than a
         // mark, and nobody but these functions knows of it; the guard is installed (`new`).
-        unsafe { guard::copy(self.page.address(), self.mark.as_ptr(), size_of::<Mark>()) }?;
+        unsafe { guard::copy(address, self.mark.as_ptr(), size_of::<Mark>()) }?;
         self.set.store(true, Relaxed);
         Ok(())
     }

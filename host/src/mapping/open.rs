@@ -222,7 +222,7 @@ impl<'a> Request<'a> {
             platform::raise(file, plan.target)?;
         }
         prepare(&region, file, &plan, options)?;
-        // A file that was cut meanwhile is one that was cut since.
+        // A file that is cut at this very moment is one that was cut since.
         if region.watch_for_cuts().is_err() {
             usage.count_fault();
         }
