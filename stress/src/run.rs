@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const VANDALS: u64 = 2;
 
 /// What the threads do.
-const WORKERS: [Worker; 8] = [
+const WORKERS: [Worker; 9] = [
     Worker::Sync,
     Worker::Sync,
     Worker::Interrupted,
@@ -25,6 +25,7 @@ const WORKERS: [Worker; 8] = [
     Worker::Async { offload: true },
     Worker::Dropped,
     Worker::Log,
+    Worker::Grow,
 ];
 
 /// How often the epoch moves on.
@@ -74,7 +75,8 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
     let seconds = start.elapsed().as_secs_f64();
     vandals.stop();
     totals.first_wrong = totals.first_wrong.or(wrong_in_file(directory)?);
-    totals.appended = appender::account(directory)?;
+    let found = appender::account(directory)?;
+    (totals.appended, totals.grown) = (found.appended, found.zeros);
     let (descriptors, mappings) = leftovers::count(directory)?;
     let recovered = iommap::guard::faults_recovered() - before;
     let process = Process { raised: raised::so_far(), recovered, descriptors, mappings };
