@@ -4,6 +4,7 @@
 rustc=$1
 shift
 case " $* " in
+*' --print='*) exec "$rustc" "$@" ;;
 *' --crate-type bin '*) exec "$rustc" "$@" -C target-feature=+crt-static ;;
 *) exec "$rustc" "$@" ;;
 esac

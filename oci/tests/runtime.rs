@@ -141,7 +141,8 @@ fn what_cannot_be_granted_is_an_error_in_words() {
     assert_eq!(machine.config(), refused);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("/data::/etc") && said.contains("without `::`"), "{said}");
-    let line: Value = serde_json::from_slice(&fs::read(machine.at("bundle/log.json")).unwrap()).unwrap();
+    let line: Value =
+        serde_json::from_slice(&fs::read(machine.at("bundle/log.json")).unwrap()).unwrap();
     assert_eq!((&line["level"], &line["msg"]), (&json!("error"), &json!(said.trim_end())));
 }
 

@@ -5,10 +5,11 @@
 //! arguments, the reason, and the `errno` behind the code. What a guest may do as often as it
 //! likes is no warning. At level `trace` every call is told of, with how long it took.
 
+use super::Answer;
 use super::bindings::types::ErrorCode;
-use super::{Answer, IommapCtxView};
 use crate::error::Error;
 use crate::mapping::Mapped;
+use crate::usage::Usage;
 use std::fmt::Debug;
 use std::io;
 use std::time::{Duration, Instant};
@@ -58,12 +59,11 @@ impl Call {
     #[cold]
     pub(super) fn refused_opening(
         self,
-        view: &IommapCtxView<'_>,
+        usage: &Usage,
         path: &str,
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        let usage = view.ctx.usage();
         usage.count_refused();
         self.refused(usage.name(), path, arguments, error)
     }

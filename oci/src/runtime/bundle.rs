@@ -5,7 +5,6 @@ use rustix::fs::{Mode, OFlags};
 use serde_json::Value;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Longer than any that an engine writes: the largest parts are variables and annotations, which
@@ -32,7 +31,8 @@ impl Bundle {
         let mut text = Vec::new();
         file.take(LONGEST + 1).read_to_end(&mut text)?;
         ensure!(text.len() as u64 <= LONGEST, "{shown} is longer than {LONGEST} bytes");
-        let config = serde_json::from_slice(&text).with_context(|| format!("{shown} is no JSON"))?;
+        let config =
+            serde_json::from_slice(&text).with_context(|| format!("{shown} is no JSON"))?;
         Ok(Bundle { config, dir: dir.to_owned(), permissions: metadata.permissions() })
     }
 
@@ -145,7 +145,7 @@ pub(crate) fn below<'p>(path: &'p str, dir: &str) -> Option<&'p str> {
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
     fn a_configuration_is_written_as_it_was_read() {

@@ -59,7 +59,8 @@ fn candidates(bundle: &Bundle, name: &str) -> Vec<String> {
         let relative_to = if name.starts_with('/') { "" } else { cwd };
         return vec![clean(&format!("{relative_to}/{name}"))];
     }
-    let path = bundle.texts("/process/env").rev().find_map(|variable| variable.strip_prefix("PATH="));
+    let path =
+        bundle.texts("/process/env").rev().find_map(|variable| variable.strip_prefix("PATH="));
     path.unwrap_or_default()
         .split(':')
         .filter(|dir| dir.starts_with('/'))
@@ -133,7 +134,8 @@ mod tests {
     #[test]
     fn programs_and_what_is_missing_are_not_ours() {
         let dir = bundle();
-        for command in [&["/bin/sh", "/bin/app.wasm"][..], &["none"], &["/none"], &["/bin"], &[""], &[]]
+        for command in
+            [&["/bin/sh", "/bin/app.wasm"][..], &["none"], &["/none"], &["/bin"], &[""], &[]]
         {
             assert_eq!(words(&dir, command), None, "{command:?}");
         }
@@ -165,15 +167,16 @@ mod tests {
         let volume = dir.path().join("volume");
         let file = volume.join("other.wasm");
         let process = |path: &str| json!({ "args": [path] });
-        let bind = |at: &str, from: &std::path::Path| {
-            json!({ "destination": at, "type": "bind", "source": from })
-        };
+        let bind = |at: &str, from: &std::path::Path| json!({ "destination": at, "type": "bind", "source": from });
         let seen = |path, mounts| found(&dir, process(path), mounts).is_some();
         assert!(seen("/v/other.wasm", json!([bind("/v", &volume)])));
         assert!(seen("/app", json!([bind("/app", &file)])));
-        assert!(seen("/v/other.wasm", json!([{
-            "destination": "/v", "type": "bind", "source": "volume"
-        }])));
+        assert!(seen(
+            "/v/other.wasm",
+            json!([{
+                "destination": "/v", "type": "bind", "source": "volume"
+            }])
+        ));
         assert!(!seen("/bin/app.wasm", json!([bind("/bin", &volume)])));
         let tmpfs = json!({ "destination": "/bin", "type": "tmpfs" });
         assert!(!seen("/bin/app.wasm", json!([tmpfs])));

@@ -24,7 +24,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub(crate) fn iommap() -> Result<String> {
     let path = match env::var_os(IOMMAP) {
         Some(path) => PathBuf::from(path),
-        None => env::current_exe().context("this program cannot be found")?.with_file_name("iommap"),
+        None => {
+            env::current_exe().context("this program cannot be found")?.with_file_name("iommap")
+        }
     };
     let shown = path.display();
     let path = path.canonicalize().with_context(|| {
@@ -67,16 +69,10 @@ fn needs_loader(file: &File) -> Option<bool> {
     };
     let u16_at = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
     let (at, size, count) = match wide {
-        true => (
-            u64::from_le_bytes(header[32..40].try_into().ok()?),
-            u16_at(54),
-            u16_at(56),
-        ),
-        false => (
-            u64::from(u32::from_le_bytes(header[28..32].try_into().ok()?)),
-            u16_at(42),
-            u16_at(44),
-        ),
+        true => (u64::from_le_bytes(header[32..40].try_into().ok()?), u16_at(54), u16_at(56)),
+        false => {
+            (u64::from(u32::from_le_bytes(header[28..32].try_into().ok()?)), u16_at(42), u16_at(44))
+        }
     };
     for n in 0..u64::from(count) {
         let mut kind = [0; 4];

@@ -56,7 +56,8 @@ fn check_dev(bundle: &Bundle) -> Result<()> {
          mount nothing at /dev, nor at {IOMMAP}"
     );
     let root = bundle.rootfs().context("the container has no root")?;
-    let root = look::directory(&root).with_context(|| format!("no directory {}", root.display()))?;
+    let root =
+        look::directory(&root).with_context(|| format!("no directory {}", root.display()))?;
     match look::inside(root, "dev", LastLink::Kept).and_then(look::kind) {
         Ok(kind) if !kind.is_dir() => bail!("/dev of the image is no directory"),
         _ => Ok(()),
@@ -180,7 +181,10 @@ mod tests {
         let mut after = rewritten(config()).unwrap();
         let mounts = after["mounts"].as_array_mut().unwrap();
         let iommap = mounts.pop().unwrap();
-        assert_eq!((&iommap["destination"], &iommap["source"]), (&json!(IOMMAP), &json!("/opt/iommap")));
+        assert_eq!(
+            (&iommap["destination"], &iommap["source"]),
+            (&json!(IOMMAP), &json!("/opt/iommap"))
+        );
         for option in ["bind", "ro", "nosuid", "nodev"] {
             assert!(iommap["options"].as_array().unwrap().contains(&json!(option)), "{option}");
         }

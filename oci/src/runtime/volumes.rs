@@ -99,8 +99,11 @@ mod tests {
 
     #[test]
     fn each_mounted_directory_is_granted_as_it_is_mounted() {
-        let seen =
-            directories(json!([bind("/data", "dir", "ro"), bind("/out/", "dir", "rw"), bind("w", "dir", "")]));
+        let seen = directories(json!([
+            bind("/data", "dir", "ro"),
+            bind("/out/", "dir", "rw"),
+            bind("w", "dir", "")
+        ]));
         assert_eq!(seen, [("/data".into(), true), ("/out".into(), false), ("/w".into(), false)]);
     }
 
@@ -142,12 +145,16 @@ mod tests {
         assert_eq!(nested("rw", "ro"), [("/data".into(), false)]);
         assert_eq!(nested("ro", "rw"), [("/data".into(), true), ("/data/in".into(), false)]);
         assert_eq!(nested("ro", "ro").len(), 2);
-        assert_eq!(directories(json!([bind("/data", "dir", "rw"), bind("/data2", "dir", "ro")])).len(), 2);
+        assert_eq!(
+            directories(json!([bind("/data", "dir", "rw"), bind("/data2", "dir", "ro")])).len(),
+            2
+        );
     }
 
     #[test]
     fn a_later_mount_covers_what_is_below() {
-        let covered = json!([bind("/a/b", "dir", "rw"), bind("/a/f", "file", "rw"), bind("/a", "dir", "ro")]);
+        let covered =
+            json!([bind("/a/b", "dir", "rw"), bind("/a/f", "file", "rw"), bind("/a", "dir", "ro")]);
         assert_eq!(of(covered.clone()).unwrap().files, [""; 0]);
         assert_eq!(directories(covered), [("/a".into(), true)]);
     }

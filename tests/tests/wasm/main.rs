@@ -22,6 +22,7 @@ mod open;
 mod plugins;
 mod process;
 mod race;
+mod runtimes;
 mod rust_guest;
 mod samples;
 mod share;
