@@ -24,7 +24,6 @@ finish() {
 }
 trap finish EXIT
 have iproute2 ip
-have iptables iptables
 have runc runc
 have containerd containerd containerd-shim-runc-v2
 have docker.io dockerd
@@ -55,7 +54,7 @@ start_machine() {
     on "$machine" ip link set eth0 up
     on "$machine" ip route add default dev eth0
     # Processes, mounts and a name of its own: all of it goes at once when it is killed.
-    on "$machine" unshare --pid --fork --kill-child --mount --mount-proc --uts sh -c '
+    nsenter --net="/run/netns/$name-$machine" unshare --pid --fork --kill-child --mount --mount-proc --uts sh -c '
         hostname "$0" && mount --bind "$1" "$2" && shift 2 && exec "$@"' \
         "machine-$machine" "$temporary/$machine/data" "$temporary/geo" dockerd --data-root "$temporary/$machine/root" \
         --exec-root "$temporary/$machine/run" --pidfile "$temporary/$machine/pid" \

@@ -61,12 +61,14 @@ du -b "$temporary"/{search,binary}.tar | sed "s|$temporary/|image |"
 # container IMAGE ID [CTR OPTION...] -- [ARG...]: runs one, as restricted as engines can.
 count=0
 container() {
-    local image=localhost/$1:1 id=$2 options=()
+    local image=localhost/$1:1 entry=/$1.wasm id=$2 options=()
+    # With arguments ctr forgets an image's entry point.
+    [ "$1" != binary ] || entry=/iommap
     shift 2
     while [ "$1" != -- ]; do options+=("$1"); shift; done
     shift
     ctr run --rm --snapshotter "$snapshotter" --runc-binary "$programs/iommap-oci" \
-        --read-only --seccomp "${options[@]}" "$image" "$id" "$@"
+        --read-only --seccomp "${options[@]}" "$image" "$id" "$entry" "$@"
 }
 volume() { echo "--mount=type=bind,src=$1,dst=$2,options=rbind:$3"; }
 

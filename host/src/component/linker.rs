@@ -60,14 +60,15 @@ pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Resu
 
 /// What [`Import::add_to_linker`] does.
 pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Result<()> {
-    let Import { access: get, find, name } = import;
+    let Import { access: get, find, name, .. } = import;
     let (get, find) = (*get, find.clone());
     if name.is_none() {
         define_batch(&mut linker.instance(BATCH)?, get)?;
     }
     let mut types = define_resource(linker, name.as_deref(), get)?;
     types.func_wrap(OPEN, move |mut store: StoreContextMut<'_, T>, params: OpenParams| {
-        let opening = Opening::new(&store, params, find(store.data_mut())?)?;
+        let opener = find(store.data_mut())?;
+        let opening = Opening::new(&store, params, opener)?;
         let _span = trace_span!("open", ?opening).entered();
         let opened = opening.open();
         opening.answer(get.view(store.data_mut()), opened)
@@ -162,7 +163,7 @@ pub(super) fn add_async<T: Send + 'static>(
     import: &Import<T>,
     options: AsyncOptions,
 ) -> Result<()> {
-    let Import { access: get, find, name } = import;
+    let Import { access: get, find, name, .. } = import;
     let (get, find) = (*get, find.clone());
     if name.is_none() {
         let mut batch = linker.instance(BATCH)?;
