@@ -14,9 +14,7 @@ finish() {
     local code=$?
     [ -z "$engine" ] || { kill "$engine" && wait "$engine"; } 2>/dev/null || true
     [ -z "$loop" ] || umount "$loop" || true
-    if [ "$code" != 0 ] && [ "$code" != 77 ] && [ -f "$temporary/containerd.log" ]; then
-        tail -n 20 "$temporary/containerd.log" >&2
-    fi
+    [ "$code" = 0 ] || [ -z "${IOMMAP_VERBOSE:-}" ] || tail -n 50 "$temporary/containerd.log" >&2
     rm -rf "$temporary" || true
 }
 trap finish EXIT
@@ -77,13 +75,13 @@ expect() {
     local code=$1 words=$2 got=0
     shift 2
     "$@" >"$temporary/said" 2>&1 </dev/null || got=$?
-    if [ "$got" != "$code" ] || ! grep -qe "$words" "$temporary/said"; then
+    if [ "$got" != "$code" ] || { [ -n "$words" ] && ! grep -qe "$words" "$temporary/said"; }; then
         say "failed: exit code $got and not $code, or not a word of \"$words\": $*"
         cat "$temporary/said" >&2
         exit 1
     fi
     count=$((count + 1))
-    echo "ok: exit code $code, $(grep -m 1 -e "$words" "$temporary/said")"
+    echo "ok: exit code $code${words:+: $(grep -m 1 -e "$words" "$temporary/said")}"
 }
 data=$(volume "$temporary/data" /data ro)
 out=$(volume "$temporary/out" /out rw)
@@ -93,12 +91,11 @@ truncate -s 64G "$temporary/data/big"
 echo "== grants and exit codes"
 expect 0 'the needle' container search c1 "$data" -- needle /data/small
 expect 1 '0 matches' container search c2 "$data" -- nothing /data/small
-expect 3 'eacces\|no grant\|not' container search c3 -- needle /data/small
+expect 3 'not granted' container search c3 -- needle /data/small
 expect 0 '' container kv c4 "$out" -- /out/my.kv put colour green
 expect 0 green container kv c5 "$out" -- /out/my.kv get colour
-expect 0 green container kv c6 "$(volume "$temporary/out" /in rw)" -- /in/my.kv get colour
-expect 1 '' container kv c7 "$(volume "$temporary/out" /out ro)" -- /out/my.kv put colour red
-expect 0 green container kv c8 "$out" -- /out/my.kv get colour
+expect 1 'read-only\|for reading\|eacces' container kv c6 "$(volume "$temporary/out" /out ro)" -- /out/my.kv put colour red
+expect 0 green container kv c7 "$out" -- /out/my.kv get colour
 expect 1 'without `::`' container search c9 "$(volume "$temporary/odd" /data::/etc ro)" -- needle /data/small
 
 echo "== limits from annotations"

@@ -153,7 +153,8 @@ async fn play(workload: &mut Workload, transcript: &str) {
 
 #[test]
 fn a_runtime_of_others_is_served_by_a_plugin_behind_an_arc() {
-    let offload = AsyncOptions { offload_above: Some(1), ..AsyncOptions::default() };
+    let mut offload = AsyncOptions::default();
+    offload.offload_above = Some(1);
     for options in [AsyncOptions::default(), offload] {
         let (_a, one) = granted("one");
         let (_b, two) = granted("two");
@@ -309,12 +310,13 @@ fn each_import_under_a_name_has_a_grant_of_its_own() {
         let function = instance.get_typed_func::<(), (u32,)>(&mut store, name).unwrap();
         function.call(&mut store, ()).unwrap().0
     };
-    assert_eq!((byte("words-byte"), byte("geo-byte")), (b'w'.into(), b'g'.into()));
+    let (g, w) = (u32::from(b'g'), u32::from(b'w'));
+    assert_eq!((byte("words-byte"), byte("geo-byte")), (w, g));
     // And limits of its own: the former mappings are still open.
     let codes = iommap_wat::error_codes().unwrap();
     let refused = byte("geo-byte").checked_sub(1000).expect("an error");
     assert_eq!(codes[refused as usize], "limit-exceeded");
-    assert_eq!(byte("words-byte"), b'w'.into());
+    assert_eq!(byte("words-byte"), w);
     assert_eq!((of_geo.counters().mappings, of_words.counters().mappings), (1, 2));
     drop(store);
     assert_all_returned(of_geo.usage());
