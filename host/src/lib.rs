@@ -125,7 +125,7 @@ pub use component::windows;
 pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
 #[cfg(feature = "component")]
 pub use component::{
-    IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
+    Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;

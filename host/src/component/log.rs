@@ -5,8 +5,8 @@
 //! arguments, the reason, and the `errno` behind the code. What a guest may do as often as it
 //! likes is no warning. At level `trace` every call is told of, with how long it took.
 
+use super::Answer;
 use super::bindings::types::ErrorCode;
-use super::{Answer, IommapCtxView};
 use crate::error::Error;
 use crate::mapping::Mapped;
 use crate::usage::Usage;
@@ -70,12 +70,12 @@ impl Call {
     #[cold]
     pub(super) fn refused_opening(
         self,
-        view: &IommapCtxView<'_>,
+        usage: &Usage,
         path: &str,
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        self.refused_by(view.ctx.usage(), path, arguments, error)
+        self.refused_by(usage, path, arguments, error)
     }
 
     /// A call was refused.

@@ -23,6 +23,7 @@ mod open;
 mod plugins;
 mod process;
 mod race;
+mod runtimes;
 mod rust_guest;
 mod samples;
 mod share;

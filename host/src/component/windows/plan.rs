@@ -114,7 +114,7 @@ impl Opening {
         let usage = get(store.data_mut()).ctx.usage();
         let taken = (|| {
             Ok(Taken {
-                handle: MappingHandle::reserve(usage)?,
+                handle: Reservation::new(usage, Resource::Handles, 1)?,
                 window: Reservation::new(usage, Resource::Windows, 1)?,
                 bytes: Reservation::new(usage, Resource::WindowBytes, shown.span() as u64)?,
             })
