@@ -141,7 +141,10 @@ fn ten_thousand_windows_leave_nothing_behind() {
                     before = Some((ranges(), descriptors()));
                 }
             }
-            assert_eq!(Some((ranges(), descriptors())), before);
+            let (ranges_before, descriptors_before) = before.unwrap();
+            assert!(descriptors() <= descriptors_before, "{descriptors_before} descriptors");
+            // The host's own threads may have taken or returned some.
+            assert!(ranges() < ranges_before + 100, "{ranges_before}, then {}", ranges());
             assert_eq!((guest.usage().counters().windows, ranges_over("/f")), (0, 1));
             assert!(scene.read("f") == pattern(LENGTH as usize));
         });
