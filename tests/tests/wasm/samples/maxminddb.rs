@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Output;
 
+use super::WINDOWS;
 use super::geoip::real_databases;
 use fastrand::Rng;
 use iommap_artifacts::guest;
@@ -15,10 +16,6 @@ use mmdb::{Value, make::Maker};
 
 /// So many addresses of each kind are looked up.
 const ADDRESSES: usize = 20_000;
-
-/// Windows, in the words of the command line.
-const WINDOWS: [&str; 5] =
-    ["--limit", "windows=1", "--limit", "window-bytes=64M", "--windows-on-changing-files"];
 
 fn lookups(scene: &Scene, options: &[&str], database: &Path, addresses: &str) -> Output {
     scene.write("addresses", addresses);
@@ -73,7 +70,9 @@ fn maxminddb_unmodified_answers_as_geoip_does() {
         let wrong = out.lines().zip(&expected).find(|(line, expected)| line != expected);
         assert_eq!(wrong, None, "{name}");
         assert_eq!(out.lines().count(), expected.len(), "{name}");
-        assert!(expected.iter().any(|line| !line.ends_with("\t-")), "{name}");
+        // Of random IPv6 addresses hardly one has a record.
+        let found = expected.iter().any(|line| !line.ends_with("\t-"));
+        assert!(found || name.ends_with("ipv6.mmdb"), "{name}");
     }
 }
 
