@@ -15,9 +15,9 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::error::Context;
-use wasmtime::{Config, Engine, Result, Store, StoreLimits, StoreLimitsBuilder, ensure};
+use wasmtime::{Config, Engine, Result, Store, StoreLimits, StoreLimitsBuilder, bail};
 use wasmtime_wasi::p2::bindings::sync::Command;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 /// How often a plugin looks at the clock, and how many times before it is ended.
 const TICK: Duration = Duration::from_millis(10);
@@ -90,9 +90,16 @@ impl Host {
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(TICKS);
         let plugin = Command::instantiate(&mut store, &component, &self.linker)?;
-        let result = plugin.wasi_cli_run().call_run(&mut store)?;
-        ensure!(result.is_ok(), "it says that it failed");
-        Ok(usage.counters())
+        match plugin.wasi_cli_run().call_run(&mut store) {
+            Ok(Ok(())) => Ok(usage.counters()),
+            Ok(Err(())) => bail!("it says that it failed"),
+            // A guest's `exit` comes as an error, as a trap does.
+            Err(error) => match error.downcast_ref() {
+                Some(I32Exit(0)) => Ok(usage.counters()),
+                Some(I32Exit(code)) => bail!("it ended with exit code {code}"),
+                None => Err(error),
+            },
+        }
     }
 }
 

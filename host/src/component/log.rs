@@ -64,7 +64,7 @@ impl Call {
         error: &Error,
     ) -> ErrorCode {
         let usage = view.ctx.usage();
-        usage.count_refused();
+        usage.count_refused(error.kind());
         self.refused(usage.name(), path, arguments, error)
     }
 
@@ -77,7 +77,7 @@ impl Call {
         error: &Error,
     ) -> ErrorCode {
         let usage = mapped.usage();
-        usage.count_refused();
+        usage.count_refused(error.kind());
         self.refused(usage.name(), mapped.name(), arguments, error)
     }
 

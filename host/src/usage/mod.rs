@@ -107,15 +107,30 @@ pub struct Counters {
     pub locked_bytes: u64,
     /// Bytes of pages written in private mappings now.
     pub private_bytes: u64,
+    /// The most mappings that were open at once.
+    pub peak_mappings: u64,
+    /// The most handles that guests held at once.
+    pub peak_handles: u64,
+    /// The most bytes that were mapped at once.
+    pub peak_mapped_bytes: u64,
+    /// The most bytes that were locked in memory at once.
+    pub peak_locked_bytes: u64,
+    /// The most bytes of pages that were written in private mappings at once.
+    pub peak_private_bytes: u64,
     /// Mappings opened so far.
     pub opened: u64,
+    /// Calls so far that read through mappings.
+    pub reads: u64,
     /// Bytes read through mappings so far.
     pub bytes_read: u64,
+    /// Calls so far that wrote through mappings.
+    pub writes: u64,
     /// Bytes written through mappings so far.
     pub bytes_written: u64,
     /// Reads and writes so far that met a page without a file behind it, and lived.
     pub faults_recovered: u64,
-    /// Calls of a guest that were refused so far, for whatever reason.
+    /// Calls of a guest that were refused so far, for whatever reason: see
+    /// [`Usage::refused`].
     pub refused: u64,
 }
 
@@ -136,13 +151,27 @@ pub struct Usage {
     pool: Pool,
     budget: Arc<Budget>,
     opened: AtomicU64,
-    bytes_read: AtomicU64,
-    bytes_written: AtomicU64,
+    read: Moved,
+    written: Moved,
     faults_recovered: AtomicU64,
-    refused: AtomicU64,
-    /// What the store's [`LocalCounter`] counts beside `bytes_read` and `bytes_written`.
-    local_read: AtomicU64,
-    local_written: AtomicU64,
+    refused: [AtomicU64; ErrorKind::ALL.len()],
+    /// What the store's [`LocalCounter`] counts beside `read` and `written`.
+    local_read: Moved,
+    local_written: Moved,
+}
+
+/// How many calls moved how many bytes.
+#[derive(Debug, Default)]
+struct Moved {
+    calls: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Moved {
+    fn add(&self, bytes: u64) {
+        self.calls.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
 }
 
 impl Usage {
@@ -162,19 +191,18 @@ impl Usage {
 
     /// Nothing used yet, for a store of this name that shares a budget with others.
     pub fn within(limits: Limits, name: impl Into<String>, budget: Arc<Budget>) -> Arc<Usage> {
-        let zero = AtomicU64::default;
         Arc::new(Usage {
             name: name.into(),
             pool: limits.pool(),
             limits,
             budget,
-            opened: zero(),
-            bytes_read: zero(),
-            bytes_written: zero(),
-            faults_recovered: zero(),
-            refused: zero(),
-            local_read: zero(),
-            local_written: zero(),
+            opened: AtomicU64::default(),
+            read: Moved::default(),
+            written: Moved::default(),
+            faults_recovered: AtomicU64::default(),
+            refused: Default::default(),
+            local_read: Moved::default(),
+            local_written: Moved::default(),
         })
     }
 
@@ -196,18 +224,40 @@ impl Usage {
     /// What is used now and was done so far. Each number is exact; taken together they may be
     /// apart by a call that runs on another thread meanwhile.
     pub fn counters(&self) -> Counters {
+        let both = |one: &AtomicU64, other: &AtomicU64| one.load(Relaxed) + other.load(Relaxed);
         Counters {
             mappings: self.pool.used(Resource::Mappings),
             handles: self.pool.used(Resource::Handles),
             mapped_bytes: self.pool.used(Resource::MappedBytes),
             locked_bytes: self.pool.used(Resource::LockedBytes),
             private_bytes: self.pool.used(Resource::PrivateBytes),
+            peak_mappings: self.pool.peak(Resource::Mappings),
+            peak_handles: self.pool.peak(Resource::Handles),
+            peak_mapped_bytes: self.pool.peak(Resource::MappedBytes),
+            peak_locked_bytes: self.pool.peak(Resource::LockedBytes),
+            peak_private_bytes: self.pool.peak(Resource::PrivateBytes),
             opened: self.opened.load(Relaxed),
-            bytes_read: self.bytes_read.load(Relaxed) + self.local_read.load(Relaxed),
-            bytes_written: self.bytes_written.load(Relaxed) + self.local_written.load(Relaxed),
+            reads: both(&self.read.calls, &self.local_read.calls),
+            bytes_read: both(&self.read.bytes, &self.local_read.bytes),
+            writes: both(&self.written.calls, &self.local_written.calls),
+            bytes_written: both(&self.written.bytes, &self.local_written.bytes),
             faults_recovered: self.faults_recovered.load(Relaxed),
-            refused: self.refused.load(Relaxed),
+            refused: self.refused.iter().map(|kind| kind.load(Relaxed)).sum(),
         }
+    }
+
+    /// How many calls of a guest were refused so far with this kind of error. A metric of each:
+    ///
+    /// ```
+    /// use iommap::{ErrorKind, Usage};
+    /// let usage = Usage::new(Default::default());
+    /// for kind in ErrorKind::ALL {
+    ///     println!("refused{{code={:?}}} {}", kind.name(), usage.refused(*kind));
+    /// }
+    /// # assert_eq!(usage.refused(ErrorKind::Enoent), 0);
+    /// ```
+    pub fn refused(&self, kind: ErrorKind) -> u64 {
+        self.refused[kind as usize].load(Relaxed)
     }
 
     /// Is a call allowed to move this many bytes?
@@ -228,28 +278,26 @@ impl Usage {
     }
 
     pub(crate) fn count_read(&self, bytes: u64) {
-        if bytes > 0 {
-            self.bytes_read.fetch_add(bytes, Relaxed);
-        }
+        self.read.add(bytes);
     }
 
     pub(crate) fn count_written(&self, bytes: u64) {
-        if bytes > 0 {
-            self.bytes_written.fetch_add(bytes, Relaxed);
-        }
+        self.written.add(bytes);
     }
 
     pub(crate) fn count_fault(&self) {
         self.faults_recovered.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn count_refused(&self) {
-        self.refused.fetch_add(1, Relaxed);
+    pub(crate) fn count_refused(&self, kind: ErrorKind) {
+        self.refused[kind as usize].fetch_add(1, Relaxed);
     }
 
     fn take(&self, resource: Resource, amount: u64) -> Result<(), Error> {
-        self.pool.take(resource, amount).map_err(|full| full.of_store())?;
-        self.budget.take(resource, amount).inspect_err(|_| self.pool.give_back(resource, amount))
+        let used = self.pool.take(resource, amount).map_err(|full| full.of_store())?;
+        self.budget.take(resource, amount).inspect_err(|_| self.pool.give_back(resource, amount))?;
+        self.pool.note_peak(resource, used);
+        Ok(())
     }
 
     fn give_back(&self, resource: Resource, amount: u64) {
@@ -346,7 +394,21 @@ mod tests {
         held.shrink_to(90);
         assert_eq!(usage.counters().mapped_bytes, 10);
         drop(held);
-        assert_eq!(usage.counters().mapped_bytes, 0);
+        let counters = usage.counters();
+        assert_eq!((counters.mapped_bytes, counters.peak_mapped_bytes), (0, 100));
+    }
+
+    #[test]
+    fn each_kind_of_error_is_counted_by_itself() {
+        let usage = usage(100);
+        for (n, kind) in ErrorKind::ALL.iter().enumerate() {
+            (0..=n).for_each(|_| usage.count_refused(*kind));
+        }
+        for (n, kind) in ErrorKind::ALL.iter().enumerate() {
+            assert_eq!(usage.refused(*kind), n as u64 + 1, "{kind:?}");
+        }
+        let all = ErrorKind::ALL.len() as u64;
+        assert_eq!(usage.counters().refused, all * (all + 1) / 2);
     }
 
     #[test]
@@ -361,7 +423,8 @@ mod tests {
         assert_eq!(refused, ErrorKind::LimitExceeded);
         let reason = "mapped-bytes of all stores together is 100, 60 in use, asked for 60";
         assert_eq!(refused.reason(), Some(reason));
-        assert_eq!(other.counters().mapped_bytes, 0, "nothing of its own is taken either");
+        let counters = other.counters();
+        assert_eq!((counters.mapped_bytes, counters.peak_mapped_bytes), (0, 0), "nor of its own");
         drop(held);
         assert!(Reservation::new(&other, Resource::MappedBytes, 60).is_ok());
     }

@@ -35,6 +35,7 @@ impl Resource {
 pub(super) struct Pool {
     limits: [u64; RESOURCES],
     used: [AtomicU64; RESOURCES],
+    peak: [AtomicU64; RESOURCES],
 }
 
 /// There is not as much left as was asked for.
@@ -48,21 +49,33 @@ pub(super) struct Full {
 
 impl Pool {
     pub(super) fn new(limits: [u64; RESOURCES]) -> Pool {
-        Pool { limits, used: Default::default() }
+        Pool { limits, used: Default::default(), peak: Default::default() }
     }
 
     pub(super) fn used(&self, resource: Resource) -> u64 {
         self.used[resource as usize].load(Relaxed)
     }
 
-    /// Takes all of it or nothing.
-    pub(super) fn take(&self, resource: Resource, asked: u64) -> Result<(), Full> {
+    /// The most that was ever in use, of what was noted.
+    pub(super) fn peak(&self, resource: Resource) -> u64 {
+        self.peak[resource as usize].load(Relaxed)
+    }
+
+    pub(super) fn note_peak(&self, resource: Resource, used: u64) {
+        let peak = &self.peak[resource as usize];
+        if used > peak.load(Relaxed) {
+            peak.fetch_max(used, Relaxed);
+        }
+    }
+
+    /// Takes all of it or nothing, and says how much is in use with it.
+    pub(super) fn take(&self, resource: Resource, asked: u64) -> Result<u64, Full> {
         let limit = self.limits[resource as usize];
         self.used[resource as usize]
             .try_update(Relaxed, Relaxed, |used| {
                 used.checked_add(asked).filter(|after| *after <= limit)
             })
-            .map(drop)
+            .map(|used| used + asked)
             .map_err(|used| Full { resource, limit, used, asked })
     }
 
