@@ -29,6 +29,7 @@ const MACHINERY: [&str; 14] = [
 
 /// What stands between the start of a program and its `main`.
 const START: &str = "std::sys::backtrace::__rust_begin_short_backtrace";
+const CALL: &str = "core::ops::function::FnOnce::call_once";
 
 /// What a component's trap says to whoever runs it, with lines of the source if the `binary` knows
 /// them. `verbose` leaves nothing out.
@@ -69,8 +70,12 @@ pub(crate) fn report(
 /// Which functions are the program's own: from the one on that made the mistake, up to `main`.
 fn of_the_program(functions: &[String]) -> Range<usize> {
     let first = functions.iter().position(|function| !is_machinery(function)).unwrap_or(0);
-    let own = functions[first..].iter().position(|function| function == START);
-    first..own.map_or(functions.len(), |own| first + own)
+    let Some(start) = functions.iter().position(|function| function.starts_with(START)) else {
+        return first..functions.len();
+    };
+    // It calls `main` through a pointer.
+    let main = functions[..start].iter().rposition(|function| !function.starts_with(CALL));
+    first..main.map_or(start, |main| main + 1).max(first)
 }
 
 fn is_machinery(function: &str) -> bool {
@@ -147,6 +152,7 @@ mod tests {
             "<alloc::vec::Vec<T,A> as core::ops::index::Index<I>>::index",
             "search::look",
             "search::main",
+            CALL,
             START,
             "std::rt::lang_start",
             "_start",
