@@ -10,12 +10,13 @@ const FRAMES: usize = 12;
 
 /// What stands between a mistake and the trap that it ends with: the parts of the languages that
 /// make an end. Nobody looks for a mistake there.
-const MACHINERY: [&str; 14] = [
+const MACHINERY: [&str; 15] = [
     "core::panicking::",
     "core::option::expect_failed",
     "core::option::unwrap_failed",
     "core::result::unwrap_failed",
     "core::slice::index::",
+    "std::io::stdio::",
     "std::panicking::",
     "std::process::abort",
     "std::sys::",

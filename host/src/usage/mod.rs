@@ -273,8 +273,10 @@ impl Usage {
         if bytes > limit { Err(exceeded("file-bytes", limit, bytes)) } else { Ok(()) }
     }
 
+    /// Counts a mapping that was opened, and whatever was reserved for it.
     pub(crate) fn count_open(&self) {
         self.opened.fetch_add(1, Relaxed);
+        self.pool.note_peaks();
     }
 
     pub(crate) fn count_read(&self, bytes: u64) {
@@ -294,10 +296,8 @@ impl Usage {
     }
 
     fn take(&self, resource: Resource, amount: u64) -> Result<(), Error> {
-        let used = self.pool.take(resource, amount).map_err(|full| full.of_store())?;
-        self.budget.take(resource, amount).inspect_err(|_| self.pool.give_back(resource, amount))?;
-        self.pool.note_peak(resource, used);
-        Ok(())
+        self.pool.take(resource, amount).map_err(|full| full.of_store())?;
+        self.budget.take(resource, amount).inspect_err(|_| self.pool.give_back(resource, amount))
     }
 
     fn give_back(&self, resource: Resource, amount: u64) {
@@ -333,6 +333,7 @@ impl Reservation {
     /// Takes `more` beside what it has, or takes nothing.
     pub(crate) fn grow(&mut self, more: u64) -> Result<(), Error> {
         self.usage.take(self.resource, more)?;
+        self.usage.pool.note_peak(self.resource);
         self.amount += more;
         Ok(())
     }
@@ -347,6 +348,7 @@ impl Reservation {
 
     /// Adds another reservation of the same usage and resource to this one.
     pub(crate) fn join(&mut self, mut other: Reservation) {
+        self.usage.pool.note_peak(self.resource);
         self.amount += std::mem::take(&mut other.amount);
     }
 

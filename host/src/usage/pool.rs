@@ -38,6 +38,14 @@ pub(super) struct Pool {
     peak: [AtomicU64; RESOURCES],
 }
 
+fn note_peak(peak: &AtomicU64, used: &AtomicU64) {
+    let used = used.load(Relaxed);
+    // As a rule it is no new one, and nothing is written.
+    if used > peak.load(Relaxed) {
+        peak.fetch_max(used, Relaxed);
+    }
+}
+
 /// There is not as much left as was asked for.
 #[derive(Debug)]
 pub(super) struct Full {
@@ -61,21 +69,23 @@ impl Pool {
         self.peak[resource as usize].load(Relaxed)
     }
 
-    pub(super) fn note_peak(&self, resource: Resource, used: u64) {
-        let peak = &self.peak[resource as usize];
-        if used > peak.load(Relaxed) {
-            peak.fetch_max(used, Relaxed);
-        }
+    /// Notes what is in use. Not with each reservation: what it is for may fail.
+    pub(super) fn note_peak(&self, resource: Resource) {
+        note_peak(&self.peak[resource as usize], &self.used[resource as usize]);
     }
 
-    /// Takes all of it or nothing, and says how much is in use with it.
-    pub(super) fn take(&self, resource: Resource, asked: u64) -> Result<u64, Full> {
+    pub(super) fn note_peaks(&self) {
+        self.peak.iter().zip(&self.used).for_each(|(peak, used)| note_peak(peak, used));
+    }
+
+    /// Takes all of it or nothing.
+    pub(super) fn take(&self, resource: Resource, asked: u64) -> Result<(), Full> {
         let limit = self.limits[resource as usize];
         self.used[resource as usize]
             .try_update(Relaxed, Relaxed, |used| {
                 used.checked_add(asked).filter(|after| *after <= limit)
             })
-            .map(|used| used + asked)
+            .map(drop)
             .map_err(|used| Full { resource, limit, used, asked })
     }
 

@@ -1,7 +1,7 @@
 //! Limits, and that what a guest used returns on every path. Counters.
 
 use iommap::ErrorKind;
-use iommap_tests::scene::{assert_all_returned, on_each_store, pattern, shown};
+use iommap_tests::scene::{assert_all_returned, on_each_store, page, pattern, shown};
 
 #[test]
 fn the_limit_on_mappings_holds_until_one_goes() {
@@ -268,6 +268,15 @@ fn refusals_are_counted_by_kind_and_peaks_stay_known() {
         assert_eq!((counters.mappings, counters.mapped_bytes), (0, 0));
         assert_eq!((counters.peak_mappings, counters.peak_mapped_bytes), (2, 20_000));
         assert_eq!((counters.peak_handles, counters.peak_private_bytes), (2, 0));
+        guest.play("open n /data/f read-write private -> ok");
+        guest.play("pwrite n 0 fill:1:1 -> ok");
+        guest.play("truncate n 20 -> err eacces");
+        guest.play("open w /data/f read-write -> ok");
+        guest.play("truncate w 30000 -> ok");
+        guest.play("close w -> ok");
+        let counters = guest.counters();
+        assert_eq!(counters.peak_mapped_bytes, 40_000);
+        assert_eq!(counters.peak_private_bytes, page());
     });
 }
 
