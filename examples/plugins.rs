@@ -9,6 +9,7 @@
 
 use iommap::{Counters, FsPerms, IommapCtx, IommapCtxView, IommapView};
 use std::fs;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -132,7 +133,11 @@ fn run_all(folder: &Path, data: &Path) -> Result<()> {
 fn main() -> ExitCode {
     // RUST_LOG=iommap=debug tells which calls were refused, and why.
     let filter = EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(folder), Some(data), None) = (args.next(), args.next(), args.next()) else {
         eprintln!("usage: plugins PLUGINS DATA");
