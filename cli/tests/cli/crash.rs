@@ -1,7 +1,9 @@
 //! What is said of a component that trapped.
 
 use crate::place::{Ended, Place};
-use gimli::write::{Address, AttributeValue, Dwarf, EndianVec, LineProgram, LineString, Sections, Unit};
+use gimli::write::{
+    Address, AttributeValue, Dwarf, EndianVec, LineProgram, LineString, Sections, Unit,
+};
 use gimli::{DW_AT_high_pc, DW_AT_low_pc, Encoding, Format, LineEncoding, LittleEndian};
 use std::fmt::Write;
 

@@ -88,7 +88,11 @@ fn the_small_examples_pass_a_guest_s_output_and_its_end_on() {
         // What it says with `exit`, which comes to a host as an error.
         let (code, out, err) = run("/data/none");
         assert_eq!((code, out.as_str()), (if guests > 1 { 1 } else { 3 }, ""), "{name}: {err}");
-        assert_eq!(err.matches("exit code 3").count(), if guests > 1 { guests } else { 0 }, "{err}");
+        assert_eq!(
+            err.matches("exit code 3").count(),
+            if guests > 1 { guests } else { 0 },
+            "{err}"
+        );
         assert!(!err.contains("FAILED"), "{name}: {err}");
     }
 }
