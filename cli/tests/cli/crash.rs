@@ -4,7 +4,9 @@ use crate::place::{Ended, Place};
 use gimli::write::{
     Address, AttributeValue, Dwarf, EndianVec, LineProgram, LineString, Sections, Unit,
 };
-use gimli::{DW_AT_high_pc, DW_AT_low_pc, Encoding, Format, LineEncoding, LittleEndian};
+use gimli::{
+    DW_AT_comp_dir, DW_AT_high_pc, DW_AT_low_pc, Encoding, Format, LineEncoding, LittleEndian,
+};
 use std::fmt::Write;
 
 /// Debug information as custom sections of a module: which instruction, by its offset in the code,
@@ -27,6 +29,7 @@ fn debug_sections(lines: &[(u64, u64)], length: u64) -> String {
     let unit = dwarf.units.add(Unit::new(encoding, program));
     let unit = dwarf.units.get_mut(unit);
     let root = unit.get_mut(unit.root());
+    root.set(DW_AT_comp_dir, AttributeValue::String(b"/src".to_vec()));
     root.set(DW_AT_low_pc, AttributeValue::Address(Address::Constant(0)));
     root.set(DW_AT_high_pc, AttributeValue::Udata(length));
 
