@@ -38,6 +38,9 @@ impl fmt::Display for Stats<'_> {
         }
         writeln!(f, "  read              {}{}", described(c.bytes_read), in_calls(c.reads))?;
         writeln!(f, "  written           {}{}", described(c.bytes_written), in_calls(c.writes))?;
+        if c.window_faults > 0 {
+            writeln!(f, "  lost in windows   {}", c.window_faults)?;
+        }
         writeln!(f, "  faults recovered  {}", c.faults_recovered)?;
         write!(f, "  calls refused     {}", c.refused)?;
         for kind in ErrorKind::ALL {

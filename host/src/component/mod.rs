@@ -2,13 +2,14 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `bindings` | the types that wasmtime makes of `wit/iommap.wit` |
+//! | `bindings` | the types that wasmtime makes of `wit/` |
 //! | `ctx`, `handle` | what an embedder sets up, and what a store's table holds |
 //! | `linker` | every function of the interface, defined for sync and async stores |
 //! | `waiting`, `offload` | calls that wait for a device: where they are, or on another thread |
 //! | `abi` | the copy between a page and the guest's memory |
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
+//! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
@@ -23,6 +24,8 @@ mod offload;
 mod waiting;
 #[cfg(feature = "wasi")]
 pub mod wasi;
+#[cfg(feature = "windows")]
+pub mod windows;
 
 pub use ctx::{IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
 pub use handle::MappingHandle;

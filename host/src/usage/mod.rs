@@ -32,8 +32,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 pub struct Limits {
     /// Mappings open at once: 64.
     pub mappings: u64,
-    /// Handles of mappings that a guest holds at once, closed ones too: 4,096. Each takes some
-    /// hundred bytes of the host's memory until the guest drops it.
+    /// Handles of mappings and windows that a guest holds at once, closed ones too: 4,096. Each
+    /// takes some hundred bytes of the host's memory until the guest drops it.
     pub handles: u64,
     /// Bytes mapped at once, all mappings together: 64 GiB. They are address space and page cache.
     pub mapped_bytes: u64,
@@ -47,6 +47,11 @@ pub struct Limits {
     /// Bytes of the pages that a guest has written in `private` mappings: 64 MiB. They are memory
     /// of the host's that can't be evicted.
     pub private_bytes: u64,
+    /// Windows at once: 0, so that there are none. With more, a mapping keeps its file open, for
+    /// the windows that it may be asked for.
+    pub windows: u64,
+    /// Bytes in windows at once, in whole pages: 0, so that there are none.
+    pub window_bytes: u64,
 }
 
 impl Default for Limits {
@@ -59,12 +64,14 @@ impl Default for Limits {
             call_bytes: 64 << 20,
             locked_bytes: 0,
             private_bytes: 64 << 20,
+            windows: 0,
+            window_bytes: 0,
         }
     }
 }
 
 impl Limits {
-    /// No limits, for a program that trusts itself.
+    /// No limits, for a program that trusts itself. It has no windows: those are for guests.
     pub(crate) fn unlimited() -> Limits {
         Limits {
             mappings: u64::MAX,
@@ -74,6 +81,8 @@ impl Limits {
             call_bytes: u64::MAX,
             locked_bytes: u64::MAX,
             private_bytes: u64::MAX,
+            windows: 0,
+            window_bytes: 0,
         }
     }
 
@@ -84,6 +93,8 @@ impl Limits {
         limits[Resource::MappedBytes as usize] = self.mapped_bytes;
         limits[Resource::LockedBytes as usize] = self.locked_bytes;
         limits[Resource::PrivateBytes as usize] = self.private_bytes;
+        limits[Resource::Windows as usize] = self.windows;
+        limits[Resource::WindowBytes as usize] = self.window_bytes;
         Pool::new(limits)
     }
 }
@@ -107,6 +118,10 @@ pub struct Counters {
     pub locked_bytes: u64,
     /// Bytes of pages written in private mappings now.
     pub private_bytes: u64,
+    /// Windows now.
+    pub windows: u64,
+    /// Bytes in windows now.
+    pub window_bytes: u64,
     /// The most mappings that were open at once.
     pub peak_mappings: u64,
     /// The most handles that guests held at once.
@@ -117,6 +132,10 @@ pub struct Counters {
     pub peak_locked_bytes: u64,
     /// The most bytes of pages that were written in private mappings at once.
     pub peak_private_bytes: u64,
+    /// The most windows at once.
+    pub peak_windows: u64,
+    /// The most bytes in windows at once.
+    pub peak_window_bytes: u64,
     /// Mappings opened so far.
     pub opened: u64,
     /// Calls so far that read through mappings.
@@ -129,6 +148,9 @@ pub struct Counters {
     pub bytes_written: u64,
     /// Reads and writes so far that met a page without a file behind it, and lived.
     pub faults_recovered: u64,
+    /// Lost pages in windows so far that became zeros. Of a window that is there they are counted
+    /// when its guest asks for them or moves it, and else when it ends.
+    pub window_faults: u64,
     /// Calls of a guest that were refused so far, for whatever reason: see
     /// [`Usage::refused`].
     pub refused: u64,
@@ -154,6 +176,7 @@ pub struct Usage {
     read: Moved,
     written: Moved,
     faults_recovered: AtomicU64,
+    window_faults: AtomicU64,
     refused: [AtomicU64; ErrorKind::ALL.len()],
     /// What the store's [`LocalCounter`] counts beside `read` and `written`.
     local_read: Moved,
@@ -200,6 +223,7 @@ impl Usage {
             read: Moved::default(),
             written: Moved::default(),
             faults_recovered: AtomicU64::default(),
+            window_faults: AtomicU64::default(),
             refused: Default::default(),
             local_read: Moved::default(),
             local_written: Moved::default(),
@@ -231,17 +255,22 @@ impl Usage {
             mapped_bytes: self.pool.used(Resource::MappedBytes),
             locked_bytes: self.pool.used(Resource::LockedBytes),
             private_bytes: self.pool.used(Resource::PrivateBytes),
+            windows: self.pool.used(Resource::Windows),
+            window_bytes: self.pool.used(Resource::WindowBytes),
             peak_mappings: self.pool.peak(Resource::Mappings),
             peak_handles: self.pool.peak(Resource::Handles),
             peak_mapped_bytes: self.pool.peak(Resource::MappedBytes),
             peak_locked_bytes: self.pool.peak(Resource::LockedBytes),
             peak_private_bytes: self.pool.peak(Resource::PrivateBytes),
+            peak_windows: self.pool.peak(Resource::Windows),
+            peak_window_bytes: self.pool.peak(Resource::WindowBytes),
             opened: self.opened.load(Relaxed),
             reads: both(&self.read.calls, &self.local_read.calls),
             bytes_read: both(&self.read.bytes, &self.local_read.bytes),
             writes: both(&self.written.calls, &self.local_written.calls),
             bytes_written: both(&self.written.bytes, &self.local_written.bytes),
             faults_recovered: self.faults_recovered.load(Relaxed),
+            window_faults: self.window_faults.load(Relaxed),
             refused: self.refused.iter().map(|kind| kind.load(Relaxed)).sum(),
         }
     }
@@ -276,6 +305,11 @@ impl Usage {
     /// Counts a mapping that was opened, and whatever was reserved for it.
     pub(crate) fn count_open(&self) {
         self.opened.fetch_add(1, Relaxed);
+        self.note_peaks();
+    }
+
+    /// Notes what is in use, now that what was reserved last is what it is for.
+    pub(crate) fn note_peaks(&self) {
         self.pool.note_peaks();
     }
 
@@ -289,6 +323,12 @@ impl Usage {
 
     pub(crate) fn count_fault(&self) {
         self.faults_recovered.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_window_faults(&self, faults: u64) {
+        if faults > 0 {
+            self.window_faults.fetch_add(faults, Relaxed);
+        }
     }
 
     pub(crate) fn count_refused(&self, kind: ErrorKind) {
@@ -354,6 +394,10 @@ impl Reservation {
 
     pub(crate) fn amount(&self) -> u64 {
         self.amount
+    }
+
+    pub(crate) fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 }
 
