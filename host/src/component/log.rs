@@ -90,7 +90,7 @@ impl Call {
         // A guest may ask for a window that it was given none of, and goes on without.
         let none = usage.limits().windows == 0 && error.kind() == ErrorKind::Enotsup;
         if !(none && self.name.starts_with("window.")) {
-            usage.count_refused();
+            usage.count_refused(error.kind());
         }
         self.refused(usage.name(), path, arguments, error)
     }

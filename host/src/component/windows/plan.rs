@@ -134,6 +134,7 @@ impl Opening {
         let whole = shown.whole();
         let set = WindowSet::of(store, get);
         let handle = WindowHandle::open(store, set, name, &region, shown, taken)?;
+        get(store.data_mut()).ctx.usage().note_peaks();
         if wanted.is_populated() {
             handle.window.populate(store, whole, waits)?;
         }
