@@ -21,7 +21,8 @@ use std::thread::{self, JoinHandle};
 use wasmtime::Result;
 
 /// What the threads do.
-const WORKERS: [Worker; 6] = [
+const WORKERS: [Worker; 7] = [
+    Worker::Strict,
     Worker::Strict,
     Worker::Strict,
     Worker::Destroyed,

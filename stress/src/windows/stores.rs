@@ -128,8 +128,9 @@ impl Plan {
         let usage = state.iommap.usage().clone();
         let mut store = Store::new(&engines.engine, state);
         let instance = self.instance(&mut store, engines)?;
-        if self.run(&mut store, &instance, seed, totals)? {
-            self.end(store, &instance, engines, seed, totals)?;
+        match self.run(&mut store, &instance, seed, totals)? {
+            true => self.end(store, &instance, engines, seed, totals)?,
+            false => drop(store),
         }
         gone(&usage, totals);
         Ok(())

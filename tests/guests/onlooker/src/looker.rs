@@ -83,40 +83,40 @@ impl Looker {
 
     fn step(&mut self, mapping: &Mapping, length: u64) {
         match self.below(100) {
-            0..=39 => self.with_pane(|this, pane| {
-                this.sweep(pane);
-                if this.below(2) == 0 {
+            0..=54 => self.with_pane(|this, pane| {
+                // One that has lost a page shows nothing new until it is moved.
+                if this.sweep(pane) || this.below(4) == 0 {
                     this.move_to(pane, mapping, length);
                 }
             }),
-            40..=49 => self.with_pane(Looker::read),
-            50..=57 => self.with_pane(|this, pane| this.move_to(pane, mapping, length)),
-            58..=65 => self.open(mapping, length),
-            66..=68 => self.close(),
-            69..=76 if self.job.strict => {
+            55..=61 => self.with_pane(Looker::read),
+            62..=65 => self.with_pane(|this, pane| this.move_to(pane, mapping, length)),
+            66..=71 => self.open(mapping, length),
+            72..=73 => self.close(),
+            74..=81 if self.job.strict => {
                 self.with_pane(
                     |this, pane| {
                         if pane.shared { this.store(pane) } else { this.store_own(pane) }
                     },
                 )
             }
-            77..=82 => self.pread(mapping, length),
-            83..=85 => self.with_pane(|this, pane| this.pread_into(pane, mapping, length)),
-            86..=88 if self.job.strict => {
+            82..=85 => self.pread(mapping, length),
+            86..=87 => self.with_pane(|this, pane| this.pread_into(pane, mapping, length)),
+            88..=89 if self.job.strict => {
                 self.with_pane(|this, pane| this.pwrite_from(pane, mapping));
             }
-            89..=91 => self.with_pane(|this, pane| {
+            90..=91 => self.with_pane(|this, pane| {
                 let range = this.range(0..pane.window.len() as u64, 1);
                 let done = pane.window.prefetch(range.start as usize..range.end as usize);
                 this.count(done);
             }),
-            92..=93 => self.grow(),
+            92 => self.grow(),
             // Somewhere outside.
-            94 => {
+            93 => {
                 let opened = mapping.window((length - 8, 16 + self.below(PAGE)));
                 self.count(opened.map(drop));
             }
-            _ => self.with_pane(Looker::sweep),
+            _ => self.with_pane(|this, pane| _ = this.sweep(pane)),
         }
     }
 
@@ -193,22 +193,23 @@ impl Looker {
         }
     }
 
-    /// Looks at all pages of a window, in one order or another: the further in front a lost page is
-    /// that is touched, the more of the window becomes zeros with it.
-    fn sweep(&mut self, pane: &mut Pane) {
+    /// Looks at all pages of a window, and says whether one was lost. In one order or another: the
+    /// further in front a lost page is that is touched, the more of the window becomes zeros with it.
+    fn sweep(&mut self, pane: &mut Pane) -> bool {
         let mut pages: Vec<u64> = pane.pages().collect();
-        match self.below(4) {
+        match self.below(8) {
             0 => {}
             1 => self.random.shuffle(&mut pages),
             _ => pages.reverse(),
         }
-        let whole = self.below(4) == 0;
+        let whole = self.below(8) == 0;
         let lost = self.see(pane, &pages, whole);
         if let Some(by_host) = self.told(pane.window.check_by_host())
             && by_host != lost
         {
             self.report.disagreed += 1;
         }
+        lost
     }
 
     /// Loads from pages of a window, and says whether one was lost.
@@ -232,8 +233,11 @@ impl Looker {
 
     /// What a page may show in a window.
     fn may_show(&self, pane: &Pane, page: u64) -> u32 {
-        let file = if pane.old { self.in_file() } else { self.allowed[page as usize] };
-        if pane.own { file | 1 << OWN } else { file }
+        match (pane.own, pane.old) {
+            (true, _) => ANY,
+            (false, true) => self.in_file(),
+            (false, false) => self.allowed[page as usize],
+        }
     }
 
     /// Has the window lost a page?
@@ -336,6 +340,7 @@ impl Looker {
         self.allowed[page as usize] |= 1 << generation;
         let part = pane.part(page);
         // All of it, so that no zeros are written which stood in a page that was lost.
+        pane.own |= !pane.shared;
         self.fill(pane, part.clone(), generation);
         // SAFETY: nothing refers to it but this.
         let bytes = unsafe { pane.bytes(part.clone()) };
