@@ -48,7 +48,7 @@ pub(crate) fn run(directory: &Path, seed: u64) -> Result<()> {
                 file = open()?;
             }
         }
-        sleep(Duration::from_micros(random.u64(..1500)));
+        sleep(Duration::from_micros(random.u64(..500)));
     }
 }
 
@@ -56,9 +56,10 @@ pub(crate) fn run(directory: &Path, seed: u64) -> Result<()> {
 fn cut_and_restore(file: &File, contents: &[u8], random: &mut Rng) -> Result<()> {
     let whole = contents.len() as u64;
     ensure!(file.metadata()?.len() == whole, "FOUND: somebody else has changed the file's length");
-    let length = PAGE * random.u64(..PAGES).min(random.u64(..PAGES));
+    // Short and for long, as far as these go: as long as it is, whatever is moved there is lost again.
+    let length = PAGE * random.u64(..PAGES).min(random.u64(..PAGES)).min(random.u64(..PAGES));
     file.set_len(length)?;
-    sleep(Duration::from_micros(500 + random.u64(..6000)));
+    sleep(Duration::from_micros(1000 + random.u64(..11_000)));
     Ok(file.write_all_at(&contents[length as usize..], length)?)
 }
 

@@ -202,7 +202,7 @@ impl Looker {
             1 => self.random.shuffle(&mut pages),
             _ => pages.reverse(),
         }
-        let whole = self.below(8) == 0;
+        let whole = self.below(16) == 0;
         let lost = self.see(pane, &pages, whole);
         if let Some(by_host) = self.told(pane.window.check_by_host())
             && by_host != lost
@@ -287,9 +287,10 @@ impl Looker {
         self.allowed[page as usize] |= 1 << generation;
         let part = pane.part(page);
         self.fill(pane, part.clone(), generation);
-        // If no page was lost, all of it has reached the file, and what was there is gone.
-        let reached = !self.lost(pane);
-        if reached && part.end - part.start == PAGE {
+        // If no page was lost, all of it has reached the file, and what was there is gone. Otherwise
+        // it may be in the window alone.
+        pane.own |= self.lost(pane);
+        if !pane.own && part.end - part.start == PAGE {
             self.allowed[page as usize] = 1 | 1 << generation;
         }
         self.see(pane, &[page], true);
@@ -340,7 +341,7 @@ impl Looker {
         self.allowed[page as usize] |= 1 << generation;
         let part = pane.part(page);
         // All of it, so that no zeros are written which stood in a page that was lost.
-        pane.own |= !pane.shared;
+        pane.own = true;
         self.fill(pane, part.clone(), generation);
         // SAFETY: nothing refers to it but this.
         let bytes = unsafe { pane.bytes(part.clone()) };

@@ -9,7 +9,7 @@ pub(crate) struct Pane {
     pub(crate) window: Window,
     /// What is stored there reaches the file.
     pub(crate) shared: bool,
-    /// Something was stored there that does not.
+    /// Something was stored there that may not have.
     pub(crate) own: bool,
     /// It is of a file that was there before: nothing is known of that any more.
     pub(crate) old: bool,
