@@ -36,6 +36,12 @@ pub const READ_WRITE: u32 = 2;
 /// In `open-flags`: private.
 pub const PRIVATE: u32 = 2;
 
+/// The guest, for an engine of whatever kind.
+pub fn component() -> Vec<u8> {
+    let (wit, module) = (include_str!("windows.wit"), include_str!("windows.wat"));
+    iommap_wat::component(&[wit], "iommap:test/windowed", module).expect("a component")
+}
+
 /// The guest.
 ///
 /// Every call that returns a name returns `ok` or the error's. Every one of them is an error itself
@@ -84,11 +90,7 @@ impl Scene {
 
     /// The same with this context.
     pub fn windowed_with(&self, context: &mut IommapCtxBuilder) -> Windowed {
-        let wit = include_str!("windows.wit");
-        let module = include_str!("windows.wat");
-        let component = iommap_wat::component(&[wit], "iommap:test/windowed", module);
-        let component = Component::new(self.kind().engine(), component.expect("a component"))
-            .expect("a component");
+        let component = Component::new(self.kind().engine(), component()).expect("a component");
         let mut host = Host::new(self.kind(), context);
         let heard = Arc::new(Heard::default());
         let instance = host.instantiate_with(&component, |linker| {
@@ -134,7 +136,7 @@ impl Windowed {
     /// Opens a file.
     #[track_caller]
     pub fn map_path(&mut self, path: &str, mode: u32, options: u32) -> &'static str {
-        self.status("map", (path.to_owned(), mode, options))
+        self.status("map-file", (path.to_owned(), mode, options))
     }
 
     /// Is given a mapping.
@@ -147,7 +149,7 @@ impl Windowed {
     /// Closes the mapping.
     #[track_caller]
     pub fn unmap(&mut self) -> &'static str {
-        self.status("unmap", ())
+        self.status("unmap-file", ())
     }
 
     /// Gives the file another length.

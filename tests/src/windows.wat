@@ -46,7 +46,7 @@
   (func $handle (param $n i32) (result i32)
     (i32.load offset=512 (i32.shl (local.get $n) (i32.const 2))))
 
-  (func (export "map") (param $path i32) (param $length i32) (param $mode i32)
+  (func (export "map-file") (param $path i32) (param $length i32) (param $mode i32)
     (param $options i32) (result i32)
     (call $open (local.get $path) (local.get $length) (local.get $mode) (local.get $options)
       (i32.const 0) (i64.const 0) (i32.const 64))
@@ -54,7 +54,7 @@
       (then (global.set $mapping (i32.load (i32.const 68)))))
     (call $status))
   (func (export "adopt") (param $handle i32) (global.set $mapping (local.get $handle)))
-  (func (export "unmap") (result i32)
+  (func (export "unmap-file") (result i32)
     (call $close (global.get $mapping) (i32.const 64))
     (call $status))
   (func (export "truncate") (param $size i64) (result i32)

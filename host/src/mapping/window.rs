@@ -12,7 +12,7 @@ use super::platform;
 use super::range::Range;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Limits, Usage};
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -142,14 +142,19 @@ pub(crate) unsafe fn clear(at: *mut u8, length: usize) -> Result<(), Error> {
     Ok(cleared.map(drop)?)
 }
 
-/// Has pages of a window come in, so that loads from them are no faults. A page that is lost stays
-/// so.
+/// Has pages of a window come in, so that loads from them are no faults; or asks for them, if it is
+/// not to wait. A page that is lost stays so.
 ///
 /// # Safety
 ///
 /// `at` is the start of a page, and the range is mapped.
-pub(crate) unsafe fn populate(at: *mut u8, length: usize) {
+pub(crate) unsafe fn populate(at: *mut u8, length: usize, waits: bool) {
     for (address, length) in pieces(at.cast(), length) {
+        if !waits {
+            // SAFETY: as below.
+            let _ = unsafe { madvise(address, length, Advice::WillNeed) };
+            continue;
+        }
         // SAFETY: the caller's word; no byte is changed.
         if unsafe { platform::prefault(address, length, false) }.is_err() {
             return;

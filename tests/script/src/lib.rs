@@ -57,6 +57,11 @@ impl Script {
     }
 
     #[cfg(feature = "windows")]
+    fn keep(&mut self, name: String, mapping: Mapping) {
+        self.mappings.insert(name, mapping);
+    }
+
+    #[cfg(feature = "windows")]
     fn take(&mut self, name: &str) -> Result<Mapping, Bad> {
         self.mappings.remove(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
     }

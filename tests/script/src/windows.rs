@@ -14,9 +14,13 @@
 //! get NAME OFFSET LENGTH                      Windows::get
 //! slid NAME                                   ok WINDOWS COPIES
 //! churn MAPPING COUNT                         opens and drops so many windows, and uses the memory
+//! file NAME PATH MODE                         std's File::open, for read or read-write
+//! map-open MAPPING NAME MODE                  OpenOptions::map_open
+//! file-drop NAME
 //! ```
 
 use std::collections::HashMap;
+use std::fs::File;
 
 use iommap_commands::{Bad, Words};
 use iommap_guest::{Error, FrozenWindow, Mapping, Window, Windows};
@@ -27,6 +31,7 @@ use crate::{Answer, Script, span};
 pub struct WindowScript {
     script: Script,
     there: HashMap<String, There>,
+    files: HashMap<String, File>,
 }
 
 enum There {
@@ -38,7 +43,7 @@ enum There {
 impl WindowScript {
     /// No mappings and no windows yet.
     pub fn new(asked: fn() -> u64) -> WindowScript {
-        WindowScript { script: Script::new(asked), there: HashMap::new() }
+        WindowScript { script: Script::new(asked), there: HashMap::new(), files: HashMap::new() }
     }
 
     /// Carries out one command and says what came of it.
@@ -58,6 +63,17 @@ impl WindowScript {
         Ok(Some(match &*verb {
             "window" => self.window(words)?,
             "slide" => self.slide(words)?,
+            "file" => self.file(words)?,
+            "map-open" => self.map_open(words)?,
+            "file-drop" => {
+                let name = words.text("a name")?;
+                words.end()?;
+                let known = self.files.remove(&name).is_some();
+                if !known {
+                    return Err(Bad(format!("there is no file {name:?}")));
+                }
+                Ok(Answer::Nothing)
+            }
             "churn" => {
                 let mapping = self.script.mapping(&words.text("a mapping")?)?;
                 let count = words.number("a count")?;
@@ -134,6 +150,27 @@ impl WindowScript {
         }))
     }
 
+    fn file(&mut self, mut words: Words) -> Result<Result<Answer, Error>, Bad> {
+        let (name, path) = (words.text("a name")?, words.text("a path")?);
+        let writes = words.one_of("a mode", &MODES)?;
+        words.end()?;
+        let file = File::options().read(true).write(writes).open(path);
+        self.files.insert(name, file.map_err(|error| Bad(error.to_string()))?);
+        Ok(Ok(Answer::Nothing))
+    }
+
+    fn map_open(&mut self, mut words: Words) -> Result<Result<Answer, Error>, Bad> {
+        let (mapping, name) = (words.text("a name")?, words.text("a file")?);
+        let writes = words.one_of("a mode", &MODES)?;
+        words.end()?;
+        let unknown = || Bad(format!("there is no file {name:?}"));
+        let file = self.files.get(&name).ok_or_else(unknown)?;
+        Ok(Mapping::options().read(true).write(writes).map_open(file).map(|mapped| {
+            self.script.keep(mapping, mapped);
+            Answer::Nothing
+        }))
+    }
+
     fn slide(&mut self, mut words: Words) -> Result<Result<Answer, Error>, Bad> {
         let name = words.text("a name")?;
         let mapping = self.script.take(&words.text("a mapping")?)?;
@@ -144,6 +181,9 @@ impl WindowScript {
         Ok(Ok(Answer::Nothing))
     }
 }
+
+/// Whether a file is written to.
+const MODES: [(&str, bool); 2] = [("read", false), ("read-write", true)];
 
 /// What a window is asked.
 fn used(verb: &str, window: &Window, mut words: Words) -> Result<Result<Answer, Error>, Bad> {

@@ -31,3 +31,4 @@ mod traps;
 mod versions;
 #[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
 mod windows;
+mod windows_guest;

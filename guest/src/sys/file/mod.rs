@@ -64,6 +64,19 @@ impl Handle {
         Ok((again == number(file)?).then_some(handle))
     }
 
+    /// Maps a file that is open.
+    #[cfg(all(feature = "wasi", unix))]
+    pub(crate) fn map_open(
+        file: std::os::fd::BorrowedFd<'_>,
+        options: &OpenOptions,
+    ) -> Result<Handle, Error> {
+        let file = File::from(file.try_clone_to_owned().map_err(kinds::of)?);
+        let len = open::map(&file, options)?;
+        let private = options.private.then(Private::default);
+        let state = Mutex::new(Some(State { file, len, private }));
+        Ok(Handle { reads: options.read, writes: options.write, state })
+    }
+
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.lock().take().map(drop).ok_or_else(|| ErrorKind::Closed.into())
     }

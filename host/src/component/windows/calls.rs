@@ -1,6 +1,8 @@
 //! Every function of `iommap:mmap/windows`, defined for both kinds of store.
 
-use super::handle::{WindowHandle, within};
+use super::handle::WindowHandle;
+#[cfg(feature = "async")]
+use super::handle::within;
 use super::plan::{Moving, Opening, Wanted};
 use super::set::home;
 use super::supported;
@@ -9,11 +11,9 @@ use crate::component::bindings::windows::WindowFlags;
 use crate::component::log::Call;
 #[cfg(feature = "async")]
 use crate::component::offload::elsewhere;
-use crate::component::{Answer, Getter, Handle};
+use crate::component::{Answer, Getter, Handle, IommapCtx};
 use crate::error::{Error, ErrorKind};
 use crate::mapping::Range;
-#[cfg(feature = "async")]
-use crate::mapping::Shown;
 use std::fmt::Debug;
 use std::result::Result as StdResult;
 #[cfg(feature = "async")]
@@ -23,8 +23,6 @@ use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 
 const WINDOWS: &str = "iommap:mmap/windows@0.1.0";
-const OPEN: &str = "[static]window.open";
-const MOVE_TO: &str = "[method]window.move-to";
 const PREFETCH: &str = "[method]window.prefetch";
 
 /// A window as a guest passes it.
@@ -67,37 +65,24 @@ type PrefetchParams = (Window, u64, u64);
 ///
 /// The linker has a definition of the interface already.
 pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<()> {
-    let supported = supported(linker.engine());
-    let mut windows = linker.instance(WINDOWS)?;
-    define(&mut windows, get)?;
-    windows.func_wrap(OPEN, move |mut store: StoreContextMut<'_, T>, params: OpenParams| {
-        let (source, offset, length, region, flags) = params;
-        let wanted = Wanted { range: Range { offset, length }, flags };
-        let _span = trace_span!("window.open", mapping = source.rep()).entered();
-        let call = Call::new("window.open");
-        let planned = Opening::plan(&mut store, get, supported, &source, wanted, region)?;
-        opened(call, &mut store, get, &source, wanted, planned)
-    })?;
-    windows.func_wrap(MOVE_TO, move |mut store: StoreContextMut<'_, T>, params: MoveParams| {
-        let (this, source, offset, length, flags) = params;
-        let wanted = Wanted { range: Range { offset, length }, flags };
-        let _span = trace_span!("window.move-to", window = this.rep()).entered();
-        let call = Call::new("window.move-to");
-        let planned = Moving::plan(&mut store, get, supported, &this, &source, wanted)?;
-        moved(call, &mut store, get, &this, &source, wanted, planned)
-    })?;
+    let mut windows = define(linker, get, |_| true)?;
     windows.func_wrap(
         PREFETCH,
         move |mut store: StoreContextMut<'_, T>, params: PrefetchParams| {
             let (this, offset, length) = params;
+            let range = Range { offset, length };
             let _span = trace_span!("window.prefetch", window = this.rep()).entered();
-            prefetched(Call::new("window.prefetch"), &mut store, get, &this, Range { offset, length })
+            let call = Call::new("window.prefetch");
+            let window = get(store.data_mut()).table.get(&this)?.window.clone();
+            let result = window.populate(&mut store, range, true);
+            on_window(call, &mut store, get, &this, &range, result)
         },
     )
 }
 
-/// Adds `iommap:mmap/windows` to a linker for async stores: what is to be read in is so on a thread
-/// of tokio's for blocking work, unless the store's context
+/// Adds `iommap:mmap/windows` to a linker for async stores: `prefetch` waits on a thread of tokio's
+/// for blocking work, and a window that is to be populated has its pages asked for but not waited
+/// for, unless the store's context
 /// [allows](crate::IommapCtxBuilder::allow_blocking_current_thread) otherwise.
 ///
 /// A load of the guest's may wait for a device as well, and with it the executor's thread: there is
@@ -111,43 +96,7 @@ pub fn add_to_linker_async<T: Send + 'static>(
     linker: &mut Linker<T>,
     get: Getter<T>,
 ) -> Result<()> {
-    let supported = supported(linker.engine());
-    let mut windows = linker.instance(WINDOWS)?;
-    define(&mut windows, get)?;
-    windows.func_wrap_async(OPEN, move |mut store: StoreContextMut<'_, T>, params: OpenParams| {
-        let (source, offset, length, region, flags) = params;
-        let wanted = Wanted { range: Range { offset, length }, flags };
-        let span = trace_span!("window.open", mapping = source.rep());
-        let future = async move {
-            let call = Call::new("window.open");
-            let planned = Opening::plan(&mut store, get, supported, &source, wanted, region)?;
-            if let Ok(opening) = &planned
-                && wanted.is_populated()
-            {
-                let whole = opening.shown.whole();
-                read_in(&mut store, get, &opening.shown, whole).await?;
-            }
-            opened(call, &mut store, get, &source, wanted, planned)
-        };
-        Box::new(future.instrument(span))
-    })?;
-    windows.func_wrap_async(MOVE_TO, move |mut store: StoreContextMut<'_, T>, params: MoveParams| {
-        let (this, source, offset, length, flags) = params;
-        let wanted = Wanted { range: Range { offset, length }, flags };
-        let span = trace_span!("window.move-to", window = this.rep());
-        let future = async move {
-            let call = Call::new("window.move-to");
-            let planned = Moving::plan(&mut store, get, supported, &this, &source, wanted)?;
-            if let Ok(moving) = &planned
-                && wanted.is_populated()
-            {
-                let whole = moving.shown.whole();
-                read_in(&mut store, get, &moving.shown, whole).await?;
-            }
-            moved(call, &mut store, get, &this, &source, wanted, planned)
-        };
-        Box::new(future.instrument(span))
-    })?;
+    let mut windows = define(linker, get, |ctx| ctx.allow_blocking_current_thread)?;
     windows.func_wrap_async(
         PREFETCH,
         move |mut store: StoreContextMut<'_, T>, params: PrefetchParams| {
@@ -157,38 +106,33 @@ pub fn add_to_linker_async<T: Send + 'static>(
             let future = async move {
                 let call = Call::new("window.prefetch");
                 let home = home(&store);
-                let window = get(store.data_mut()).table.get(&this)?.window.clone();
+                let view = get(store.data_mut());
+                let here = view.ctx.allow_blocking_current_thread;
+                let window = &view.table.get(&this)?.window;
+                // What is read in is the file, not the memory: that may be gone when it is done.
                 let shown = window.look(home, |window| {
                     within(window, range).map(|_| window.shown.clone())
                 });
-                if let Ok(Ok(shown)) = shown {
-                    read_in(&mut store, get, &shown, range).await?;
-                }
-                // Whatever stood in the way, it is met again.
-                prefetched(call, &mut store, get, &this, range)
+                let result = match shown.and_then(|shown| shown) {
+                    Ok(shown) => Ok(elsewhere(here, move || shown.read_in(range)).await?),
+                    Err(error) => Err(error),
+                };
+                on_window(call, &mut store, get, &this, &range, result)
             };
             Box::new(future.instrument(span))
         },
     )
 }
 
-/// Has bytes of a file read in on another thread, unless waiting here is allowed.
-#[cfg(feature = "async")]
-async fn read_in<T: 'static>(
-    store: &mut StoreContextMut<'_, T>,
+/// Defines the resource, and all that touches a guest's memory. `waits` says whether the guest's
+/// thread may wait for a device. Returns the interface, open for the rest.
+fn define<T: 'static>(
+    linker: &mut Linker<T>,
     get: Getter<T>,
-    shown: &Shown,
-    range: Range,
-) -> Result<()> {
-    if !get(store.data_mut()).ctx.allow_blocking_current_thread {
-        let shown = shown.clone();
-        elsewhere(false, move || shown.read_in(range)).await?;
-    }
-    Ok(())
-}
-
-/// Defines the resource, and what never waits.
-fn define<T: 'static>(windows: &mut LinkerInstance<'_, T>, get: Getter<T>) -> Result<()> {
+    waits: fn(&IommapCtx) -> bool,
+) -> Result<LinkerInstance<'_, T>> {
+    let supported = supported(linker.engine());
+    let mut windows = linker.instance(WINDOWS)?;
     let ty = ResourceType::host::<WindowHandle>();
     windows.resource("window", ty, move |mut store: StoreContextMut<'_, T>, rep| {
         let _span = trace_span!("drop", window = rep).entered();
@@ -200,6 +144,39 @@ fn define<T: 'static>(windows: &mut LinkerInstance<'_, T>, get: Getter<T>) -> Re
         }
         Ok(())
     })?;
+    windows.func_wrap(
+        "[static]window.open",
+        move |mut store: StoreContextMut<'_, T>, params: OpenParams| {
+            let (source, offset, length, region, flags) = params;
+            let wanted = Wanted { range: Range { offset, length }, flags };
+            let _span = trace_span!("window.open", mapping = source.rep()).entered();
+            let call = Call::new("window.open");
+            let waits = waits(get(store.data_mut()).ctx);
+            let planned = Opening::plan(&mut store, get, supported, &source, wanted, region)?;
+            let opened = planned.and_then(|opening| opening.run(&mut store, get, wanted, waits));
+            let view = get(store.data_mut());
+            let result = match opened {
+                Ok(handle) => Ok(view.table.push(handle)?),
+                Err(error) => Err(error),
+            };
+            Ok(call.on(view.mapped(&source)?, &wanted, result))
+        },
+    )?;
+    windows.func_wrap(
+        "[method]window.move-to",
+        move |mut store: StoreContextMut<'_, T>, params: MoveParams| {
+            let (this, source, offset, length, flags) = params;
+            let wanted = Wanted { range: Range { offset, length }, flags };
+            let _span = trace_span!("window.move-to", window = this.rep()).entered();
+            let call = Call::new("window.move-to");
+            let waits = waits(get(store.data_mut()).ctx);
+            let result = match Moving::plan(&mut store, get, supported, &this, &source, wanted)? {
+                Ok(moving) => moving.run(&mut store, get, &this, wanted, waits)?,
+                Err(error) => Err(error),
+            };
+            Ok(call.on(get(store.data_mut()).mapped(&source)?, &wanted, result))
+        },
+    )?;
     windows.func_wrap(
         "[method]window.close",
         move |mut store: StoreContextMut<'_, T>, (this,): (Window,)| {
@@ -224,55 +201,8 @@ fn define<T: 'static>(windows: &mut LinkerInstance<'_, T>, get: Getter<T>) -> Re
             };
             on_window(call, &mut store, get, &this, &(), result)
         },
-    )
-}
-
-/// Opens a window as planned, and gives the guest its handle.
-fn opened<T: 'static>(
-    call: Call,
-    store: &mut StoreContextMut<'_, T>,
-    get: Getter<T>,
-    source: &Handle,
-    wanted: Wanted,
-    planned: StdResult<Opening, Error>,
-) -> Result<Answer<Window>> {
-    let opened = planned.and_then(|opening| opening.run(store, get, wanted));
-    let view = get(store.data_mut());
-    let result = match opened {
-        Ok(handle) => Ok(view.table.push(handle)?),
-        Err(error) => Err(error),
-    };
-    Ok(call.on(view.mapped(source)?, &wanted, result))
-}
-
-/// Moves a window as planned.
-fn moved<T: 'static>(
-    call: Call,
-    store: &mut StoreContextMut<'_, T>,
-    get: Getter<T>,
-    this: &Window,
-    source: &Handle,
-    wanted: Wanted,
-    planned: StdResult<Moving, Error>,
-) -> Result<Answer<()>> {
-    let result = match planned {
-        Ok(moving) => moving.run(store, get, this, wanted)?,
-        Err(error) => Err(error),
-    };
-    Ok(call.on(get(store.data_mut()).mapped(source)?, &wanted, result))
-}
-
-/// Has the pages of a range come in.
-fn prefetched<T: 'static>(
-    call: Call,
-    store: &mut StoreContextMut<'_, T>,
-    get: Getter<T>,
-    this: &Window,
-    range: Range,
-) -> Result<Answer<()>> {
-    let window = get(store.data_mut()).table.get(this)?.window.clone();
-    let result = window.populate(store, range);
-    on_window(call, store, get, this, &range, result)
+    )?;
+    Ok(windows)
 }
 
 /// A call on a window ends.

@@ -161,11 +161,13 @@ impl WindowRef {
         })
     }
 
-    /// Has the pages of a range come in, so that loads from them are no faults.
+    /// Has the pages of a range come in, so that loads from them are no faults; or asks for them,
+    /// without waiting for a device.
     pub(super) fn populate<T: 'static>(
         &self,
         store: &mut StoreContextMut<'_, T>,
         range: Range,
+        waits: bool,
     ) -> Result<(), Error> {
         self.work(store, |window, at| {
             let Range { offset, length } = within(window, range)?;
@@ -173,7 +175,7 @@ impl WindowRef {
             let from = offset as usize / page * page;
             let end = (offset + length) as usize;
             // SAFETY: inside the window.
-            unsafe { populate(at.add(from), end.next_multiple_of(page) - from) };
+            unsafe { populate(at.add(from), end.next_multiple_of(page) - from, waits) };
             Ok(())
         })
     }

@@ -26,8 +26,8 @@ impl Wanted {
         self.flags.contains(WindowFlags::SHARED)
     }
 
-    /// The pages are to be read in before the call returns.
-    pub(super) fn is_populated(self) -> bool {
+    /// The pages are to be read in, or asked for.
+    fn is_populated(self) -> bool {
         self.flags.contains(WindowFlags::POPULATE)
     }
 
@@ -72,7 +72,7 @@ impl Wanted {
 pub(super) struct Opening {
     name: Box<str>,
     region: GuestRegion,
-    pub(super) shown: Shown,
+    shown: Shown,
     taken: Taken,
 }
 
@@ -118,19 +118,20 @@ impl Opening {
         Ok(taken.map(|taken| Opening { name, region, shown, taken }))
     }
 
-    /// Does it.
+    /// Does it. `waits` says whether to wait for a device.
     pub(super) fn run<T: 'static>(
         self,
         store: &mut StoreContextMut<'_, T>,
         get: Getter<T>,
         wanted: Wanted,
+        waits: bool,
     ) -> StdResult<WindowHandle, Error> {
         let Opening { name, region, shown, taken } = self;
         let whole = shown.whole();
         let set = WindowSet::of(store, get);
         let handle = WindowHandle::open(store, set, name, &region, shown, taken)?;
         if wanted.is_populated() {
-            handle.window.populate(store, whole)?;
+            handle.window.populate(store, whole, waits)?;
         }
         Ok(handle)
     }
@@ -138,7 +139,7 @@ impl Opening {
 
 /// A window that is to show something else.
 pub(super) struct Moving {
-    pub(super) shown: Shown,
+    shown: Shown,
     /// What it takes beyond what the window has.
     more: Reservation,
 }
@@ -166,19 +167,20 @@ impl Moving {
         Ok(planned.and_then(|planned| planned))
     }
 
-    /// Does it.
+    /// Does it, likewise.
     pub(super) fn run<T: 'static>(
         self,
         store: &mut StoreContextMut<'_, T>,
         get: Getter<T>,
         this: &Own<WindowHandle>,
         wanted: Wanted,
+        waits: bool,
     ) -> Result<StdResult<(), Error>> {
         let whole = self.shown.whole();
         let window = get(store.data_mut()).table.get(this)?.window.clone();
         let moved = window.move_to(store, self.shown, self.more);
         Ok(moved.and_then(|()| match wanted.is_populated() {
-            true => window.populate(store, whole),
+            true => window.populate(store, whole, waits),
             false => Ok(()),
         }))
     }

@@ -243,5 +243,8 @@ fn reading_in_ends_where_the_file_does() {
     let place = Place::new(UNIT);
     place.put(&window).unwrap();
     // SAFETY: the place's own pages, which are lost.
-    unsafe { populate(place.at, window.span()) };
+    unsafe {
+        populate(place.at, window.span(), true);
+        populate(place.at, window.span(), false);
+    }
 }

@@ -181,11 +181,13 @@ fn a_lost_page_costs_a_host_no_ranges_and_no_reservation() {
             let mut guest = cut(scene, 0);
             let before = ranges();
             // From the back to the front, a page at a time.
-            for at in (page()..LENGTH).step_by(page() as usize).rev() {
+            for at in (1..LENGTH / page()).rev().map(|n| n * page()) {
                 assert_eq!(guest.load(FREE + at), 0);
             }
-            assert!(ranges() <= before + 2, "{before} ranges, now {}", ranges());
-            let faults = (LENGTH / page() - 1) as u64;
+            let faults = LENGTH / page() - 1;
+            // The host's own threads may have taken some.
+            let more = ranges().saturating_sub(before) as u64;
+            assert!(more < faults / 4, "{more} ranges more");
             assert_eq!(guest.check(0), "sigbus");
             assert_eq!(guest.usage().counters().window_faults, faults);
             let usage = guest.usage();

@@ -159,16 +159,21 @@ fn a_process_without_address_space_left_is_enomem() {
             guest.fill(at, 9, 2 * UNIT);
             guest.store(at + 2 * UNIT - 8, TOKEN);
             let before = guest.hash(at, 2 * UNIT);
-            let _ranges = use_ranges_up();
+            let ranges = use_ranges_up();
             let region = (at, 2 * UNIT, TOKEN);
             assert_eq!(guest.window_in(1, UNIT, UNIT, region, 0), "enomem");
             assert_eq!(guest.hash(at, 2 * UNIT), before, "the region is as it was");
             assert_eq!(guest.usage().counters().windows, 1);
-            // A window that is there moves, loses pages, and goes.
-            assert_eq!(guest.move_to(0, 0, LENGTH, 0), "ok");
+            // A window that is there can't go, and stays as it was.
+            assert_eq!(guest.move_to(0, UNIT, UNIT, 0), "enomem");
+            assert_eq!(guest.close(0), "enomem");
             assert_eq!(guest.hash(FREE, LENGTH), fnv(&pattern(LENGTH as usize)));
             scene.cut("f", page());
             assert_eq!((guest.load(FREE + UNIT), guest.check(0)), (0, "sigbus"));
+            drop(ranges);
+            assert_eq!(guest.window_in(1, 0, page(), region, 0), "ok");
+            let first = guest.load(FREE);
+            assert_eq!((guest.load(at), guest.close(0)), (first, "ok"));
         });
     });
 }

@@ -13,16 +13,16 @@ use std::cell::RefCell;
 
 use iommap_script::WindowScript;
 
-struct Windowed;
+struct Viewer;
 
-bindings::export!(Windowed with_types_in bindings);
+bindings::export!(Viewer with_types_in bindings);
 
 thread_local! {
     // What it allocates is not this guest's subject.
     static SCRIPT: RefCell<WindowScript> = RefCell::new(WindowScript::new(|| 0));
 }
 
-impl bindings::Guest for Windowed {
+impl bindings::Guest for Viewer {
     fn step(command: String) -> String {
         SCRIPT.with_borrow_mut(|script| script.step(&command))
     }
