@@ -101,7 +101,7 @@
 //! | `component` (default) | the wasmtime host |
 //! | `async` | `add_to_linker_async`, on tokio |
 //! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories; and `async` |
-//! | `windows` | [`windows`]: pages of files in a guest's own memory; turns wasmtime's `pooling-allocator` on |
+//! | `windows` | `windows::add_to_linker`: pages of files in a guest's own memory; turns wasmtime's `pooling-allocator` on |
 
 #![cfg_attr(
     not(feature = "component"),

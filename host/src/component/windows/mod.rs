@@ -33,7 +33,7 @@ pub use calls::add_to_linker_async;
 pub use handle::WindowHandle;
 
 use std::fmt;
-use wasmtime::Engine;
+use wasmtime::{Engine, WasmFeatures};
 
 /// So much of a memory's addresses is reserved where it never moves: all that 32 bits can name.
 const RESERVED: u64 = 1 << 32;
@@ -50,7 +50,8 @@ pub enum Unsupported {
     Pooled,
     /// A memory may move when it grows, and would leave its windows behind
     /// ([`Config::memory_reservation`](wasmtime::Config::memory_reservation) is less than 4 GiB, and
-    /// [`Config::memory_may_move`](wasmtime::Config::memory_may_move) is on).
+    /// [`Config::memory_may_move`](wasmtime::Config::memory_may_move) is on; or components may have
+    /// memories of 64 bits).
     Movable,
     /// Memories may be those of a [`MemoryCreator`](wasmtime::MemoryCreator), of which nothing is
     /// known ([`Config::memory_init_cow`](wasmtime::Config::memory_init_cow) is off).
@@ -62,7 +63,9 @@ impl fmt::Display for Unsupported {
         f.write_str(match self {
             Unsupported::System => "windows are written for Linux on x86-64 and aarch64",
             Unsupported::Pooled => "the engine's memories are pooled",
-            Unsupported::Movable => "memories may move: less than 4 GiB are reserved for each",
+            Unsupported::Movable => {
+                "memories may move: less is reserved for each than it may grow to"
+            }
             Unsupported::Foreign => {
                 "memories may be a MemoryCreator's: memory_init_cow is turned off"
             }
@@ -107,7 +110,10 @@ pub fn supported(engine: &Engine) -> Result<(), Unsupported> {
     if engine.pooling_allocator_metrics().is_some() {
         return Err(Unsupported::Pooled);
     }
-    if engine.get_memory_may_move() && engine.get_memory_reservation() < RESERVED {
+    // Memories of 64 bits outgrow whatever was reserved.
+    let wide = engine.get_wasm_features().contains(WasmFeatures::CM64);
+    let reserved = engine.get_memory_reservation() >= RESERVED && !wide;
+    if engine.get_memory_may_move() && !reserved {
         return Err(Unsupported::Movable);
     }
     if !engine.get_memory_init_cow() {

@@ -86,12 +86,16 @@ fn on_an_engine_that_can_not_have_windows_the_answer_is_enotsup() {
     let movable = engine(|config| {
         config.memory_reservation(1 << 20);
     });
+    let wide = engine(|config| {
+        config.wasm_memory64(true).wasm_component_model_memory64(true);
+    });
     let foreign = engine(|config| {
         config.memory_init_cow(false);
     });
     let engines = [
         (pooled, Unsupported::Pooled, "pooled"),
         (movable, Unsupported::Movable, "move"),
+        (wide, Unsupported::Movable, "move"),
         (foreign, Unsupported::Foreign, "memory_init_cow"),
     ];
     let scene = scene();

@@ -199,6 +199,34 @@ fn a_lost_page_costs_a_host_no_ranges_and_no_reservation() {
 }
 
 #[test]
+fn a_region_over_a_calls_own_result_harms_only_the_guest() {
+    in_child(|| {
+        on_each_store(|scene| {
+            for (length, whole) in [(LENGTH, false), (LENGTH, true), (0, false), (0, true)] {
+                let bytes = pattern(LENGTH as usize);
+                scene.write("f", &bytes);
+                let mut guest = scene.windowed();
+                assert_eq!(guest.map("f", READ_WRITE, 0), "ok");
+                scene.cut("f", length);
+                // Its stack would be there, its results and handles are, and the host writes its
+                // answer to a page that is lost by then.
+                let region = if whole { 512 * UNIT } else { 3 * UNIT };
+                guest.store(region - 8, TOKEN);
+                assert_eq!(guest.window_in(0, 0, 2 * UNIT, (0, region, TOKEN), SHARED), "ok");
+                let expected = if length == 0 { "sigbus" } else { "ok" };
+                assert_eq!(guest.check(0), expected);
+                let first = if length == 0 { 0 } else { word(&bytes, UNIT) };
+                assert_eq!(guest.load(UNIT), first);
+                assert_eq!(guest.move_to(0, 0, UNIT, 0), "ok");
+                let usage = guest.usage();
+                drop(guest);
+                assert_all_returned(&usage);
+            }
+        });
+    });
+}
+
+#[test]
 fn a_window_of_an_unlucky_guest_is_closed_as_any_other() {
     in_child(|| {
         on_each_store(|scene| {

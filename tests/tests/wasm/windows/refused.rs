@@ -16,7 +16,10 @@ const MEMORY: u64 = 512 * UNIT;
 /// A region that would do.
 const REGION: (u64, u64, u64) = (FREE, 2 * UNIT, TOKEN);
 
-fn try_each(guest: &mut Windowed, cases: &[(u64, u64, (u64, u64, u64), u32, &str)]) {
+/// An offset, a length, a region, options, and the answer.
+type Case = (u64, u64, (u64, u64, u64), u32, &'static str);
+
+fn try_each(guest: &mut Windowed, cases: &[Case]) {
     for &(offset, length, region, options, expected) in cases {
         let answer = guest.window_in(0, offset, length, region, options);
         assert_eq!(answer, expected, "{length} from {offset} in {region:x?}, options {options}");

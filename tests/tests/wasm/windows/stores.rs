@@ -3,8 +3,8 @@
 
 use iommap::{IommapView, guard};
 use iommap_tests::child::in_child;
-use iommap_tests::on_each_store;
 use iommap_tests::scene::{assert_all_returned, fnv, page, pattern};
+use iommap_tests::{Kind, Scene, on_each_store};
 use iommap_tests::windows::{FREE, READ, TOKEN, UNIT, Windowed, ranges_over};
 
 const LENGTH: u64 = 4 * UNIT;
@@ -175,6 +175,26 @@ fn a_process_without_address_space_left_is_enomem() {
             let first = guest.load(FREE);
             assert_eq!((guest.load(at), guest.close(0)), (first, "ok"));
         });
+    });
+}
+
+#[test]
+fn a_process_at_its_limit_on_addresses_is_enomem() {
+    in_child(|| {
+        let scene = Scene::new(Kind::Sync);
+        scene.write("f", pattern(LENGTH as usize));
+        let mut guest = scene.windowed();
+        open_windows(&mut guest, 1);
+        let at = 8 * FREE;
+        guest.fill(at, 9, 2 * UNIT);
+        guest.store(at + 2 * UNIT - 8, TOKEN);
+        let before = guest.hash(at, 2 * UNIT);
+        let limit = libc::rlimit { rlim_cur: 1 << 30, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: a number of this process, which ends with the test.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+        assert_eq!(guest.window_in(1, UNIT, UNIT, (at, 2 * UNIT, TOKEN), 0), "enomem");
+        assert_eq!(guest.hash(at, 2 * UNIT), before, "the region is as it was");
+        assert_eq!(guest.hash(FREE, LENGTH), fnv(&pattern(LENGTH as usize)));
     });
 }
 

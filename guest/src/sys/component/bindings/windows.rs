@@ -47,8 +47,9 @@ pub mod iommap {
                 #[doc =
                 " it stays in the guest's memory, and hides what the file has there."]
                 const SHARED = 1 << 0; #[doc =
-                " Read the pages in before the call returns."] const POPULATE = 1 << 1;
-                #[doc =
+                " Read the pages in before the call returns; or start to, where the"]
+                #[doc = " host's thread must not wait for a device."] const POPULATE = 1
+                << 1; #[doc =
                 " Only if nobody can change the file's bytes any more, nor make the"]
                 #[doc =
                 " file shorter; otherwise the answer is `enotsup`. Such a window"] #[doc
