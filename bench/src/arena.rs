@@ -9,6 +9,7 @@ use crate::native::Native;
 use crate::offsets::{FILE_BYTES, Work};
 use crate::rust_guest::{RustGuest, RustLoop};
 use std::path::Path;
+use wasmtime::component::Component;
 use wasmtime::{Result, bail};
 
 /// All contenders, ready to run on the same file.
@@ -24,7 +25,7 @@ impl Arena {
     pub(crate) fn new(
         embedding: &Embedding,
         code: &Code,
-        rust_guest: &Path,
+        rust_guest: &Component,
         dir: &Path,
     ) -> Result<Arena> {
         Ok(Arena {

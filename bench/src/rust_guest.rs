@@ -4,7 +4,6 @@ use crate::embedding::{Embedding, FILE_NAME, GUEST_DIR, State};
 use crate::offsets::{Params, Work};
 use std::path::Path;
 use wasmtime::component::{Component, TypedFunc};
-use wasmtime::error::Context;
 use wasmtime::{Result, Store};
 
 /// The guest in a store of its own.
@@ -30,11 +29,13 @@ pub(crate) enum RustLoop {
 }
 
 impl RustGuest {
-    pub(crate) fn new(embedding: &Embedding, path: &Path, dir: &Path) -> Result<RustGuest> {
-        let component = Component::from_file(&embedding.engine, path)
-            .with_context(|| format!("no guest in {}", path.display()))?;
+    pub(crate) fn new(
+        embedding: &Embedding,
+        component: &Component,
+        dir: &Path,
+    ) -> Result<RustGuest> {
         let mut store = embedding.store(dir, true)?;
-        let instance = embedding.linker.instantiate(&mut store, &component)?;
+        let instance = embedding.linker.instantiate(&mut store, component)?;
         let open = instance.get_typed_func::<(String,), ()>(&mut store, "open")?;
         open.call(&mut store, (format!("{GUEST_DIR}/{FILE_NAME}"),))?;
         let pread = instance.get_typed_func(&mut store, "pread")?;
