@@ -1,5 +1,6 @@
 //! What came of a run, and whether it adds up.
 
+use crate::windows;
 use iommap::Counters;
 
 /// The cases of `error-code`, in their order.
@@ -55,6 +56,8 @@ pub(crate) struct Totals {
     pub(crate) bytes_written: u64,
     /// Mappings, bytes of them and locked bytes that were still reserved when a store was gone.
     pub(crate) unreturned: u64,
+    /// What guests saw in windows.
+    pub(crate) windows: windows::Seen,
 }
 
 impl Totals {
@@ -88,6 +91,7 @@ impl Totals {
         self.bytes_read += other.bytes_read;
         self.bytes_written += other.bytes_written;
         self.unreturned += other.unreturned;
+        self.windows.add(&other.windows);
     }
 }
 
@@ -98,6 +102,7 @@ pub(crate) struct Process {
     pub(crate) recovered: u64,
     pub(crate) descriptors: u64,
     pub(crate) mappings: u64,
+    pub(crate) windows: windows::Process,
 }
 
 /// Prints the table; tells whether all is well.
@@ -124,8 +129,10 @@ pub(crate) fn report(totals: &Totals, process: &Process, seconds: f64) -> bool {
     row("quota not returned", totals.unreturned);
     row("descriptors left", process.descriptors);
     row("mappings left", process.mappings);
+    windows::rows(&totals.windows, &process.windows, row);
 
-    let findings = findings(totals, process);
+    let mut findings = findings(totals, process);
+    findings.extend(windows::findings(&totals.windows, &process.windows));
     for finding in &findings {
         println!("FOUND: {finding}");
     }
@@ -150,7 +157,7 @@ fn findings(totals: &Totals, process: &Process) -> Vec<String> {
     let (raised, recovered) = (process.raised, process.recovered);
     unless(
         // A copy that met a lost page copies what is in front of it, and may meet another.
-        raised >= recovered && recovered == totals.faults,
+        raised >= recovered + process.windows.covered && recovered == totals.faults,
         format!("{raised} faults raised, {recovered} recovered, {} accounted for", totals.faults),
     );
     let told = totals.errors[6];
