@@ -155,7 +155,7 @@ fn define<T: 'static>(
                 Ok(handle) => Ok(view.table.push(handle)?),
                 Err(error) => Err(error),
             };
-            Ok(call.on(view.mapped(&source)?, &wanted, result))
+            Ok(call.on(&view.table.get(&source)?.mapped, &wanted, result))
         },
     )?;
     windows.func_wrap(
@@ -170,7 +170,7 @@ fn define<T: 'static>(
                 Ok(moving) => moving.run(&mut store, get, &this, wanted, waits)?,
                 Err(error) => Err(error),
             };
-            Ok(call.on(get(store.data_mut()).mapped(&source)?, &wanted, result))
+            Ok(call.on(&get(store.data_mut()).table.get(&source)?.mapped, &wanted, result))
         },
     )?;
     windows.func_wrap(

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use super::WINDOWS;
+use fastrand::Rng;
 use iommap_artifacts::guest;
-use iommap_geoip::{Reference, random::Random};
+use iommap_geoip::{Reference, random};
 use iommap_tests::command_line::{iommap_run, said};
 use iommap_tests::{Kind, Scene};
 use mmdb::{Value, make::Maker};
@@ -84,20 +85,20 @@ fn hold_to_maxminddb(database: &Path, addresses: &[IpAddr]) {
 fn maxminddb_agrees_on_random_addresses_in_real_databases() {
     let test = "maxminddb_agrees_on_random_addresses_in_real_databases";
     let Some(databases) = real_databases(test) else { return };
-    let mut random = Random::new(20_260_617);
+    let mut random = Rng::with_seed(20_260_617);
     for database in &databases {
         let edges = Reference::open(database).unwrap().edges().unwrap();
         let has = |ipv4: bool| edges.iter().any(|(first, _)| first.is_ipv4() == ipv4);
         let mut addresses = Vec::new();
         if has(true) {
-            addresses.extend((0..ADDRESSES).map(|_| random.ipv4()));
+            addresses.extend((0..ADDRESSES).map(|_| random::ipv4(&mut random)));
         }
         if has(false) {
             // Anywhere, which is mostly where there is nothing, and in networks that are there.
             let edges: Vec<_> =
                 edges.iter().copied().filter(|(first, _)| first.is_ipv6()).collect();
-            addresses.extend((0..ADDRESSES).map(|_| random.ipv6()));
-            addresses.extend((0..ADDRESSES).map(|_| random.within(&edges)));
+            addresses.extend((0..ADDRESSES).map(|_| random::ipv6(&mut random)));
+            addresses.extend((0..ADDRESSES).map(|_| random::within(&mut random, &edges)));
         }
         // Where one network ends and the next one begins.
         let some = edges.iter().step_by((edges.len() / (ADDRESSES / 4)).max(1));

@@ -8,8 +8,9 @@ use std::process::{Output, Stdio};
 
 use super::WINDOWS;
 use super::geoip::real_databases;
+use fastrand::Rng;
 use iommap_artifacts::guest;
-use iommap_geoip::random::Random;
+use iommap_geoip::random;
 use iommap_tests::command_line::{iommap_run, said};
 use iommap_tests::{Kind, Scene};
 use mmdb::{Value, make::Maker};
@@ -51,17 +52,17 @@ fn expected(scene: &Scene, database: &Path) -> Vec<String> {
 fn maxminddb_unmodified_answers_as_geoip_does() {
     let test = "maxminddb_unmodified_answers_as_geoip_does";
     let Some(databases) = real_databases(test) else { return };
-    let mut random = Random::new(20_261_126);
+    let mut random = Rng::with_seed(20_261_126);
     let scene = Scene::new(Kind::Sync);
     for database in databases {
         let name = database.to_str().unwrap();
         let mut list = String::new();
         for _ in 0..ADDRESSES {
             if !name.ends_with("ipv6.mmdb") {
-                writeln!(list, "{}", random.ipv4()).unwrap();
+                writeln!(list, "{}", random::ipv4(&mut random)).unwrap();
             }
             if !name.ends_with("ipv4.mmdb") {
-                writeln!(list, "{}", random.ipv6()).unwrap();
+                writeln!(list, "{}", random::ipv6(&mut random)).unwrap();
             }
         }
         let (code, out, err) = said(&lookups(&scene, &WINDOWS, &database, &list));
