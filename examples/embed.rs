@@ -46,6 +46,8 @@ fn main() -> Result<()> {
     let mut linker = Linker::<State>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
     iommap::add_to_linker(&mut linker, State::iommap)?;
+    // Lets it have pages of files in its own memory: none, unless `max_windows` is set below.
+    iommap::windows::add_to_linker(&mut linker, State::iommap)?;
     // Lets the guest map what it has open through WASI.
     iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
 

@@ -64,6 +64,7 @@ impl Host {
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         iommap::add_to_linker(&mut linker, State::iommap)?;
+        iommap::windows::add_to_linker(&mut linker, State::iommap)?;
         iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
         Ok(Host { engine, linker })
     }

@@ -34,6 +34,11 @@ pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
         engine::compile(&path, needs)?
     };
     let command = provided::link(&path, &component)?;
+    if state.usage().limits().windows > 0
+        && let Err(unsupported) = iommap::windows::supported(component.engine())
+    {
+        terminal::note(format_args!("there are no windows: {unsupported}"));
+    }
 
     let last_words = LastWords {
         path,

@@ -28,6 +28,9 @@ impl fmt::Display for Stats {
         }
         writeln!(f, "  read              {}", described(c.bytes_read))?;
         writeln!(f, "  written           {}", described(c.bytes_written))?;
+        if c.window_faults > 0 {
+            writeln!(f, "  lost in windows   {}", c.window_faults)?;
+        }
         write!(f, "  faults recovered  {}", c.faults_recovered)
     }
 }
@@ -54,6 +57,7 @@ mod tests {
         counters.bytes_read = 1536;
         counters.bytes_written = 7;
         counters.faults_recovered = 3;
+        counters.window_faults = 4;
         let running = Duration::from_millis(1250);
         let stats = Stats { counters, loading: Duration::from_micros(500), running };
         assert_eq!(
@@ -61,7 +65,7 @@ mod tests {
             "stats\n  time              1.250 s, after 0.001 s of loading\n  \
              mappings opened   2\n  open at the end   1 (4.0 KiB (4096 bytes))\n  \
              read              1.5 KiB (1536 bytes)\n  written           7 bytes\n  \
-             faults recovered  3"
+             lost in windows   4\n  faults recovered  3"
         );
     }
 

@@ -67,6 +67,12 @@
 //! would not want it. [`Grants::share`], which context and builder have too, gives guests a mapping
 //! of the embedder's under a path.
 //!
+//! # Windows
+//!
+//! With the feature `windows`, a guest may have pages of a file in its own memory, where it reads
+//! them by plain loads. `windows::add_to_linker` defines the interface, and `docs/windows.md` says
+//! what it is good for and what an embedder should know.
+//!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the
@@ -95,7 +101,7 @@
 //! | `component` (default) | the wasmtime host |
 //! | `async` | `add_to_linker_async`, on tokio |
 //! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories; and `async` |
-//! | `cli` | the command line `iommap`; off for embedders |
+//! | `windows` | `windows::add_to_linker`: pages of files in a guest's own memory; turns wasmtime's `pooling-allocator` on |
 
 #![cfg_attr(
     not(feature = "component"),
@@ -113,6 +119,8 @@ pub use iommap_guard as guard;
 
 #[cfg(feature = "wasi")]
 pub use component::wasi;
+#[cfg(feature = "windows")]
+pub use component::windows;
 #[cfg(feature = "async")]
 pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
 #[cfg(feature = "component")]

@@ -63,6 +63,25 @@ impl Kind {
             }
         }
         .expect("a linker");
+        let (get, table) = (State::iommap, State::table);
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::wasi::add_open_files_to_linker(&mut linker, get, table)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::wasi::add_open_files_to_linker_async(&mut linker, get, table)
+            }
+        }
+        .expect("a linker");
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::windows::add_to_linker(&mut linker, State::iommap)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::windows::add_to_linker_async(&mut linker, State::iommap)
+            }
+        }
+        .expect("a linker");
         let done = match self {
             Kind::Sync => iommap::add_to_linker(&mut linker, State::iommap)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
@@ -91,6 +110,16 @@ impl Kind {
             Kind::ALL.map(|kind| component(kind).expect("the guest on the Rust guest crate"))
         });
         &RUSTIC[self as usize]
+    }
+
+    /// The guest with windows on the Rust guest crate, for this kind's engine.
+    fn viewer(self) -> &'static Component {
+        static VIEWER: LazyLock<[Component; 4]> = LazyLock::new(|| {
+            let component =
+                |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("viewer"));
+            Kind::ALL.map(|kind| component(kind).expect("the guest with windows"))
+        });
+        &VIEWER[self as usize]
     }
 
     /// The driver in Rust.
@@ -287,10 +316,24 @@ impl Scene {
         context: &mut IommapCtxBuilder,
         change: impl FnOnce(&mut Linker<State>),
     ) -> Guest {
+        self.guest_in(self.kind.rustic(), context, change)
+    }
+
+    /// A guest with windows, on the Rust guest crate. What it understands is in
+    /// `tests/script/src/windows.rs`.
+    pub fn viewer(&self, context: &mut IommapCtxBuilder) -> Guest {
+        self.guest_in(self.kind.viewer(), context, |_| {})
+    }
+
+    fn guest_in(
+        &self,
+        component: &Component,
+        context: &mut IommapCtxBuilder,
+        change: impl FnOnce(&mut Linker<State>),
+    ) -> Guest {
         let mut host = Host::new(self.kind, context);
         let mut linker = self.kind.linker();
         change(&mut linker);
-        let component = self.kind.rustic();
         let instance = match self.kind {
             Kind::Sync => linker.instantiate(&mut host.store, component),
             _ => runtime().block_on(linker.instantiate_async(&mut host.store, component)),
@@ -327,7 +370,17 @@ impl Host {
         &mut self,
         component: &Component,
     ) -> wasmtime::Result<wasmtime::component::Instance> {
-        let linker = self.kind.linker();
+        self.instantiate_with(component, |_| {})
+    }
+
+    /// The same, with a linker in which something was changed.
+    pub fn instantiate_with(
+        &mut self,
+        component: &Component,
+        change: impl FnOnce(&mut Linker<State>),
+    ) -> wasmtime::Result<wasmtime::component::Instance> {
+        let mut linker = self.kind.linker();
+        change(&mut linker);
         match self.kind {
             Kind::Sync => linker.instantiate(&mut self.store, component),
             _ => runtime().block_on(linker.instantiate_async(&mut self.store, component)),
@@ -425,6 +478,7 @@ impl Guest {
 pub fn assert_all_returned(usage: &Usage) {
     let used = usage.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
+    assert_eq!((used.windows, used.window_bytes), (0, 0), "{used:?}");
 }
 
 /// Bytes none of which tells where it is by itself, but any few of which do.

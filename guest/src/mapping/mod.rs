@@ -336,6 +336,17 @@ impl Mapping {
             .map_err(self.when(Asked::Read { offset, length }))
     }
 
+    #[cfg(feature = "windows")]
+    pub(crate) fn handle(&self) -> &sys::Handle {
+        &self.handle
+    }
+
+    /// How it was opened.
+    #[cfg(feature = "windows")]
+    pub(crate) fn path(&self) -> Option<&Arc<str>> {
+        self.path.as_ref()
+    }
+
     /// Gives an error its words.
     fn when(&self, asked: Asked) -> impl FnOnce(Error) -> Error {
         move |error| error.when(asked, self.path.as_ref())

@@ -8,6 +8,7 @@
 //!   discriminant last, so that a page that is gone is an error and not a list of zeros.
 //! - [`ReadManyReply`] does the same for `pread-many`, with one `realloc` for all ranges.
 //! - `lift` leaves the lists and paths that a guest passes where they are.
+//! - `region` lifts the place that a guest names for a window, with the memory that it lies in.
 //! - [`write`] and [`write_many`] copy straight out of the guest's memory, for `pwrite` and
 //!   `pwrite-many`.
 //!
@@ -24,8 +25,12 @@
 //! looked up.
 
 mod lift;
+#[cfg(feature = "windows")]
+mod region;
 
 pub(super) use lift::{ByteList, GuestPath, RangeList};
+#[cfg(feature = "windows")]
+pub(super) use region::{GuestMemory, GuestRegion, has_room};
 
 use super::access::Access;
 use super::bindings::types::ErrorCode;

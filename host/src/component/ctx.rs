@@ -33,6 +33,13 @@ use wasmtime::component::ResourceTable;
 pub struct IommapCtx {
     pub(super) grants: Arc<Grants>,
     pub(super) counter: LocalCounter,
+    /// The store's windows, once it has had one.
+    #[cfg(feature = "windows")]
+    pub(super) windows: Option<Arc<super::windows::WindowSet>>,
+    #[cfg(feature = "windows")]
+    pub(super) windows_on_changing_files: bool,
+    #[cfg(feature = "windows")]
+    pub(super) writable_windows: bool,
     #[cfg(feature = "async")]
     pub(super) allow_blocking_current_thread: bool,
 }
@@ -105,6 +112,10 @@ pub struct IommapCtxBuilder {
     grants: Grants,
     limits: Limits,
     budget: Option<Arc<Budget>>,
+    #[cfg(feature = "windows")]
+    windows_on_changing_files: bool,
+    #[cfg(feature = "windows")]
+    writable_windows: bool,
     #[cfg(feature = "async")]
     allow_blocking_current_thread: bool,
 }
@@ -118,6 +129,10 @@ impl Default for IommapCtxBuilder {
             grants,
             limits: Limits::default(),
             budget: None,
+            #[cfg(feature = "windows")]
+            windows_on_changing_files: false,
+            #[cfg(feature = "windows")]
+            writable_windows: false,
             #[cfg(feature = "async")]
             allow_blocking_current_thread: false,
         }
@@ -238,7 +253,8 @@ impl IommapCtxBuilder {
         self
     }
 
-    /// How many handles of mappings a guest may hold at once, closed ones too: 4,096 unless set.
+    /// How many handles of mappings and windows a guest may hold at once, closed ones too: 4,096
+    /// unless set.
     pub fn max_handles(&mut self, handles: u64) -> &mut IommapCtxBuilder {
         self.limits.handles = handles;
         self
@@ -277,6 +293,63 @@ impl IommapCtxBuilder {
         self
     }
 
+    /// How many windows there may be at once: 0 unless set, so that there are none. With more, each
+    /// mapping keeps a descriptor. See [`max_window_bytes`](Self::max_window_bytes), too.
+    pub fn max_windows(&mut self, windows: u64) -> &mut IommapCtxBuilder {
+        self.limits.windows = windows;
+        self
+    }
+
+    /// How many bytes there may be in windows at once, in whole pages: 0 unless set. They lie in the
+    /// guest's memory, whose own limit has to be large enough for them, and bounds also what the
+    /// guest may store there.
+    pub fn max_window_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.window_bytes = bytes;
+        self
+    }
+
+    /// Lets the guest have windows on any file that it may map, and not only on those whose bytes
+    /// nobody can change: sealed memory files, such as [`Mapping::frozen_copy`] makes, and files with
+    /// fs-verity.
+    ///
+    /// wasmtime takes it for granted that a guest's memory does not change while the host reads it.
+    /// For one, it looks whether the bytes of a string are UTF-8, and copies them afterwards. A file
+    /// that is written in between makes a `String` that is not UTF-8, which is undefined behaviour.
+    /// Cutting a file short is such a change too: what is behind the new end becomes zeros, and that
+    /// may be the second half of a character.
+    ///
+    /// # Safety
+    ///
+    /// While a host call reads the guest's memory, nobody writes to a file that the guest has a
+    /// window on, nor cuts it short: no other process, no other guest, and not this guest, by its own
+    /// `pwrite` and `truncate` in another thread's store, or by a write through WASI that goes on in
+    /// the background. Files that are replaced by `rename` and never changed in place are safe, in
+    /// directories that guests have for reading only.
+    ///
+    /// Where a file is changed all the same, no more is promised than that the process is not ended
+    /// by a lost page.
+    #[cfg(feature = "windows")]
+    pub unsafe fn windows_on_changing_files(&mut self, allow: bool) -> &mut IommapCtxBuilder {
+        self.windows_on_changing_files = allow;
+        self
+    }
+
+    /// Lets the guest have windows that are `shared`: what it stores there reaches the file, if it
+    /// may write to it.
+    ///
+    /// # Safety
+    ///
+    /// What [`windows_on_changing_files`](Self::windows_on_changing_files) says of a file holds of
+    /// one with such a window as well, and guests change it by plain stores. So the guest is trusted:
+    /// while another guest has a window on the file, it stores nothing there, and it has no other
+    /// window of its own on the same bytes. Otherwise the memory of a guest changes, or two places of
+    /// it are one, where the host takes it for granted that neither is so.
+    #[cfg(feature = "windows")]
+    pub unsafe fn writable_windows(&mut self, allow: bool) -> &mut IommapCtxBuilder {
+        self.writable_windows = allow;
+        self
+    }
+
     /// With `add_to_linker_async`: lets calls that wait for a device wait on the executor's
     /// thread, as `WasiCtxBuilder::allow_blocking_current_thread` does. Off unless set. It saves
     /// the hand-over to another thread, and suits an executor that runs one guest a thread.
@@ -297,6 +370,12 @@ impl IommapCtxBuilder {
         IommapCtx {
             grants: Arc::new(self.grants.clone()),
             counter: LocalCounter::of_new(usage),
+            #[cfg(feature = "windows")]
+            windows: None,
+            #[cfg(feature = "windows")]
+            windows_on_changing_files: self.windows_on_changing_files,
+            #[cfg(feature = "windows")]
+            writable_windows: self.writable_windows,
             #[cfg(feature = "async")]
             allow_blocking_current_thread: self.allow_blocking_current_thread,
         }

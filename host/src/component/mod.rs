@@ -2,7 +2,7 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `bindings` | the types that wasmtime makes of `wit/iommap.wit` |
+//! | `bindings` | the types that wasmtime makes of `wit/` |
 //! | `ctx`, `handle` | what an embedder sets up, and what a store's table holds |
 //! | `import`, `access` | under which name the interface is added, and where its calls find what they need |
 //! | `linker` | every function of the interface, defined for sync and async stores |
@@ -10,6 +10,7 @@
 //! | `abi` | the copy between a page and the guest's memory |
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
+//! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
@@ -26,6 +27,8 @@ mod offload;
 mod waiting;
 #[cfg(feature = "wasi")]
 pub mod wasi;
+#[cfg(feature = "windows")]
+pub mod windows;
 
 pub use ctx::{IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
 pub use handle::MappingHandle;

@@ -9,6 +9,10 @@
 //! how wasmtime tells resources apart: guests of any 0.2 and of 0.3 are served by the one function
 //! defined here.
 
+mod open;
+
+pub use open::{add_open_files_to_linker, add_open_files_to_linker_async};
+
 use super::access::{Opener, View};
 use super::bindings::types::{AccessMode, OpenFlags};
 use super::convert::open_options;
@@ -141,8 +145,8 @@ struct Request {
     call: Call,
     /// What the log calls it: WASI keeps no path with a descriptor.
     name: String,
-    /// `None` for a directory.
-    file: Option<Arc<File>>,
+    /// Or why there is none that could be mapped.
+    file: StdResult<Arc<File>, ErrorKind>,
     readable: bool,
     perms: FsPerms,
     options: OpenOptions,
@@ -152,20 +156,15 @@ impl Request {
     /// Looks the descriptor up. A handle that names none traps.
     fn new(table: &ResourceTable, (handle, mode, flags, size): Params) -> Result<Request> {
         let (file, perms, open_mode) = match table.get(&handle)? {
-            Descriptor::File(file) => (Some(file.file.clone()), file.perms, file.open_mode),
-            Descriptor::Dir(dir) => (None, dir.perms, dir.open_mode),
-        };
-        // Both have to allow it: where the file lies, and how it was opened.
-        let perms = match open_mode.contains(OpenMode::WRITE) {
-            true => perms.into(),
-            false => FsPerms::ReadOnly,
+            Descriptor::File(file) => (Ok(file.file.clone()), file.perms, file.open_mode),
+            Descriptor::Dir(dir) => (Err(ErrorKind::Enotreg), dir.perms, dir.open_mode),
         };
         Ok(Request {
             call: Call::new("map-descriptor"),
             name: format!("descriptor {}", handle.rep()),
             file,
             readable: open_mode.contains(OpenMode::READ),
-            perms,
+            perms: granted(perms, open_mode),
             options: open_options(mode, flags, size),
         })
     }
@@ -173,7 +172,7 @@ impl Request {
     fn map(&self, opener: &Opener) -> StdResult<MappingHandle, Error> {
         let Request { name, file, readable, perms, options, .. } = self;
         options.validate()?;
-        let Some(file) = file else { return Err(ErrorKind::Enotreg.into()) };
+        let file = file.as_ref().map_err(|kind| *kind)?;
         // `mmap` reads the pages, whatever the guest may do with them.
         if !readable {
             return Err(Error::because(ErrorKind::Eacces, "the descriptor is not for reading"));
@@ -191,6 +190,11 @@ impl Request {
     ) -> Result<Answer<Handle>> {
         answer_opened(self.call, view, &opener.usage, &self.name, &self.options, mapped)
     }
+}
+
+/// What a descriptor allows: both where the file lies and how it was opened have to.
+fn granted(perms: wasmtime_wasi::FsPerms, open_mode: OpenMode) -> FsPerms {
+    if open_mode.contains(OpenMode::WRITE) { perms.into() } else { FsPerms::ReadOnly }
 }
 
 impl From<FsPerms> for wasmtime_wasi::FsPerms {

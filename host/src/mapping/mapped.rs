@@ -30,6 +30,8 @@ pub(crate) struct Open {
     pub(super) region: RegionRef,
     /// The file, where the mapping may change it: shared, and open for writing.
     pub(super) file: Option<Arc<File>>,
+    /// The file, where windows on it may be asked for.
+    pub(super) kept: Option<Arc<File>>,
     /// Which pages were written, where each is a copy in memory.
     pub(super) private: Option<PrivatePages>,
     /// Whether the pages are to stay out of the cache, where the platform can.

@@ -9,6 +9,7 @@
 //! | `region`, `pages` | the mapped bytes, and the range of address space that they take |
 //! | `common`, `registry`, `writeback` | many mappings on one region |
 //! | `private` | the pages that a guest has copied by writing to them |
+//! | `window` | pages of a file, put where somebody else's memory is |
 //! | `platform` | what differs between operating systems |
 //!
 //! The order of checks is always: closed, `eacces`, out of bounds, limit, and then the operation.
@@ -28,6 +29,7 @@ mod region;
 mod registry;
 mod resize;
 mod transfer;
+mod window;
 mod writeback;
 
 pub use options::{AccessMode, Advice, FsPerms, OpenOptions, SyncMode};
@@ -36,6 +38,7 @@ pub use range::Range;
 pub(crate) use mapped::Mapped;
 pub(crate) use open::{Request, open_file};
 pub(crate) use transfer::{cost, most_ranges};
+pub(crate) use window::{GRAIN, Shown, clear, populate};
 
 use crate::error::Error;
 #[cfg(doc)]

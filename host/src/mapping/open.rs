@@ -236,6 +236,7 @@ impl<'a> Request<'a> {
             open: Some(Open {
                 region,
                 file: (writable && options.writes_file()).then(|| file.clone()),
+                kept: (usage.limits().windows > 0).then(|| file.clone()),
                 private,
                 nocache: options.nocache,
                 common: self.common,

@@ -32,8 +32,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 pub struct Limits {
     /// Mappings open at once: 64.
     pub mappings: u64,
-    /// Handles of mappings that a guest holds at once, closed ones too: 4,096. Each takes some
-    /// hundred bytes of the host's memory until the guest drops it.
+    /// Handles of mappings and windows that a guest holds at once, closed ones too: 4,096. Each
+    /// takes some hundred bytes of the host's memory until the guest drops it.
     pub handles: u64,
     /// Bytes mapped at once, all mappings together: 64 GiB. They are address space and page cache.
     pub mapped_bytes: u64,
@@ -47,6 +47,11 @@ pub struct Limits {
     /// Bytes of the pages that a guest has written in `private` mappings: 64 MiB. They are memory
     /// of the host's that can't be evicted.
     pub private_bytes: u64,
+    /// Windows at once: 0, so that there are none. With more, a mapping keeps its file open, for
+    /// the windows that it may be asked for.
+    pub windows: u64,
+    /// Bytes in windows at once, in whole pages: 0, so that there are none.
+    pub window_bytes: u64,
 }
 
 impl Default for Limits {
@@ -59,12 +64,14 @@ impl Default for Limits {
             call_bytes: 64 << 20,
             locked_bytes: 0,
             private_bytes: 64 << 20,
+            windows: 0,
+            window_bytes: 0,
         }
     }
 }
 
 impl Limits {
-    /// No limits, for a program that trusts itself.
+    /// No limits, for a program that trusts itself. It has no windows: those are for guests.
     pub(crate) fn unlimited() -> Limits {
         Limits {
             mappings: u64::MAX,
@@ -74,6 +81,8 @@ impl Limits {
             call_bytes: u64::MAX,
             locked_bytes: u64::MAX,
             private_bytes: u64::MAX,
+            windows: 0,
+            window_bytes: 0,
         }
     }
 
@@ -84,6 +93,8 @@ impl Limits {
         limits[Resource::MappedBytes as usize] = self.mapped_bytes;
         limits[Resource::LockedBytes as usize] = self.locked_bytes;
         limits[Resource::PrivateBytes as usize] = self.private_bytes;
+        limits[Resource::Windows as usize] = self.windows;
+        limits[Resource::WindowBytes as usize] = self.window_bytes;
         Pool::new(limits)
     }
 }
@@ -107,6 +118,10 @@ pub struct Counters {
     pub locked_bytes: u64,
     /// Bytes of pages written in private mappings now.
     pub private_bytes: u64,
+    /// Windows now.
+    pub windows: u64,
+    /// Bytes in windows now.
+    pub window_bytes: u64,
     /// Mappings opened so far.
     pub opened: u64,
     /// Bytes read through mappings so far.
@@ -115,6 +130,9 @@ pub struct Counters {
     pub bytes_written: u64,
     /// Reads and writes so far that met a page without a file behind it, and lived.
     pub faults_recovered: u64,
+    /// Lost pages in windows so far that became zeros. Of a window that is there they are counted
+    /// when its guest asks for them or moves it, and else when it ends.
+    pub window_faults: u64,
     /// Calls of a guest that were refused so far, for whatever reason.
     pub refused: u64,
 }
@@ -139,6 +157,7 @@ pub struct Usage {
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
     faults_recovered: AtomicU64,
+    window_faults: AtomicU64,
     refused: AtomicU64,
     /// What the store's [`LocalCounter`] counts beside `bytes_read` and `bytes_written`.
     local_read: AtomicU64,
@@ -172,6 +191,7 @@ impl Usage {
             bytes_read: zero(),
             bytes_written: zero(),
             faults_recovered: zero(),
+            window_faults: zero(),
             refused: zero(),
             local_read: zero(),
             local_written: zero(),
@@ -202,10 +222,13 @@ impl Usage {
             mapped_bytes: self.pool.used(Resource::MappedBytes),
             locked_bytes: self.pool.used(Resource::LockedBytes),
             private_bytes: self.pool.used(Resource::PrivateBytes),
+            windows: self.pool.used(Resource::Windows),
+            window_bytes: self.pool.used(Resource::WindowBytes),
             opened: self.opened.load(Relaxed),
             bytes_read: self.bytes_read.load(Relaxed) + self.local_read.load(Relaxed),
             bytes_written: self.bytes_written.load(Relaxed) + self.local_written.load(Relaxed),
             faults_recovered: self.faults_recovered.load(Relaxed),
+            window_faults: self.window_faults.load(Relaxed),
             refused: self.refused.load(Relaxed),
         }
     }
@@ -241,6 +264,12 @@ impl Usage {
 
     pub(crate) fn count_fault(&self) {
         self.faults_recovered.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_window_faults(&self, faults: u64) {
+        if faults > 0 {
+            self.window_faults.fetch_add(faults, Relaxed);
+        }
     }
 
     pub(crate) fn count_refused(&self) {
@@ -304,6 +333,10 @@ impl Reservation {
 
     pub(crate) fn amount(&self) -> u64 {
         self.amount
+    }
+
+    pub(crate) fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 }
 

@@ -11,12 +11,14 @@ pub(crate) enum Resource {
     MappedBytes,
     LockedBytes,
     PrivateBytes,
+    Windows,
+    WindowBytes,
     /// Ranges of address space, of which the kernel gives a process only so many.
     Ranges,
 }
 
 /// How many kinds of resources there are.
-pub(super) const RESOURCES: usize = 6;
+pub(super) const RESOURCES: usize = 8;
 
 impl Resource {
     fn name(self) -> &'static str {
@@ -26,6 +28,8 @@ impl Resource {
             Resource::MappedBytes => "mapped-bytes",
             Resource::LockedBytes => "locked-bytes",
             Resource::PrivateBytes => "private-bytes",
+            Resource::Windows => "windows",
+            Resource::WindowBytes => "window-bytes",
             Resource::Ranges => "address ranges",
         }
     }

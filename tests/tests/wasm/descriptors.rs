@@ -221,3 +221,48 @@ fn no_grant_and_no_descriptor() {
     let mut guest = scene.guest_with(&mut IommapCtx::builder());
     guest.play("wasi-open fd /data/f read -> bad no directory has this name");
 }
+
+#[test]
+fn an_open_file_is_mapped_whatever_became_of_its_path() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.viewer(&mut scene.grant());
+        guest.play("file h /data/f read-write -> ok\nmap-open m h read -> ok");
+        fs::rename(scene.path("f"), scene.path("g")).unwrap();
+        scene.write("f", "other");
+        guest.play("map-open n h read-write -> ok\npwrite n 0 text:J -> ok");
+        fs::remove_file(scene.path("g")).unwrap();
+        guest.play(
+            "
+            map-open o h read                       -> ok
+            file-drop h                             -> ok
+            pread m 0 5                             -> ok hex:4a656c6c6f
+            pread o 0 5                             -> ok hex:4a656c6c6f
+            ",
+        );
+        assert_eq!(scene.read("f"), b"other");
+    });
+}
+
+#[test]
+fn an_open_file_is_mapped_for_no_more_than_it_is_open_for() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.viewer(&mut scene.grant());
+        guest.play(
+            "
+            file r /data/f read                     -> ok
+            map-open m r read-write                 -> err eacces
+            file w /data/f read-write               -> ok
+            map-open m r read-write                 -> ok
+            file-drop w                             -> ok
+            map-open n r read-write                 -> err eacces
+            map-open n r read                       -> ok
+            file d /data read                       -> ok
+            map-open x d read                       -> err enoent
+            ",
+        );
+        let mut guest = scene.viewer(&mut scene.grant_as(FsPerms::ReadOnly));
+        guest.play("file r /data/f read -> ok\nmap-open m r read-write -> err eacces");
+    });
+}

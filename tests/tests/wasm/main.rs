@@ -30,3 +30,6 @@ mod time;
 mod transfer;
 mod traps;
 mod versions;
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod windows;
+mod windows_guest;

@@ -45,7 +45,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: ["wit", "../../../wit/wasi", "wasi"],
         world: "iommap:test-wasi/driver",
-        with: { "wasi:filesystem/types@0.2.0": wasip2::filesystem::types },
+        with: { "wasi:filesystem/types@0.2.1": wasip2::filesystem::types },
         generate_all,
     });
 }

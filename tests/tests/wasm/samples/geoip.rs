@@ -24,7 +24,7 @@ fn scene() -> Scene {
 }
 
 /// The databases that set-up fetches: of both IP versions, and of either. None if it did not.
-fn real_databases(test: &str) -> Option<Vec<PathBuf>> {
+pub(super) fn real_databases(test: &str) -> Option<Vec<PathBuf>> {
     let Some(both) = iommap_artifacts::database(iommap_artifacts::SetUp::Forbidden).ok() else {
         println!("skipped: no database: `cargo xtask data` fetches it, with npm: {test}");
         return None;

@@ -2,3 +2,4 @@
 
 mod geoip;
 mod kv;
+mod maxminddb;
