@@ -1,7 +1,7 @@
 //! Windows: a lost page becomes zeros, whoever touches it, and nobody else's does.
 //!
-//! Only on Linux, and where there is a handler.
-#![cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+//! Only where there is a handler that covers them.
+#![cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
 
 use std::fs::File;
 use std::io;

@@ -36,17 +36,12 @@ pub struct MappingHandle {
 }
 
 impl MappingHandle {
-    /// A place for a handle, taken before there is something to hold.
-    pub(super) fn reserve(usage: &Arc<Usage>) -> Result<Reservation, Error> {
-        Reservation::new(usage, Resource::Handles, 1)
-    }
-
-    /// Opens a mapping for a guest.
+    /// Opens a mapping for a guest. The place for its handle is taken before.
     pub(super) fn open(
         opener: &Opener,
         open: impl FnOnce(&Grants, &Arc<Usage>) -> Result<Mapped, Error>,
     ) -> Result<MappingHandle, Error> {
-        let handle = MappingHandle::reserve(&opener.usage)?;
+        let handle = Reservation::new(&opener.usage, Resource::Handles, 1)?;
         Ok(MappingHandle {
             mapped: open(&opener.grants, &opener.usage)?,
             _handle: Some(handle),

@@ -3,7 +3,9 @@
 //! limiter, as a runtime that runs strangers' plugins has them.
 
 use std::fs;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use iommap::{
     AsyncOptions, Counters, Error, FsPerms, Grants, IommapCtx, IommapCtxBuilder, IommapCtxView,
@@ -241,6 +243,23 @@ fn a_spawned_async_store_runs_on_any_thread() {
         answers
     });
     assert_eq!(runtime.block_on(task).unwrap(), ["ok", "ok hex:6865", "ok"]);
+}
+
+#[test]
+fn a_call_that_needs_a_runtime_fails_without_one_and_does_not_panic() {
+    let way = Way { pooling: false, concurrency: false, calls_are_async: true, own_table: false };
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("f"), "hello").unwrap();
+    let engine = way.engine();
+    let mut guest = Guest::new(way, &engine, &way.linker(&engine), &dir);
+    let call = guest.step.call_async(&mut guest.store, ("open m /data/f read".to_owned(),));
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(answer) = pin!(call).poll(&mut context) else { panic!("it waits for nobody") };
+    let error = answer.unwrap_err();
+    assert!(format!("{error:#}").contains("outside of a tokio runtime"), "{error:#}");
+    let usage = guest.store.data().iommap.usage().clone();
+    drop(guest);
+    assert_all_returned(&usage);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! One program, since linking wasmtime takes longer than running most of it.
 
 mod batch;
+#[cfg(target_os = "linux")]
 mod cancel;
 mod command_line;
 mod conformance;

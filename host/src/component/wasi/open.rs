@@ -7,7 +7,8 @@
 //! components that are composed each reaches what the others have open, as long as it knows or
 //! guesses which file that is. An embedder who keeps such components apart doesn't add it.
 
-use super::{Call, Descriptors, Getter, Opener, Request, elsewhere, granted};
+use super::{Call, Descriptors, Getter, Request, elsewhere, granted};
+use crate::component::access::Opener;
 use crate::component::bindings::types::{AccessMode, OpenFlags};
 use crate::component::convert::open_options;
 use crate::error::ErrorKind;

@@ -170,8 +170,7 @@ fn define<T: 'static>(
                 Ok(moving) => moving.run(&mut store, get, &this, wanted, waits)?,
                 Err(error) => Err(error),
             };
-            let mapping = get(store.data_mut()).table.get(&source)?;
-            Ok(call.on(&mapping.mapped, &wanted, result))
+            Ok(call.on(&get(store.data_mut()).table.get(&source)?.mapped, &wanted, result))
         },
     )?;
     windows.func_wrap(
