@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_anything_about_windows_that_does_not_add_up_when_judged_then_it_is_found() {
+    fn anything_about_windows_that_does_not_add_up_is_found() {
         let good =
             Seen { loaded: 1, stored: 1, lost: 1, covered: 7, ends: [1; 5], ..Seen::default() };
         let process = Process { covered: 7, ..Process::default() };
