@@ -71,11 +71,11 @@ fn candidates(bundle: &Bundle, name: &str) -> Vec<String> {
 
 /// Is a file a component, in the image or in what is mounted over it?
 fn is_component(bundle: &Bundle, path: &str) -> io::Result<bool> {
-    let covering = bundle.mounts().filter_map(|mount| {
+    let covering = bundle.mounts().rev().find_map(|mount| {
         let rest = below(path, &mount.destination)?.to_owned();
         Some((mount, rest))
     });
-    let (root, rest) = match covering.last() {
+    let (root, rest) = match covering {
         Some((mount, rest)) if mount.is_bind() => (bundle.path(mount.source), rest),
         Some(_) => return Ok(false),
         None => (bundle.rootfs().ok_or(io::ErrorKind::NotFound)?, path.to_owned()),
