@@ -31,6 +31,15 @@ fn ranges() {
     });
 }
 
+#[cfg(all(feature = "windows", target_os = "linux"))]
+#[test]
+fn windows() {
+    check!().with_iterations(100).with_max_len(LONGEST).for_each(|input: &[u8]| {
+        keep("windows", input);
+        iommap_fuzz::windows(input);
+    });
+}
+
 /// Leaves an input in the directory `IOMMAP_FUZZ_KEEP`, if there is one: what panics is printed,
 /// but what ends the process, or never ends, is known by this alone.
 fn keep(target: &str, input: &[u8]) {

@@ -1,7 +1,7 @@
 //! How programs are built and run.
 
 use anyhow::{Context, Result, ensure};
-use iommap_artifacts::{Toolchain, cargo_build, guest, root, target_dir};
+use iommap_artifacts::{SetUp, Toolchain, cargo_build, database, guest, root, target_dir};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -84,6 +84,10 @@ pub(crate) fn bench(quick: bool, args: &[OsString]) -> Result<()> {
     Toolchain::set_up()?;
     let mut bench = Command::new(released("iommap-bench", "iommap-bench")?);
     bench.arg("--rust-guest").arg(guest("iommap_bench_guest"));
+    // Without it, lookups are measured on one that is made.
+    if let Ok(database) = database(SetUp::Forbidden) {
+        bench.arg("--database").arg(database);
+    }
     if quick {
         return run(bench.arg("--quick").args(args));
     }

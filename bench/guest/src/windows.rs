@@ -27,6 +27,7 @@ struct There {
 struct Countries {
     near: Database<Mapped>,
     far: Database<Mapping>,
+    cache: Cache,
 }
 
 thread_local! {
@@ -52,7 +53,7 @@ impl Guest for Loops {
         let near = Database::open(Mapped::with_window(open())).expect("a database");
         assert!(near.source().has_window());
         let far = Database::open(open()).expect("a database");
-        COUNTRIES.set(Some(Countries { near, far }));
+        COUNTRIES.set(Some(Countries { near, far, cache: Cache::new(RECORDS) }));
     }
 
     fn crowd(count: u32) {
@@ -63,12 +64,17 @@ impl Guest for Loops {
     }
 
     fn run(task: Task, count: u32, size: u32, mask: u64, seed: u64) -> u64 {
-        let countries = |look: fn(&Countries, u32, u64) -> u64| {
-            COUNTRIES.with_borrow(|there| look(there.as_ref().expect("opened first"), count, seed))
+        let countries = |look: fn(&mut Countries, u32, u64) -> u64| {
+            COUNTRIES
+                .with_borrow_mut(|there| look(there.as_mut().expect("opened first"), count, seed))
         };
         match task {
-            Task::Lookup => countries(|there, count, seed| lookups(&there.near, count, seed)),
-            Task::PreadLookup => countries(|there, count, seed| lookups(&there.far, count, seed)),
+            Task::Lookup => countries(|Countries { near, cache, .. }, count, seed| {
+                lookups(near, cache, count, seed)
+            }),
+            Task::PreadLookup => countries(|Countries { far, cache, .. }, count, seed| {
+                lookups(far, cache, count, seed)
+            }),
             _ => with(|there| there.run(task, count, size as usize, mask, seed)),
         }
     }
@@ -247,11 +253,10 @@ fn slide(
 }
 
 /// Looks up the countries of addresses at random, and returns how many have one.
-fn lookups<S: Source>(database: &Database<S>, count: u32, mut x: u64) -> u64
+fn lookups<S: Source>(database: &Database<S>, cache: &mut Cache, count: u32, mut x: u64) -> u64
 where
     S::Error: std::fmt::Debug,
 {
-    let mut cache = Cache::new(RECORDS);
     let mut found = 0;
     for _ in 0..count {
         let address = IpAddr::V4(Ipv4Addr::from_bits((next(&mut x) >> 16) as u32));

@@ -6,8 +6,8 @@ use super::turns::{measure, way};
 use super::{Measured, Setting, nanoseconds, rows};
 use crate::goals::Bound;
 use crate::offsets::scrambled;
-use mmdb::Value;
 use mmdb::make::Maker;
+use mmdb::{Cache, Value};
 use std::cell::RefCell;
 use std::fs;
 use wasmtime::Result;
@@ -38,8 +38,10 @@ pub(super) fn lookups(setting: Setting<'_>, measured: &mut Measured) -> Result<(
     guest.open_database(NAME)?;
     let guest = &RefCell::new(guest);
     let run = |task| move |count, seed| guest.borrow_mut().run(task, count, 0, 0, seed);
+    // What is decoded stays, as in the guest.
+    let mut cache = Cache::new(native::RECORDS);
     let mut ways = [
-        way(names[0], |count, seed| native::lookups(&database, count, seed)),
+        way(names[0], |count, seed| native::lookups(&database, &mut cache, count, seed)),
         way(names[1], run(Task::Lookup)),
         way(names[2], run(Task::PreadLookup)),
     ];

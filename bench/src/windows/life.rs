@@ -4,6 +4,7 @@
 use super::guest::Task;
 use super::turns::{measure, time, way};
 use super::{Measured, Setting, microseconds, nanoseconds, rows};
+use crate::embedding::FILE_NAME;
 use crate::goals::Bound;
 use crate::offsets::content;
 use crate::rounds::Effort;
@@ -100,7 +101,8 @@ pub(super) fn lost_pages(setting: Setting<'_>, measured: &mut Measured) -> Resul
     for windows in CROWDS {
         file.write_all_at(&whole, 0)?;
         let mut crowd = setting.guest()?;
-        crowd.open(CUT, 0)?;
+        // Of another file: what is cut is cut in one window alone.
+        crowd.open(FILE_NAME, 0)?;
         crowd.crowd(windows)?;
         let mut guest = setting.guest()?;
         guest.open(CUT, CUT_BYTES)?;

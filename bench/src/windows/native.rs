@@ -10,7 +10,7 @@ use std::path::Path;
 use wasmtime::{Result, format_err};
 
 /// How many records are kept decoded.
-const RECORDS: usize = 64 << 10;
+pub(super) const RECORDS: usize = 64 << 10;
 
 pub(super) struct Native(Mmap);
 
@@ -58,9 +58,13 @@ impl Native {
 }
 
 /// Looks up the countries of addresses at random, and returns how many have one.
-pub(super) fn lookups(database: &Database<Bytes<&[u8]>>, count: u32, mut x: u64) -> Result<u64> {
+pub(super) fn lookups(
+    database: &Database<Bytes<&[u8]>>,
+    cache: &mut Cache,
+    count: u32,
+    mut x: u64,
+) -> Result<u64> {
     let damaged = |error| format_err!("a damaged database: {error}");
-    let mut cache = Cache::new(RECORDS);
     let mut found = 0;
     for _ in 0..count {
         let address = IpAddr::V4(Ipv4Addr::from_bits((next(&mut x) >> 16) as u32));

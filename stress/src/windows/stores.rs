@@ -54,6 +54,9 @@ enum End {
     Elsewhere,
 }
 
+/// All of them.
+const END: [End; 5] = [End::Dropped, End::Data, End::Reused, End::Cleared, End::Elsewhere];
+
 /// What they are called.
 pub(super) const ENDS: [&str; 5] =
     ["dropped", "data kept", "data used again", "table cleared", "by a thread"];
@@ -86,7 +89,9 @@ impl Plan {
             return self.drop_stores(engines, stop, random);
         }
         let mut totals = Totals::default();
-        while !stop.load(Ordering::Relaxed) {
+        // One that comes to all its ends goes on until each has come.
+        let all = |totals: &Totals| totals.windows.ends.iter().all(|count| *count > 0);
+        while !stop.load(Ordering::Relaxed) || (self.worker == Worker::Strict && !all(&totals)) {
             self.one(engines, random.u64(..), &mut totals)?;
         }
         Ok(totals)
@@ -173,13 +178,9 @@ impl Plan {
         seed: u64,
         totals: &mut Totals,
     ) -> Result<()> {
-        let end = match Rng::with_seed(!seed).u8(..16) {
-            0..=3 => End::Dropped,
-            4..=7 => End::Data,
-            8..=10 => End::Reused,
-            11..=14 => End::Cleared,
-            _ => End::Elsewhere,
-        };
+        // In turns.
+        let ends = totals.windows.ends;
+        let end = END.into_iter().min_by_key(|end| ends[*end as usize]).unwrap_or(End::Dropped);
         totals.windows.ends[end as usize] += 1;
         match end {
             End::Dropped => drop(store),

@@ -21,6 +21,9 @@ const OWN: u32 = 3;
 /// So many pages of wasm may be added to the guest's memory.
 const GROWTH: usize = 256;
 
+/// How often the same pages are lost again.
+const AGAIN: usize = 16;
+
 /// The words of a page.
 const NO_WORDS: [[u8; 8]; PAGE as usize / 8] = [[0; 8]; PAGE as usize / 8];
 
@@ -85,7 +88,11 @@ impl Looker {
         match self.below(100) {
             0..=54 => self.with_pane(|this, pane| {
                 // One that has lost a page shows nothing new until it is moved.
-                if this.sweep(pane) || this.below(4) == 0 {
+                let lost = this.sweep(pane);
+                if lost {
+                    this.lose_more(pane, mapping, length);
+                }
+                if lost || this.below(4) == 0 {
                     this.move_to(pane, mapping, length);
                 }
             }),
@@ -187,9 +194,28 @@ impl Looker {
                 start..length.min(start + pane.window.len() as u64)
             }
         };
-        if self.count(pane.window.move_to(mapping, range)).is_some() {
+        self.show(pane, mapping, range);
+    }
+
+    fn show(&mut self, pane: &mut Pane, mapping: &Mapping, range: Range<u64>) -> bool {
+        let moved = self.count(pane.window.move_to(mapping, range)).is_some();
+        if moved {
             self.report.moved += 1;
             (pane.own, pane.old) = (false, false);
+        }
+        moved
+    }
+
+    /// Shows the same bytes again, as long as the file is short: looked at from their end they are
+    /// lost page by page.
+    fn lose_more(&mut self, pane: &mut Pane, mapping: &Mapping, length: u64) {
+        let same = pane.start()..pane.end();
+        let pages: Vec<u64> = pane.pages().rev().collect();
+        for _ in 0..AGAIN {
+            let there = same.end <= length && self.show(pane, mapping, same.clone());
+            if !there || !self.see(pane, &pages, false) {
+                return;
+            }
         }
     }
 
