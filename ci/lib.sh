@@ -38,7 +38,8 @@ multiarch=$(uname -m)-linux-gnu
 # A name for what is made from certain words.
 digest() { printf '%s\n' "$@" | cksum | cut -d ' ' -f 1; }
 
-is_debian() { [ -e /etc/debian_version ] && command -v apt-get >/dev/null; }
+# Not what is only made from it, such as Ubuntu: that has other packages.
+is_debian() { grep -qsx 'ID=debian' /etc/os-release && command -v apt-get >/dev/null; }
 
 known() { apt-cache policy "$1" 2>/dev/null | grep 'Candidate: [^(]' >/dev/null; }
 

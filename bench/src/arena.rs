@@ -1,13 +1,14 @@
 //! All contenders on the same file, and what each does for a given task.
 
-use crate::boundary::{Boundary, Code};
+use crate::boundary::{self, Code};
 use crate::cases::{Case, LONGEST_BATCH, PAGE, Place};
 use crate::contenders::{Contender, Task};
 use crate::embedding::{Embedding, FILE_NAME};
+use crate::guest::Guest;
 use crate::loops::Loop;
 use crate::native::Native;
 use crate::offsets::{FILE_BYTES, Work};
-use crate::rust_guest::{RustGuest, RustLoop};
+use crate::rust_guest::{self, RustLoop};
 use std::path::Path;
 use wasmtime::component::Component;
 use wasmtime::{Result, bail};
@@ -16,9 +17,9 @@ use wasmtime::{Result, bail};
 pub(crate) struct Arena {
     native: Native,
     /// Blocking is allowed here. For all but wasi:filesystem that makes no difference.
-    boundary: Boundary,
-    boundary_default: Boundary,
-    rust: RustGuest,
+    boundary: Guest<Loop>,
+    boundary_default: Guest<Loop>,
+    rust: Guest<RustLoop>,
 }
 
 impl Arena {
@@ -30,9 +31,9 @@ impl Arena {
     ) -> Result<Arena> {
         Ok(Arena {
             native: Native::new(&dir.join(FILE_NAME))?,
-            boundary: Boundary::new(embedding, code, dir, true)?,
-            boundary_default: Boundary::new(embedding, code, dir, false)?,
-            rust: RustGuest::new(embedding, rust_guest, dir)?,
+            boundary: boundary::guest(embedding, code, dir, true)?,
+            boundary_default: boundary::guest(embedding, code, dir, false)?,
+            rust: rust_guest::guest(embedding, rust_guest, dir)?,
         })
     }
 
@@ -49,21 +50,21 @@ impl Arena {
             (Syscall, Task::Write) => native.pwrite(work),
             (Syscall, Task::Sync) => native.pwrite_and_sync(work),
             (Syscall, Task::Open) => native.open(work, false),
-            (Empty, _) => self.boundary.run(Loop::Empty, work),
-            (Borrowed, _) => self.boundary.run(Loop::Borrowed, work),
-            (Single, Task::Read) => self.boundary.run(Loop::Pread, work),
-            (Single, Task::Write) => self.boundary.run(Loop::Pwrite, work),
-            (Single, Task::Sync) => self.boundary.run(Loop::Sync, work),
-            (Single, Task::Open) => self.boundary.run(Loop::Open, work),
-            (Batched, Task::Read) => self.boundary.run(Loop::PreadMany, work),
-            (Batched, Task::Write) => self.boundary.run(Loop::PwriteMany, work),
-            (Rust, Task::Read) => self.rust.run(RustLoop::Pread, work),
-            (Rust, Task::Write) => self.rust.run(RustLoop::Pwrite, work),
-            (RustInPlace, Task::Read) => self.rust.run(RustLoop::ReadAt, work),
-            (RustCopied, Task::Read) => self.rust.run(RustLoop::PreadAndCopy, work),
-            (RustBatched, Task::Read) => self.rust.run(RustLoop::PreadMany, work),
-            (WasiBlocking, task) => self.boundary.run(wasi_loop(task), work),
-            (WasiDefault, task) => self.boundary_default.run(wasi_loop(task), work),
+            (Empty, _) => self.boundary.run(Loop::Empty as usize, work),
+            (Borrowed, _) => self.boundary.run(Loop::Borrowed as usize, work),
+            (Single, Task::Read) => self.boundary.run(Loop::Pread as usize, work),
+            (Single, Task::Write) => self.boundary.run(Loop::Pwrite as usize, work),
+            (Single, Task::Sync) => self.boundary.run(Loop::Sync as usize, work),
+            (Single, Task::Open) => self.boundary.run(Loop::Open as usize, work),
+            (Batched, Task::Read) => self.boundary.run(Loop::PreadMany as usize, work),
+            (Batched, Task::Write) => self.boundary.run(Loop::PwriteMany as usize, work),
+            (Rust, Task::Read) => self.rust.run(RustLoop::Pread as usize, work),
+            (Rust, Task::Write) => self.rust.run(RustLoop::Pwrite as usize, work),
+            (RustInPlace, Task::Read) => self.rust.run(RustLoop::ReadAt as usize, work),
+            (RustCopied, Task::Read) => self.rust.run(RustLoop::PreadAndCopy as usize, work),
+            (RustBatched, Task::Read) => self.rust.run(RustLoop::PreadMany as usize, work),
+            (WasiBlocking, task) => self.boundary.run(wasi_loop(task) as usize, work),
+            (WasiDefault, task) => self.boundary_default.run(wasi_loop(task) as usize, work),
             (Batched | Rust | RustInPlace | RustCopied | RustBatched, _) => {
                 bail!("{contender:?} has no {task:?}")
             }

@@ -1,11 +1,11 @@
 //! The boundary guest: hand-written wasm, to see what the boundary itself costs.
 
 use crate::embedding::{Embedding, FILE_NAME, GUEST_DIR, State, Thing};
+use crate::guest::Guest;
 use crate::loops::{Loop, component};
-use crate::offsets::{Params, Work};
 use iommap::{FsPerms, Grants, MappingHandle, OpenOptions};
 use std::path::Path;
-use wasmtime::component::{Component, Resource, TypedFunc};
+use wasmtime::component::{Component, Resource};
 use wasmtime::{Result, Store, format_err};
 use wasmtime_wasi::filesystem::WasiFilesystemView;
 use wasmtime_wasi::p2::bindings::filesystem::preopens::Host;
@@ -27,57 +27,23 @@ impl Code {
     }
 }
 
-/// One guest in a store of its own.
-pub(crate) struct Boundary {
-    store: Store<State>,
-    loops: Vec<TypedFunc<Params, (u64,)>>,
-    peek: TypedFunc<(), (Vec<u8>,)>,
-    poke: TypedFunc<(Vec<u8>,), ()>,
-    reset: TypedFunc<(), ()>,
-}
-
-impl Boundary {
-    pub(crate) fn new(
-        embedding: &Embedding,
-        code: &Code,
-        dir: &Path,
-        blocking: bool,
-    ) -> Result<Boundary> {
-        let mut store = embedding.store(dir, blocking)?;
-        let instance = embedding.linker.instantiate(&mut store, &code.0)?;
-        let loops = Loop::ALL
-            .into_iter()
-            .map(|each| instance.get_typed_func(&mut store, each.name()))
-            .collect::<Result<_>>()?;
-        let peek = instance.get_typed_func(&mut store, "peek")?;
-        let poke = instance.get_typed_func(&mut store, "poke")?;
-        let reset = instance.get_typed_func(&mut store, "reset")?;
-
-        let mapping = map(&mut store, dir)?;
-        let (file, directory) = open(store.data_mut())?;
-        let thing = store.data_mut().table.push(Thing(0))?;
-        type Attached =
-            (Resource<Thing>, Resource<MappingHandle>, Resource<Descriptor>, Resource<Descriptor>);
-        let attach = instance.get_typed_func::<Attached, ()>(&mut store, "attach")?;
-        attach.call(&mut store, (thing, mapping, file, directory))?;
-        Ok(Boundary { store, loops, peek, poke, reset })
-    }
-
-    /// Runs a loop and returns the state of its generator.
-    pub(crate) fn run(&mut self, which: Loop, work: Work) -> Result<u64> {
-        Ok(self.loops[which as usize].call(&mut self.store, work.params())?.0)
-    }
-
-    /// What the last operation read.
-    pub(crate) fn peek(&mut self) -> Result<Vec<u8>> {
-        Ok(self.peek.call(&mut self.store, ())?.0)
-    }
-
-    /// What the next operations write.
-    pub(crate) fn poke(&mut self, data: &[u8]) -> Result<()> {
-        self.reset.call(&mut self.store, ())?;
-        self.poke.call(&mut self.store, (data.to_vec(),))
-    }
+/// A guest with what the host makes for it.
+pub(crate) fn guest(
+    embedding: &Embedding,
+    code: &Code,
+    dir: &Path,
+    blocking: bool,
+) -> Result<Guest<Loop>> {
+    let mut store = embedding.store(dir, blocking)?;
+    let instance = embedding.linker.instantiate(&mut store, &code.0)?;
+    let mapping = map(&mut store, dir)?;
+    let (file, directory) = open(store.data_mut())?;
+    let thing = store.data_mut().table.push(Thing(0))?;
+    type Attached =
+        (Resource<Thing>, Resource<MappingHandle>, Resource<Descriptor>, Resource<Descriptor>);
+    let attach = instance.get_typed_func::<Attached, ()>(&mut store, "attach")?;
+    attach.call(&mut store, (thing, mapping, file, directory))?;
+    Guest::new(store, &instance)
 }
 
 /// Maps the file for the guest, its pages read in.

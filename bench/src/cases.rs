@@ -38,7 +38,7 @@ pub(crate) const LONGEST_BATCH: u32 = 4 << 20;
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = format!("{:?} {:?} {}", self.task, self.place, bytes(self.size));
+        let name = format!("{:?} {:?} {}", self.task, self.place, bytes(self.size.into()));
         f.write_str(&name.to_lowercase())
     }
 }

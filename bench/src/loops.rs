@@ -3,11 +3,14 @@
 //! A loop is one export. It does `count` operations of `size` bytes, each at an offset that it
 //! makes itself, and returns the state of its generator, which `offsets.rs` makes likewise.
 
+use crate::guest::name;
+use clap::ValueEnum;
+
 /// How many ranges one batched call has.
 pub(crate) const BATCH: u32 = 64;
 
-/// One loop: an operation, done many times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One loop: an operation, done many times. Its export has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Loop {
     Empty,
     Borrowed,
@@ -24,40 +27,6 @@ pub(crate) enum Loop {
 }
 
 impl Loop {
-    /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Loop; 12] = [
-        Loop::Empty,
-        Loop::Borrowed,
-        Loop::Pread,
-        Loop::PreadMany,
-        Loop::Pwrite,
-        Loop::PwriteMany,
-        Loop::WasiRead,
-        Loop::WasiWrite,
-        Loop::Sync,
-        Loop::WasiSync,
-        Loop::Open,
-        Loop::WasiOpen,
-    ];
-
-    /// The name of its export.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Loop::Empty => "empty",
-            Loop::Borrowed => "borrowed",
-            Loop::Pread => "pread",
-            Loop::PreadMany => "pread-many",
-            Loop::Pwrite => "pwrite",
-            Loop::PwriteMany => "pwrite-many",
-            Loop::WasiRead => "wasi-read",
-            Loop::WasiWrite => "wasi-write",
-            Loop::Sync => "sync",
-            Loop::WasiSync => "wasi-sync",
-            Loop::Open => "open",
-            Loop::WasiOpen => "wasi-open",
-        }
-    }
-
     /// One operation at `$offset`.
     fn body(self) -> String {
         match self {
@@ -185,8 +154,8 @@ fn wasi_write(size: &str) -> String {
 /// The component.
 pub(crate) fn component() -> wat::Result<Vec<u8>> {
     let (mut loops, mut lifts) = (String::new(), String::new());
-    for each in Loop::ALL {
-        let name = each.name();
+    for each in Loop::value_variants() {
+        let name = name(each);
         let next = if each.makes_its_own_offsets() { "" } else { NEXT };
         loops += &format!(
             "(func (export \"{name}\")
@@ -219,9 +188,9 @@ mod tests {
     fn the_guest_is_a_component() {
         let engine = wasmtime::Engine::default();
         let guest = wasmtime::component::Component::new(&engine, component().unwrap()).unwrap();
-        for each in Loop::ALL {
-            assert_eq!(Loop::ALL[each as usize], each);
-            assert!(guest.get_export_index(None, each.name()).is_some(), "{each:?}");
+        for each in Loop::value_variants() {
+            assert_eq!(Loop::value_variants()[*each as usize], *each);
+            assert!(guest.get_export_index(None, &name(each)).is_some(), "{each:?}");
         }
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! `stores` is a table of its own: many stores on one file. `windows` has tables of its own, and goals.
 //!
-//! The guests: `guest.wat` with `loops`, hand-written, driven by `boundary`; and `bench/guest`,
-//! in Rust, driven by `rust_guest`. `native` is what there is without wasm.
+//! The guests: `guest.wat` with `loops`, hand-written, made by `boundary`; and `bench/guest`, in Rust,
+//! made by `rust_guest`; both are driven as `guest` says. `native` is what there is without wasm.
 
 mod arena;
 mod boundary;
@@ -16,6 +16,7 @@ mod contenders;
 mod embedding;
 mod file;
 mod goals;
+mod guest;
 mod loops;
 mod machine;
 mod native;

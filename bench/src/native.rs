@@ -5,6 +5,7 @@ use memmap2::{Advice, MmapMut, MmapOptions, MmapRaw};
 use rustix::mm::{MsyncFlags, msync};
 use std::fs::File;
 use std::hint::black_box;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use wasmtime::Result;
@@ -68,18 +69,15 @@ impl Native {
     /// `copy_in` and `msync` of what was written.
     pub(crate) fn copy_in_and_sync(&mut self, work: Work) -> Result<u64> {
         let (map, buffer, size) = self.parts(work);
-        let mut result = Ok(());
-        let x = each(work, |offset| {
+        try_each(work, |offset| {
             // SAFETY: as for `copy_out`; `mask` puts every offset on a page of the map.
             let synced = unsafe {
                 let page = map.add(offset as usize);
                 page.copy_from_nonoverlapping(buffer, size);
                 msync(page.cast(), size, MsyncFlags::SYNC)
             };
-            result = result.and(synced);
-        });
-        result?;
-        Ok(x)
+            Ok(synced?)
+        })
     }
 
     /// The map, the buffer and the size of an operation, all of which lie inside both.
@@ -92,54 +90,41 @@ impl Native {
 
     pub(crate) fn pread(&mut self, work: Work) -> Result<u64> {
         let target = &mut self.buffer[..work.size as usize];
-        let mut result = Ok(());
-        let x = each(work, |offset| {
-            if let Err(error) = self.file.read_exact_at(target, offset) {
-                result = Err(error);
-            }
-        });
-        result?;
-        Ok(x)
+        try_each(work, |offset| self.file.read_exact_at(target, offset))
     }
 
     pub(crate) fn pwrite(&self, work: Work) -> Result<u64> {
         let data = &self.buffer[..work.size as usize];
-        let mut result = Ok(());
-        let x = each(work, |offset| {
-            if let Err(error) = self.file.write_all_at(data, offset) {
-                result = Err(error);
-            }
-        });
-        result?;
-        Ok(x)
+        try_each(work, |offset| self.file.write_all_at(data, offset))
     }
 
     /// `pwrite` and `fdatasync`.
     pub(crate) fn pwrite_and_sync(&self, work: Work) -> Result<u64> {
         let data = &self.buffer[..work.size as usize];
-        let mut result = Ok(());
-        let x = each(work, |offset| {
-            let done = self.file.write_all_at(data, offset).and_then(|()| self.file.sync_data());
-            if let Err(error) = done {
-                result = Err(error);
-            }
-        });
-        result?;
-        Ok(x)
+        try_each(work, |offset| {
+            self.file.write_all_at(data, offset)?;
+            self.file.sync_data()
+        })
     }
 
     /// `open` and `close`, and between them `mmap` and `munmap` if `map` says so.
     pub(crate) fn open(&self, work: Work, map: bool) -> Result<u64> {
-        let mut result = Ok(());
-        let x = each(work, |_| {
-            let opened = File::open(&self.path).and_then(|file| {
-                if map { MmapOptions::new().map_raw_read_only(&file).map(drop) } else { Ok(()) }
-            });
-            if let Err(error) = opened {
-                result = Err(error);
-            }
-        });
-        result?;
-        Ok(x)
+        try_each(work, |_| {
+            let file = File::open(&self.path)?;
+            if map { MmapOptions::new().map_raw_read_only(&file).map(drop) } else { Ok(()) }
+        })
     }
+}
+
+/// Does an operation at each offset, and returns the generator's last state, or the last error.
+#[inline(always)]
+fn try_each(work: Work, mut operation: impl FnMut(u64) -> io::Result<()>) -> Result<u64> {
+    let mut result = Ok(());
+    let x = each(work, |offset| {
+        if let Err(error) = operation(offset) {
+            result = Err(error);
+        }
+    });
+    result?;
+    Ok(x)
 }

@@ -16,12 +16,18 @@ pub(crate) fn number(value: f64) -> String {
     grouped
 }
 
-/// A size as people say it.
-pub(crate) fn bytes(size: u32) -> String {
-    match size {
-        0..1024 => format!("{size} B"),
-        1024..1_048_576 => format!("{} KiB", size >> 10),
-        _ => format!("{} MiB", size >> 20),
+/// A size as people say it, with three digits that say something.
+pub(crate) fn bytes(size: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut value, mut unit) = (size as f64, 0);
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if value.fract() == 0.0 || value >= 100.0 || unit == 0 {
+        format!("{value:.0} {}", UNITS[unit])
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
     }
 }
 
@@ -45,7 +51,9 @@ mod tests {
         assert_eq!(number(7.94), "7.9");
         assert_eq!(number(79.4), "79");
         assert_eq!(number(1_234_567.8), "1,234,568");
-        assert_eq!([8, 4096, 1 << 20].map(bytes), ["8 B", "4 KiB", "1 MiB"]);
+        let sizes = [0, 1023, 1024, 1536, 256 << 20, 10_000 * (256 << 20)];
+        let shown = ["0 B", "1023 B", "1 KiB", "1.5 KiB", "256 MiB", "2.4 TiB"];
+        assert_eq!(sizes.map(bytes), shown);
     }
 
     #[test]

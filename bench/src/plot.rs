@@ -62,7 +62,7 @@ fn panel(
         .configure_mesh()
         .x_desc("bytes an operation")
         .y_desc("time an operation")
-        .x_label_formatter(&|size| bytes(size.round() as u32))
+        .x_label_formatter(&|size| bytes(size.round() as u64))
         .y_label_formatter(&|ns| time(*ns))
         .axis_desc_style(("sans-serif", 15))
         .label_style(("sans-serif", 13))

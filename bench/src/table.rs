@@ -94,7 +94,7 @@ fn by_size(
     show: impl Fn(&Sample) -> String,
 ) -> Table {
     let sizes = results.sizes(task, place);
-    let head = std::iter::once(String::new()).chain(sizes.iter().map(|size| bytes(*size)));
+    let head = std::iter::once(String::new()).chain(sizes.iter().map(|size| bytes((*size).into())));
     let row = |contender: Contender| {
         let samples: Vec<_> = sizes
             .iter()

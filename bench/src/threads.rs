@@ -1,9 +1,10 @@
 //! Many threads on the same file, each with a store, a guest and a mapping of its own.
 
-use crate::boundary::{Boundary, Code};
+use crate::boundary::{self, Code};
 use crate::cases::{Case, Place};
 use crate::contenders::Task;
 use crate::embedding::{Embedding, FILE_NAME};
+use crate::guest::Guest;
 use crate::loops::Loop;
 use crate::native::Native;
 use crate::numbers::median_and_minimum;
@@ -36,11 +37,11 @@ pub(crate) fn measure(
 ) -> Result<Vec<Throughput>> {
     let numbers = numbers();
     let most = numbers.last().copied().unwrap_or(1);
-    let mut guests: Vec<Boundary> =
-        (0..most).map(|_| Boundary::new(embedding, code, dir, true)).collect::<Result<_>>()?;
+    let mut guests: Vec<Guest<Loop>> =
+        (0..most).map(|_| boundary::guest(embedding, code, dir, true)).collect::<Result<_>>()?;
     let mut maps: Vec<Native> =
         (0..most).map(|_| Native::new(&dir.join(FILE_NAME))).collect::<Result<_>>()?;
-    let guest = |guest: &mut Boundary, work| guest.run(Loop::Pread, work);
+    let guest = |guest: &mut Guest<Loop>, work| guest.run(Loop::Pread as usize, work);
     let map = |map: &mut Native, work| Ok(map.copy_out(work));
     // Starting threads shall be a small part of a turn, and a piece of work likewise: the one
     // that a turn's end interrupts does not count.

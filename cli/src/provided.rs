@@ -196,6 +196,9 @@ mod tests {
         let exit = r#"(import "wasi:cli/exit@0.2.0" (instance
             (type $r (result)) (export "exit" (func (param "status" $r)))))"#;
         assert_eq!(lacks(exit), []);
+        let windows = r#"(import "iommap:mmap/windows@0.1.0" (instance
+            (export "window" (type (sub resource)))))"#;
+        assert_eq!(lacks(windows), []);
         for (package, version) in PACKAGES {
             let interface = match package {
                 "wasi:" => continue,

@@ -1,8 +1,7 @@
 //! Sequences of all operations.
 
 use crate::place;
-use iommap_model::{Handles, RECORD, Record, Subject, hold};
-use iommap_model_native::Native;
+use iommap_model::{Handles, Native, RECORD, Record, Subject, hold};
 use std::cell::OnceCell;
 use std::path::PathBuf;
 

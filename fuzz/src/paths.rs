@@ -3,7 +3,8 @@
 mod tree;
 
 use crate::place;
-use iommap::{AccessMode, FsPerms, Grants, Limits, OpenOptions, Usage};
+use iommap::{AccessMode, FsPerms, Grants, Limits, Usage};
+use iommap_model::{Open, options};
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -104,60 +105,17 @@ fn path(data: &[u8]) -> String {
     path
 }
 
-/// What is asked of an open: the options, to be read.
-#[derive(Debug)]
-struct Ask {
-    access: AccessMode,
-    create: bool,
-    truncate: bool,
-    exclusive: bool,
-    private: bool,
-    shared: bool,
-    populate: bool,
-    nocache: bool,
-    lock: bool,
-    size: Option<u64>,
+/// Is a file to be mapped for reading as it is?
+fn plain(ask: &Open) -> bool {
+    let rest = ask.changes() || ask.private || ask.lock || ask.size.is_some();
+    ask.access == AccessMode::Read && !rest
 }
 
-impl Ask {
-    fn options(&self) -> OpenOptions {
-        let options = OpenOptions::new()
-            .access(self.access)
-            .create(self.create)
-            .truncate(self.truncate)
-            .exclusive(self.exclusive)
-            .private(self.private)
-            .shared(self.shared)
-            .populate(self.populate)
-            .nocache(self.nocache)
-            .lock(self.lock);
-        self.size.map_or(options, |size| options.size(size))
-    }
-
-    /// Does it make sense, whatever the file?
-    fn agrees(&self) -> bool {
-        let changes = self.create || self.truncate || self.exclusive;
-        !(self.shared && self.private)
-            && (!self.exclusive || self.create)
-            && (!changes || self.access.writes())
-    }
-
-    /// Is a file to be mapped for reading as it is?
-    fn plain(&self) -> bool {
-        let changes = self.create || self.truncate || self.exclusive;
-        let rest = changes || self.private || self.lock || self.size.is_some();
-        self.access == AccessMode::Read && !rest
-    }
-}
-
-fn ask(access: u8, flags: u8, size: u8) -> Ask {
+fn ask(access: u8, flags: u8, size: u8) -> Open {
+    let access =
+        [AccessMode::Read, AccessMode::ReadWrite, AccessMode::Write][usize::from(access % 3)];
     let bit = |n: u8| flags >> n & 1 == 1;
-    Ask {
-        access: match access % 3 {
-            0 => AccessMode::Read,
-            1 => AccessMode::ReadWrite,
-            _ => AccessMode::Write,
-        },
+    Open {
         create: bit(0),
         truncate: bit(1),
         exclusive: bit(2),
@@ -172,6 +130,8 @@ fn ask(access: u8, flags: u8, size: u8) -> Ask {
             200..=229 => Some(FILE_BYTES - 10 + u64::from(size - 200)),
             other => Some(u64::MAX - u64::from(other - 230)),
         },
+        // The path says which file.
+        ..Open::plain(0, access)
     }
 }
 
@@ -189,7 +149,7 @@ impl Place {
     }
 
     /// Opens, and checks everything. Tells whether the tree has changed.
-    fn attempt(&self, path: &str, ask: &Ask) -> bool {
+    fn attempt(&self, path: &str, ask: &Open) -> bool {
         let mut limits = Limits::default();
         limits.file_bytes = FILE_BYTES;
         limits.locked_bytes = 4096;
@@ -199,7 +159,7 @@ impl Place {
         let real = named.as_ref().and_then(|(file, _)| fs::canonicalize(file).ok());
         let old = real.as_ref().and_then(|real| content(real));
 
-        let opened = self.grants.open(&usage, path, &ask.options());
+        let opened = self.grants.open(&usage, path, &options(ask));
         let what = format!("{path:?} with {ask:?}");
         let mapping = match opened {
             Err(error) => {
@@ -214,7 +174,7 @@ impl Place {
         let (file, read_only) = named.unwrap_or_else(|| panic!("{what}: no grant, and opened"));
         let real = fs::canonicalize(&file).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(real.starts_with(self.tree.granted()), "{what}: reached {}", real.display());
-        assert!(ask.agrees(), "{what}: invalid, and opened");
+        assert!(!ask.contradicts_itself(), "{what}: invalid, and opened");
         let made = old.is_none();
         assert!(!made || ask.create, "{what}: made, and nobody asked for it");
         assert!(made || !ask.exclusive, "{what}: there was such a file");
@@ -264,9 +224,9 @@ impl Place {
     }
 
     /// An existing regular file, by a path without detours, mapped for reading as it is.
-    fn plainly_allowed(&self, path: &str, ask: &Ask, real: Option<&Path>) -> bool {
+    fn plainly_allowed(&self, path: &str, ask: &Open, real: Option<&Path>) -> bool {
         let detour = |part: &str| part == ".." || part.contains("absolute") || part == "magic";
-        ask.plain()
+        plain(ask)
             && path.len() < 4000
             && !path.split('/').any(|part| detour(part) || part == "to-up")
             && real.is_some_and(|real| real.starts_with(self.tree.granted()) && real.is_file())

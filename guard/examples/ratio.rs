@@ -84,7 +84,7 @@ fn row(ways: &[(String, Copy)], pages: *const u8, size: usize, random: bool, ali
     let to = buffer.as_mut_ptr();
     // SAFETY: within the buffer.
     let to = unsafe { to.add(to.align_offset(4096) + align) };
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut seeded = fastrand::Rng::with_seed(1);
     let mut ratios = vec![Vec::new(); ways.len()];
     for round in 0..ROUNDS {
         let mut took = vec![0.0; ways.len()];
@@ -92,14 +92,7 @@ fn row(ways: &[(String, Copy)], pages: *const u8, size: usize, random: bool, ali
             let way = (turn + round) % ways.len();
             let start = Instant::now();
             for _ in 0..copies {
-                let place = if random {
-                    seed ^= seed << 13;
-                    seed ^= seed >> 7;
-                    seed ^= seed << 17;
-                    (seed as usize % ((FILE - size) / 4096)) * 4096
-                } else {
-                    8192
-                };
+                let place = if random { seeded.usize(..(FILE - size) / 4096) * 4096 } else { 8192 };
                 // SAFETY: within the file.
                 ways[way].1(to, unsafe { pages.add(place) }, size);
                 std::hint::black_box(to);

@@ -1,6 +1,6 @@
 //! Holds the samples and the templates of `iommap new` to what they promise: each folder stands
-//! alone, with copies of the WIT that are the WIT. That they build and run where they are copied to
-//! is tried by `guest-example/copies.sh`.
+//! alone, with copies of the WIT and of other files that are the same. That they build and run where
+//! they are copied to is tried by `guest-example/copies.sh`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,22 +62,33 @@ fn each_sample_stands_alone_in_its_folder() {
     }
 }
 
+/// With `IOMMAP_WRITE=1` in the environment the copies are made.
 #[test]
-fn copies_of_the_wit_are_the_wit() {
+fn copies_are_what_they_are_copies_of() {
     let mut copies = Vec::new();
     for folder in ["guest-example", "cli/templates"].map(|dir| root().join(dir)) {
         if folder.is_dir() {
             files(&folder, &mut copies);
         }
     }
-    let mut held = 0;
-    for name in ["iommap.wit", "windows.wit"] {
-        let wit = fs::read_to_string(root().join("wit").join(name)).expect("the WIT");
-        for copy in copies.iter().filter(|copy| copy.file_name() == Some(name.as_ref())) {
-            let text = fs::read_to_string(copy).expect("a copy");
-            assert!(text == wit, "{} is not wit/{name}: copy it", copy.display());
-            held += 1;
-        }
+    let mut pairs = Vec::new();
+    for (original, name) in [("wit/iommap.wit", "iommap.wit"), ("wit/windows.wit", "windows.wit")] {
+        let named = copies.iter().filter(|path| path.file_name() == Some(name.as_ref()));
+        pairs.extend(named.map(|copy| (original, copy.clone())));
     }
-    assert!(held >= 5, "{copies:?}");
+    assert!(pairs.len() >= 5, "{copies:?}");
+    for (original, copy) in [
+        ("guest-example/logs/build.mjs", "js/build.mjs"),
+        ("guest-example/search-c/componentize/src/main.rs", "c/componentize/src/main.rs"),
+    ] {
+        pairs.push((original, root().join("cli/templates").join(copy)));
+    }
+    for (original, copy) in pairs {
+        if std::env::var_os("IOMMAP_WRITE").is_some() {
+            fs::copy(root().join(original), &copy).expect("a copy");
+        }
+        let [one, other] = [&root().join(original), &copy].map(fs::read_to_string);
+        let same = one.expect("an original") == other.expect("a copy");
+        assert!(same, "{} is not {original}: set IOMMAP_WRITE=1", copy.display());
+    }
 }

@@ -56,8 +56,14 @@
 //!
 //! With the feature `async`, `add_to_linker_async` lets calls that wait for a device wait on
 //! another thread than the executor's. With the feature `wasi`, `wasi::add_to_linker` lets guests
-//! map what they have open through WASI. `examples/embed.rs` runs a guest that also uses WASI,
-//! `examples/plugins.rs` a folder of plugins, and `docs/embedding.md` has the rest.
+//! map what they have open through WASI. Complete programs: [one guest, which also uses
+//! WASI][embed]; [several at once on an executor][executor]; [a folder of plugins][plugins].
+//! [Embedding iommap][embedding] has the rest.
+//!
+#![doc = concat!("[embed]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/examples/embed.rs")]
+#![doc = concat!("[executor]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/examples/executor.rs")]
+#![doc = concat!("[plugins]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/examples/plugins.rs")]
+#![doc = concat!("[embedding]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/docs/embedding.md")]
 //!
 //! # Many stores on one file
 //!
@@ -115,6 +121,7 @@ mod grants;
 mod mapping;
 mod usage;
 
+#[doc(inline)]
 pub use iommap_guard as guard;
 
 #[cfg(feature = "wasi")]
@@ -125,7 +132,7 @@ pub use component::windows;
 pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
 #[cfg(feature = "component")]
 pub use component::{
-    IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
+    Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;

@@ -4,7 +4,7 @@
 use crate::failure::{Failure, Reason};
 use crate::metrics;
 use crate::page;
-use crate::serve::Server;
+use crate::server::Server;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};

@@ -3,10 +3,10 @@
 //!
 //! Reading order, after [`args`] (what can be set) and [`values`] (how it is written):
 //!
-//! - a request: [`serve`](mod@serve) (connections, and how they end), [`guests`] (from a request to its
-//!   answer), [`places`] (how many at once, and those that hang), [`guest`] (one guest), [`body`]
-//!   (an answer that breaks off), [`failure`] (why there is none), [`answers`] and [`page`] (what
-//!   the server says itself);
+//! - a request: [`server`] (what requests share), [`serve`](mod@serve) (connections, and how they
+//!   end), [`guests`] (from a request to its answer), [`places`] (how many at once, and those that
+//!   hang), [`guest`] (one guest), [`body`] (an answer that breaks off), [`failure`] (why there is
+//!   none), [`answers`] and [`page`] (what the server says itself);
 //! - a store: [`engine`] (wasmtime, set up for many short-lived instances), [`state`] (what a store
 //!   holds), [`directories`] (what it is granted);
 //! - what lasts longer: [`keeper`] (files that stay mapped), [`metrics`], [`usages`] and [`history`]
@@ -28,6 +28,7 @@ mod metrics;
 mod page;
 mod places;
 mod serve;
+mod server;
 mod signals;
 mod state;
 mod usages;
@@ -65,7 +66,7 @@ fn serve(args: &Args) -> Result<bool> {
     let metrics = Arc::new(metrics::Metrics::new());
     let guests = guests::Guests::new(args, metrics.clone())?;
     let keeper = keeper::Keeper::start(args)?;
-    let server = Arc::new(serve::Server::new(guests, metrics, keeper));
+    let server = Arc::new(server::Server::new(guests, metrics, keeper));
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = args.threads {
         runtime.worker_threads(threads.get());

@@ -2,10 +2,7 @@
 
 use crate::answers;
 use crate::args::Args;
-use crate::guests::Guests;
-use crate::history::History;
-use crate::keeper::Keeper;
-use crate::metrics::Metrics;
+use crate::server::Server;
 use crate::signals::Signals;
 use anyhow::{Context, Result};
 use hyper::body::Incoming;
@@ -19,7 +16,7 @@ use std::future::pending;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -32,33 +29,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after accepting failed, as it does when no descriptor is left.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the requests of all connections share.
-pub(crate) struct Server {
-    pub(crate) guests: Arc<Guests>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) keeper: Keeper,
-    pub(crate) history: History,
-    requests: AtomicU64,
-    stopping: AtomicBool,
-}
-
 impl Server {
-    pub(crate) fn new(guests: Guests, metrics: Arc<Metrics>, keeper: Keeper) -> Server {
-        Server {
-            guests: Arc::new(guests),
-            metrics,
-            keeper,
-            history: History::new(),
-            requests: AtomicU64::new(0),
-            stopping: AtomicBool::new(false),
-        }
-    }
-
-    /// Has a signal said stop?
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Relaxed)
-    }
-
     /// Serves until a signal says stop, and then for as long as requests go on, within the grace
     /// time. Tells whether every request was answered.
     pub(crate) async fn run(self: Arc<Self>, args: &Args) -> Result<bool> {

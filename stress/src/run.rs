@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const VANDALS: u64 = 2;
 
 /// What the threads do.
-const WORKERS: [Worker; 8] = [
+const WORKERS: [Worker; 9] = [
     Worker::Sync,
     Worker::Sync,
     Worker::Interrupted,
@@ -25,6 +25,7 @@ const WORKERS: [Worker; 8] = [
     Worker::Async { offload: true },
     Worker::Dropped,
     Worker::Log,
+    Worker::Grow,
 ];
 
 /// How often the epoch moves on.
@@ -78,8 +79,9 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
     let seconds = start.elapsed().as_secs_f64();
     vandals.stop();
     totals.first_wrong = totals.first_wrong.or(wrong_in_file(directory)?);
+    let found = appender::account(directory)?;
+    (totals.appended, totals.grown) = (found.appended, found.zeros);
     totals.first_wrong = totals.first_wrong.or(windows::cutter::wrong(directory)?);
-    totals.appended = appender::account(directory)?;
     let (descriptors, mappings) = leftovers::count(directory)?;
     let recovered = iommap::guard::faults_recovered() - before;
     let windows = windows::Process::since(&windows_before)?;

@@ -1,23 +1,10 @@
-//! Runs the body of a test in a process of its own, so that a crash is a result and not the end
-//! of the test run.
-//!
-//! The child is this very test program, told to run the one test. There the body runs, and the
-//! process leaves with [`DONE`]; every other way to end fails the test.
+//! Runs the body of a test in a process of its own, which is told where the guests are.
 
 use crate::group::Group;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-/// In the environment: the test whose body is to run here.
-const BODY_OF: &str = "IOMMAP_TEST_CHILD";
-
-/// How a child leaves that came to its body's end. Not 0, which is also what a test program says
-/// that found no test of the given name.
-pub const DONE: i32 = 42;
-
-/// Longer than any child should take, on a busy machine too, and where a large guest is compiled.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub use iommap_child::DONE;
 
 /// Runs `body`, which must be written out in the test itself, in a child, and fails the test
 /// unless it came to its end there.
@@ -28,13 +15,14 @@ pub fn in_child<Body: FnOnce()>(body: Body) {
 
 /// The same in a process with mounts of its own, as root of a user namespace if it is not root. The
 /// kernel may refuse either; then a mount fails later on.
+#[cfg(target_os = "linux")]
 #[track_caller]
 pub fn in_namespace<Body: FnOnce()>(body: Body) {
     run(body, |child| {
-        // SAFETY: system calls and memory of its own stack only.
+        // SAFETY: it may be called there.
         unsafe {
             child.pre_exec(|| {
-                crate::fuse::own_mounts();
+                _ = iommap_child::own_mounts();
                 Ok(())
             });
         }
@@ -45,12 +33,12 @@ pub fn in_namespace<Body: FnOnce()>(body: Body) {
 /// control group of its own it says so, and nothing is run.
 #[track_caller]
 pub fn in_group<Body: FnOnce()>(memory: u64, body: Body) {
-    if std::env::var_os(BODY_OF).is_some() {
+    if iommap_child::is_child(iommap_child::test_of::<Body>()) {
         return run(body, |_| ());
     }
     let group = match Group::new(memory) {
         Ok(group) => group,
-        Err(why) => return eprintln!("skipped: no control group: {why}"),
+        Err(why) => return println!("skipped: no control group: {why}"),
     };
     run(body, |child| {
         let procs = group.procs();
@@ -68,40 +56,10 @@ pub fn in_group<Body: FnOnce()>(memory: u64, body: Body) {
 
 #[track_caller]
 fn run<Body: FnOnce()>(body: Body, prepare: impl FnOnce(&mut Command)) {
-    let test = test_of::<Body>();
-    if std::env::var(BODY_OF).is_ok_and(|name| name == test) {
-        body();
-        std::process::exit(DONE);
-    }
-    let mut child = Command::new(std::env::current_exe().expect("this program's path"));
-    child
-        .args([test, "--exact", "--nocapture"])
-        .env(BODY_OF, test)
-        .env(iommap_artifacts::GUESTS, iommap_artifacts::components())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    prepare(&mut child);
-    let mut child = child.spawn().expect("a child");
-    let start = Instant::now();
-    let status = loop {
-        match child.try_wait().expect("the child's status") {
-            Some(status) => break status,
-            None if start.elapsed() > PATIENCE => {
-                child.kill().expect("an end to the child");
-                panic!("not done after {PATIENCE:?}");
-            }
-            None => std::thread::sleep(Duration::from_millis(2)),
-        }
+    let prepare = |mut child: Command| {
+        child.env(iommap_artifacts::GUESTS, iommap_artifacts::components());
+        prepare(&mut child);
+        child
     };
-    // Its panic, if it had one, is on our standard error.
-    assert_eq!(status.code(), Some(DONE), "the child ended with {status}");
-}
-
-/// The name of the test that a closure is written in.
-///
-/// The name of its type is `program::module::test::{{closure}}`. That is not promised; should it
-/// change, no test will be found and none will have passed.
-fn test_of<Body>() -> &'static str {
-    let (_, path) = std::any::type_name::<Body>().split_once("::").expect("a program's closure");
-    path.split("::{{closure}}").next().unwrap_or(path)
+    iommap_child::in_child_while(prepare, || (), body).assert_done();
 }

@@ -9,12 +9,13 @@
 //!                                        directory for reading and writing
 //! $ limit NAME N                         before the first command
 //! $ file NAME DATA      makes a file     $ cut NAME LENGTH     cuts or lengthens it
-//! $ sparse NAME LENGTH  with a hole      $ remove NAME
+//! $ sparse NAME LENGTH  with a hole      $ remove NAME         $ rename NAME NAME
 //! $ directory NAME                       $ link NAME TARGET
 //! $ descriptors none|again               whether the host may open files
 //! $ file-size N|again                    how long the host may make files
 //! $ holds NAME DATA     what is in it    $ absent NAME         that there is none
-//! $ mapped N            that the store has so many mappings
+//! $ length NAME N       how long it is     $ names NAME...       what is in the directory
+//! $ counted WHAT N      that the store counts so many `mappings`, `refused` calls, and so on
 //! ```
 
 use std::fs;
@@ -22,6 +23,7 @@ use std::os::unix::fs::symlink;
 
 use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, Limits};
 use iommap_commands::{Bad, Words};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::scene::{DATA, Driver, Guest, Scene, pattern, shown};
 
@@ -138,12 +140,15 @@ impl<'a> Case<'a> {
             }
             ["cut", name, length] => self.scene.cut(name, number(length)),
             ["remove", name] => fs::remove_file(self.scene.path(name)).expect("a file"),
+            ["rename", from, to] => {
+                fs::rename(self.scene.path(from), self.scene.path(to)).expect("a file");
+            }
             ["directory", name] => fs::create_dir(self.scene.path(name)).expect("a directory"),
             ["link", name, target] => symlink(target, self.scene.path(name)).expect("a link"),
-            ["descriptors", "none"] => limit_process(libc::RLIMIT_NOFILE, 0),
-            ["descriptors", "again"] => limit_process(libc::RLIMIT_NOFILE, u64::MAX),
-            ["file-size", "again"] => limit_process(libc::RLIMIT_FSIZE, u64::MAX),
-            ["file-size", length] => limit_process(libc::RLIMIT_FSIZE, number(length)),
+            ["descriptors", "none"] => limit_process(Resource::Nofile, 0),
+            ["descriptors", "again"] => limit_process(Resource::Nofile, u64::MAX),
+            ["file-size", "again"] => limit_process(Resource::Fsize, u64::MAX),
+            ["file-size", length] => limit_process(Resource::Fsize, number(length)),
             ["holds", name, data] => {
                 let (found, expected) = (self.scene.read(name), bytes(data));
                 let say = || format!("{name} holds {}", shown(&found));
@@ -153,9 +158,31 @@ impl<'a> Case<'a> {
                 let absent = !self.scene.path(name).exists();
                 self.check(absent, || format!("{name} exists"));
             }
-            ["mapped", count] => {
-                let mapped = self.guest.as_ref().map_or(0, |guest| guest.counters().mappings);
-                self.check(mapped == number(count), || format!("{mapped} mappings"));
+            ["length", name, length] => {
+                let found = fs::metadata(self.scene.path(name)).expect("a file").len();
+                self.check(found == number(length), || format!("{name} has {found} bytes"));
+            }
+            ["names", ref names @ ..] => {
+                let found = self.scene.names();
+                self.check(found == names, || format!("there are {found:?}"));
+            }
+            ["counted", what, count] => {
+                let guest = self.guest.as_ref().expect("a guest that was told something");
+                let counters = guest.counters();
+                let found = match what {
+                    "mappings" => counters.mappings,
+                    "mapped-bytes" => counters.mapped_bytes,
+                    "locked-bytes" => counters.locked_bytes,
+                    "opened" => counters.opened,
+                    "reads" => counters.reads,
+                    "writes" => counters.writes,
+                    "bytes-read" => counters.bytes_read,
+                    "bytes-written" => counters.bytes_written,
+                    "faults" => counters.faults_recovered,
+                    "refused" => counters.refused,
+                    _ => panic!("nobody counts {what}"),
+                };
+                self.check(found == number(count), || format!("{what}: {found}, not {count}"));
             }
             _ => panic!("what is `{deed}`?"),
         }
@@ -185,14 +212,11 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 /// Sets a limit of this process, or lifts it as far as may be.
-fn limit_process(resource: libc::__rlimit_resource_t, to: u64) {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to a limit of our own.
-    assert_eq!(unsafe { libc::getrlimit(resource, &raw mut limit) }, 0);
-    limit.rlim_cur = to.min(limit.rlim_max);
-    // SAFETY: as above. The signal that comes with a file that gets too long would end us.
-    unsafe {
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        assert_eq!(libc::setrlimit(resource, &raw const limit), 0);
-    }
+fn limit_process(resource: Resource, to: u64) {
+    // SAFETY: no memory is involved. The signal that comes with a file that gets too long would end
+    // us.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    let maximum = getrlimit(resource).maximum;
+    let current = Some(to.min(maximum.unwrap_or(u64::MAX)));
+    setrlimit(resource, Rlimit { current, maximum }).expect("a limit");
 }

@@ -13,7 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::{env, io, mem, ptr};
+use std::{env, io, mem};
 
 use tempfile::TempDir;
 
@@ -359,38 +359,4 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
-}
-
-/// Gives this process mounts of its own. It may be called between `fork` and `exec`.
-pub(crate) fn own_mounts() {
-    // SAFETY: system calls on what is on this stack.
-    unsafe {
-        let (user, group) = (libc::geteuid(), libc::getegid());
-        if user == 0 {
-            libc::unshare(libc::CLONE_NEWNS);
-        } else if libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) == 0 {
-            write_file(c"/proc/self/setgroups", b"deny", None);
-            write_file(c"/proc/self/uid_map", b"0 ", Some(user));
-            write_file(c"/proc/self/gid_map", b"0 ", Some(group));
-        }
-        let private = libc::MS_REC | libc::MS_PRIVATE;
-        libc::mount(ptr::null(), c"/".as_ptr(), ptr::null(), private, ptr::null());
-    }
-}
-
-/// Writes a text, with a number and ` 1` behind it; without allocating.
-fn write_file(path: &std::ffi::CStr, text: &[u8], number: Option<u32>) {
-    let mut line = [0; 32];
-    let mut cursor = io::Cursor::new(&mut line[..]);
-    _ = cursor.write_all(text);
-    if let Some(number) = number {
-        _ = write!(cursor, "{number} 1");
-    }
-    let length = cursor.position() as usize;
-    // SAFETY: a path, and bytes on this stack.
-    unsafe {
-        let fd = libc::open(path.as_ptr(), libc::O_WRONLY);
-        libc::write(fd, line.as_ptr().cast(), length);
-        libc::close(fd);
-    }
 }

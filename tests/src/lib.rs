@@ -18,6 +18,7 @@ pub mod bindings;
 pub mod child;
 pub mod command_line;
 pub mod conformance;
+#[cfg(target_os = "linux")]
 pub mod fuse;
 mod group;
 pub mod languages;

@@ -11,7 +11,8 @@ pub use iommap_commands::{fnv, shown};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use wasmtime::component::{
-    Component, ComponentNamedList, InstancePre, Lift, Linker, Lower, ResourceTable, TypedFunc,
+    Component, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower, ResourceTable,
+    TypedFunc,
 };
 use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -291,19 +292,9 @@ impl Scene {
 
     /// A driver of whatever language, with this context.
     pub fn guest_of(&self, driver: &Driver, context: &mut IommapCtxBuilder) -> Guest {
-        let mut host = Host::new(driver.kind, context);
-        let instance = match driver.kind {
-            Kind::Sync => driver.linked.instantiate(&mut host.store),
-            _ => runtime().block_on(driver.linked.instantiate_async(&mut host.store)),
-        };
-        let step = instance
-            .and_then(|instance| instance.get_typed_func(&mut host.store, "step"))
-            .expect("an instance");
-        Guest { host, step }
+        Host::new(driver.kind, context).into_guest(&driver.linked)
     }
-}
 
-impl Scene {
     /// A guest on the Rust guest crate, with the directory. What it understands is in
     /// `tests/script/src/lib.rs`.
     pub fn rustic(&self) -> Guest {
@@ -331,17 +322,10 @@ impl Scene {
         context: &mut IommapCtxBuilder,
         change: impl FnOnce(&mut Linker<State>),
     ) -> Guest {
-        let mut host = Host::new(self.kind, context);
         let mut linker = self.kind.linker();
         change(&mut linker);
-        let instance = match self.kind {
-            Kind::Sync => linker.instantiate(&mut host.store, component),
-            _ => runtime().block_on(linker.instantiate_async(&mut host.store, component)),
-        };
-        let step = instance
-            .and_then(|instance| instance.get_typed_func(&mut host.store, "step"))
-            .expect("an instance");
-        Guest { host, step }
+        let linked = linker.instantiate_pre(component).expect("its imports");
+        Host::new(self.kind, context).into_guest(&linked)
     }
 }
 
@@ -366,10 +350,7 @@ impl Host {
     }
 
     /// Brings a component to life.
-    pub fn instantiate(
-        &mut self,
-        component: &Component,
-    ) -> wasmtime::Result<wasmtime::component::Instance> {
+    pub fn instantiate(&mut self, component: &Component) -> wasmtime::Result<Instance> {
         self.instantiate_with(component, |_| {})
     }
 
@@ -378,13 +359,26 @@ impl Host {
         &mut self,
         component: &Component,
         change: impl FnOnce(&mut Linker<State>),
-    ) -> wasmtime::Result<wasmtime::component::Instance> {
+    ) -> wasmtime::Result<Instance> {
         let mut linker = self.kind.linker();
         change(&mut linker);
+        let linked = linker.instantiate_pre(component)?;
+        self.instantiate_linked(&linked)
+    }
+
+    fn instantiate_linked(&mut self, linked: &InstancePre<State>) -> wasmtime::Result<Instance> {
         match self.kind {
-            Kind::Sync => linker.instantiate(&mut self.store, component),
-            _ => runtime().block_on(linker.instantiate_async(&mut self.store, component)),
+            Kind::Sync => linked.instantiate(&mut self.store),
+            _ => runtime().block_on(linked.instantiate_async(&mut self.store)),
         }
+    }
+
+    fn into_guest(mut self, linked: &InstancePre<State>) -> Guest {
+        let step = self
+            .instantiate_linked(linked)
+            .and_then(|instance| instance.get_typed_func(&mut self.store, "step"))
+            .expect("an instance");
+        Guest { host: self, step }
     }
 
     /// Calls a guest's function in the way of this kind of store.
@@ -488,7 +482,5 @@ pub fn pattern(length: usize) -> Vec<u8> {
 
 /// The size of a page of memory, in bytes.
 pub fn page() -> u64 {
-    // SAFETY: it only asks.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(size).expect("a page size")
+    rustix::param::page_size() as u64
 }

@@ -50,6 +50,7 @@ pub(crate) fn run(with_tests: bool) -> Result<()> {
     for (name, script) in [
         ("packages build alone", "ci/packages.sh"),
         ("the public interface", "ci/public-api.sh"),
+        ("semantic version", "ci/semver.sh"),
         ("the next wasmtime", "ci/next-wasmtime.sh"),
     ] {
         steps.take(name, || Ok(cmd!(sh, "{script}").run()?));

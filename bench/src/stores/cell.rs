@@ -2,6 +2,7 @@
 
 use super::memory::{Memory, ranges};
 use crate::embedding::{FILE_NAME, GUEST_DIR};
+use crate::numbers::median_and_minimum;
 use crate::offsets::{FILE_BYTES, content, next, scrambled};
 use clap::ValueEnum;
 use iommap::{
@@ -10,7 +11,7 @@ use iommap::{
 };
 use std::fmt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wasmtime::component::{Component, Linker, ResourceTable, TypedFunc};
 use wasmtime::error::Context;
 use wasmtime::{Config, Engine, Result, Store, ensure};
@@ -61,42 +62,35 @@ pub(super) struct Cell {
 impl Cell {
     /// Of each number the median of many runs.
     pub(super) fn median(cells: &[Cell]) -> Cell {
-        let of = |number: fn(&Cell) -> f64| {
-            let mut numbers: Vec<_> = cells.iter().map(number).collect();
-            numbers.sort_unstable_by(f64::total_cmp);
-            numbers.get(numbers.len() / 2).copied().unwrap_or_default()
-        };
-        Cell {
-            ranges: of(|cell| cell.ranges as f64) as u64,
-            address_space: of(|cell| cell.address_space as f64) as u64,
-            memory: of(|cell| cell.memory as f64) as u64,
-            page_tables: of(|cell| cell.page_tables as f64) as u64,
-            open: of(|cell| cell.open),
-            read: of(|cell| cell.read),
-            store: of(|cell| cell.store as f64) as u64,
-        }
+        let all: Vec<_> = cells.iter().map(Cell::numbers).collect();
+        Cell::of(std::array::from_fn(|which| {
+            median_and_minimum(&mut all.iter().map(|numbers| numbers[which]).collect::<Vec<_>>()).0
+        }))
     }
 
     /// What another process has said of its cell.
     pub(super) fn read(text: &str) -> Option<Cell> {
-        let mut numbers = text.split_whitespace();
-        let mut next = || numbers.next()?.parse::<f64>().ok();
-        Some(Cell {
-            ranges: next()? as u64,
-            address_space: next()? as u64,
-            memory: next()? as u64,
-            page_tables: next()? as u64,
-            open: next()?,
-            read: next()?,
-            store: next()? as u64,
-        })
+        let numbers = text.split_whitespace().map(|number| number.parse().ok());
+        Some(Cell::of(numbers.collect::<Option<Vec<f64>>>()?.try_into().ok()?))
+    }
+
+    fn numbers(&self) -> [f64; 7] {
+        let Cell { ranges, address_space, memory, page_tables, open, read, store } = *self;
+        let [ranges, address_space, memory, page_tables, store] =
+            [ranges, address_space, memory, page_tables, store].map(|number| number as f64);
+        [ranges, address_space, memory, page_tables, open, read, store]
+    }
+
+    fn of([ranges, address_space, memory, page_tables, open, read, store]: [f64; 7]) -> Cell {
+        let [ranges, address_space, memory, page_tables, store] =
+            [ranges, address_space, memory, page_tables, store].map(|number| number as u64);
+        Cell { ranges, address_space, memory, page_tables, open, read, store }
     }
 }
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Cell { ranges, address_space, memory, page_tables, open, read, store } = self;
-        write!(f, "{ranges} {address_space} {memory} {page_tables} {open} {read} {store}")
+        self.numbers().iter().try_for_each(|number| write!(f, "{number} "))
     }
 }
 
@@ -202,11 +196,9 @@ fn times(
     for (number, tenant) in tenants.iter_mut().enumerate() {
         let start = Instant::now();
         work(number, tenant).with_context(|| format!("store {number}"))?;
-        times.push(start.elapsed());
+        times.push(start.elapsed().as_nanos() as f64);
     }
-    times.sort_unstable();
-    let median = times.get(times.len() / 2).map_or(0, Duration::as_nanos);
-    Ok(median as f64)
+    Ok(median_and_minimum(&mut times).0)
 }
 
 /// What a guest's reads add up to.

@@ -7,7 +7,7 @@
 mod cell;
 mod memory;
 
-use crate::numbers::number;
+use crate::numbers::{bytes, number};
 use crate::table::Table;
 use cell::{Cell, READS, Way};
 use clap::ValueEnum;
@@ -116,31 +116,9 @@ fn number_of(value: u64) -> String {
     if value < 10 { value.to_string() } else { number(value as f64) }
 }
 
-/// A size as people say it, with three digits that say something.
-fn bytes(size: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let (mut value, mut unit) = (size as f64, 0);
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if value.fract() == 0.0 || value >= 100.0 || unit == 0 {
-        format!("{value:.0} {}", UNITS[unit])
-    } else {
-        format!("{value:.1} {}", UNITS[unit])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        let sizes = [0, 1023, 1024, 1536, 256 << 20, 10_000 * (256 << 20)];
-        let shown = ["0 B", "1023 B", "1 KiB", "1.5 KiB", "256 MiB", "2.4 TiB"];
-        assert_eq!(sizes.map(bytes), shown.map(String::from));
-    }
 
     #[test]
     fn a_cell_is_read_as_it_was_said_and_the_median_is_each_numbers_own() {

@@ -213,7 +213,7 @@ fn once(setting: Setting<'_>, guest: &RefCell<Guest>, measured: &mut Measured) -
         let mut ways = [way(names[0], run(Task::Once)), way(names[1], run(Task::PreadOnce))];
         columns.push(measure(&mut ways, setting.longer())?);
     }
-    let head = sizes.map(bytes);
+    let head = sizes.map(|size| bytes(size.into()));
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     let mut rows = rows(&names, &columns, microseconds);
     let ratio = |column: &Vec<Time>| format!("{:.2}", column[0].median / column[1].median);

@@ -162,13 +162,8 @@ mod tests {
 
     #[test]
     fn what_is_found_is_what_a_sorted_map_says() {
-        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = move |below: usize| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            (seed >> 20) as usize % below
-        };
+        let mut seeded = fastrand::Rng::with_seed(1);
+        let mut random = move |below: usize| seeded.usize(..below);
         let mut there = BTreeMap::<usize, (usize, &'static Place)>::new();
         for _ in 0..20_000 {
             let start = SECOND + random(20_000) * UNIT;

@@ -158,7 +158,13 @@ impl Watch {
     /// if this was thrown out.
     #[inline]
     pub fn lost(&self) -> u32 {
-        self.place.lost(self.version).unwrap_or(1)
+        self.counted().unwrap_or(1)
+    }
+
+    /// The same; `None` if this was thrown out, and nothing is known any more.
+    #[inline]
+    pub fn counted(&self) -> Option<u32> {
+        self.place.lost(self.version)
     }
 
     /// Begins anew, after another file or another part of it was mapped at the start of the range.

@@ -9,17 +9,8 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 
 use super::own::{make_room, own};
-use super::place::Window;
+use super::place::{File, Window};
 use crate::system;
-
-/// What is mapped at an address. Nothing that is known of, if the inode is 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct File {
-    pub(super) device: u64,
-    pub(super) inode: u64,
-    /// Where in the file the address is.
-    pub(super) offset: u64,
-}
 
 /// What stands where a window is supposed to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,6 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
-use super::owner::File;
-
 /// A place: free while its range is empty.
 #[derive(Debug, Default)]
 pub(super) struct Place {
@@ -22,6 +20,15 @@ pub(super) struct Place {
     offset: AtomicU64,
     /// Not for the handler.
     pub(super) owner: AtomicUsize,
+}
+
+/// What is mapped at an address. Nothing that is known of, if the inode is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct File {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    /// Where in the file the address is.
+    pub(super) offset: u64,
 }
 
 /// What a place holds.

@@ -6,8 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use super::owner::File;
-use super::place::Place;
+use super::place::{File, Place};
 use super::{Refused, index};
 
 static TABLE: Mutex<Table> = Mutex::new(Table { there: BTreeMap::new(), free: Vec::new() });

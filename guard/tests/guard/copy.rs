@@ -3,8 +3,8 @@
 //! Each test goes through all the ways to copy that this machine has, the system call included.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -83,6 +83,7 @@ fn large_lengths_are_copied_right() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn linux_has_the_copy_by_system_call_too() {
     let all = format!("{:?}", Variant::all());
@@ -110,142 +111,107 @@ fn a_prefetch_of_what_is_lost_or_nowhere_does_nothing() {
     .assert_done();
 }
 
+/// Bytes in front of the lost page and behind its border, and alignments of what is copied there.
+struct Lengths {
+    kept: usize,
+    there: Vec<usize>,
+    beyond: Vec<usize>,
+    align: fn(usize) -> Vec<usize>,
+}
+
+/// All lengths in front of the border up to where every class of them was.
+fn short() -> Lengths {
+    let beyond = vec![1, 2, 3, 7, 8, 15, 16, 31, 33, 64, 100, 128, 200, 400, page()];
+    Lengths { kept: page(), there: (0..=300).collect(), beyond, align: |there| vec![there % 64] }
+}
+
+/// Lengths around the classes of length, the vector sizes, and pages.
+fn long() -> Lengths {
+    let there = vec![0, 1, 63, 64, 65, 127, 500, 4095, 4096, 4097, 16_000, 16_385, 65_549, 200_000];
+    let beyond = vec![1, 100, 5000, 60_000];
+    Lengths { kept: 64 * page(), there, beyond, align: |_| vec![0, 13] }
+}
+
+/// Reads across the border of a lost page, and up to it.
+fn read_across(Lengths { kept, there, beyond, align }: Lengths) {
+    guard::install().unwrap();
+    let lost = kept.div_ceil(4 * page()) * page();
+    let pages = Pages::new(kept + lost);
+    pages.set_len(kept);
+    for (variant, there) in each(&there) {
+        for align in align(there) {
+            let start = kept - there;
+            for beyond in &beyond {
+                let what = format!("{variant:?}, {there} there and {beyond} beyond, {align}");
+                let len = there + beyond;
+                let (now, fault) = read_with(variant, pages.at(start), len, align);
+                let fault = fault.unwrap_or_else(|| panic!("{what}: no fault"));
+                let (new, old) = (patterned(start, len), vec![OLD; len]);
+                check_faulted(&what, fault, (pages.at(kept), there), &now, &new, &old);
+            }
+            let (now, fault) = read_with(variant, pages.at(start), there, align);
+            assert_eq!(fault, None, "{variant:?}, {there} up to the border");
+            assert!(now == patterned(start, there), "{variant:?} {there}");
+        }
+    }
+}
+
+/// Writes across the border of a lost page, and up to it.
+fn write_across(Lengths { kept, there, beyond, align }: Lengths) {
+    guard::install().unwrap();
+    let lost = kept.div_ceil(4 * page()) * page();
+    let pages = Pages::new(kept + lost);
+    pages.set_len(kept);
+    let old = vec![OLD; kept];
+    let source = patterned(0, kept + lost + 64);
+    for (variant, there) in each(&there) {
+        for align in align(there) {
+            let (start, source) = (kept - there, &source[align..]);
+            let write = |len| {
+                pages.write(0, &old);
+                // SAFETY: the source is a buffer that is long enough, the destination is mapped.
+                let result = unsafe { variant.copy(pages.at(start), source.as_ptr(), len) };
+                let now = pages.read(0, kept);
+                assert!(now[..start] == old[..start], "{variant:?}, {there}, {len}: before");
+                (result, now)
+            };
+            for beyond in &beyond {
+                let what = format!("{variant:?}, {there} there and {beyond} beyond, {align}");
+                let (result, now) = write(there + beyond);
+                let fault = result.expect_err(&what);
+                check_faulted(&what, fault, (pages.at(kept), there), &now[start..], source, &old);
+            }
+            let (result, now) = write(there);
+            assert_eq!(result, Ok(()), "{variant:?}, {there} up to the border");
+            assert!(now[start..] == source[..there], "{variant:?}, {there} up to the border");
+        }
+    }
+}
+
+/// All ways to copy, with each of these lengths.
+fn each(lengths: &[usize]) -> impl Iterator<Item = (Variant, usize)> {
+    let variants = Variant::all().into_iter();
+    variants.flat_map(|variant| lengths.iter().map(move |length| (variant, *length)))
+}
+
 #[test]
 fn a_read_into_a_lost_page_says_exactly_how_far_it_got() {
-    in_child(|| {
-        guard::install().unwrap();
-        let page = page();
-        let pages = Pages::new(2 * page);
-        pages.set_len(page);
-        for variant in Variant::all() {
-            for there in 0..=300 {
-                let start = page - there;
-                for beyond in [1, 2, 3, 7, 8, 15, 16, 31, 33, 64, 100, 128, 200, 400, page] {
-                    let what = format!("{variant:?}, {there} there and {beyond} beyond");
-                    let len = there + beyond;
-                    let (now, fault) = read_with(variant, pages.at(start), len, there % 64);
-                    let fault = fault.unwrap_or_else(|| panic!("{what}: no fault"));
-                    let (new, old) = (patterned(start, len), vec![OLD; len]);
-                    check_faulted(&what, fault, (pages.at(page), there), &now, &new, &old);
-                }
-                let (now, fault) = read_with(variant, pages.at(start), there, there % 64);
-                assert_eq!(fault, None, "{variant:?}, {there} up to the border");
-                assert!(now == patterned(start, there), "{variant:?} {there}");
-            }
-        }
-    })
-    .assert_done();
+    in_child(|| read_across(short())).assert_done();
 }
 
 #[test]
 fn a_write_into_a_lost_page_says_exactly_how_far_it_got() {
-    in_child(|| {
-        guard::install().unwrap();
-        let page = page();
-        let pages = Pages::new(2 * page);
-        pages.set_len(page);
-        let old = vec![OLD; page];
-        let source = patterned(0, 2 * page);
-        for variant in Variant::all() {
-            for there in 0..=300 {
-                let start = page - there;
-                for beyond in [1, 2, 3, 7, 8, 15, 16, 31, 33, 64, 100, 128, 200, 400, page] {
-                    let what = format!("{variant:?}, {there} there and {beyond} beyond");
-                    pages.write(0, &old);
-                    // SAFETY: the source is a buffer that is long enough, the destination is
-                    // mapped.
-                    let result =
-                        unsafe { variant.copy(pages.at(start), source.as_ptr(), there + beyond) };
-                    let fault = result.expect_err(&what);
-                    let now = pages.read(0, page);
-                    assert!(now[..start] == old[..start], "{what}: before");
-                    check_faulted(
-                        &what,
-                        fault,
-                        (pages.at(page), there),
-                        &now[start..],
-                        &source,
-                        &old,
-                    );
-                }
-                pages.write(0, &old);
-                // SAFETY: as above.
-                let result = unsafe { variant.copy(pages.at(start), source.as_ptr(), there) };
-                assert_eq!(result, Ok(()), "{variant:?}, {there} up to the border");
-                let now = pages.read(0, page);
-                assert!(now[..start] == old[..start] && now[start..] == source[..there]);
-            }
-        }
-    })
-    .assert_done();
+    in_child(|| write_across(short())).assert_done();
 }
-
-/// Bytes in front of the lost page, in a long copy: around the classes of length, the vector
-/// sizes, and pages.
-const FAR: [usize; 14] =
-    [0, 1, 63, 64, 65, 127, 500, 4095, 4096, 4097, 16_000, 16_385, 65_549, 200_000];
-
-/// Bytes behind the border of the lost page, in a long copy.
-const BEYOND: [usize; 4] = [1, 100, 5000, 60_000];
 
 #[test]
 fn a_long_read_into_a_lost_page_says_exactly_how_far_it_got() {
-    in_child(|| {
-        guard::install().unwrap();
-        let (kept, lost) = (64 * page(), 16 * page());
-        let pages = Pages::new(kept + lost);
-        pages.set_len(kept);
-        for variant in Variant::all() {
-            for there in FAR {
-                for (beyond, align) in BEYOND.into_iter().flat_map(|n| [(n, 0), (n, 13)]) {
-                    let what = format!("{variant:?}, {there} there and {beyond} beyond, {align}");
-                    let (start, len) = (kept - there, there + beyond);
-                    let (now, fault) = read_with(variant, pages.at(start), len, align);
-                    let fault = fault.unwrap_or_else(|| panic!("{what}: no fault"));
-                    let (new, old) = (patterned(start, len), vec![OLD; len]);
-                    check_faulted(&what, fault, (pages.at(kept), there), &now, &new, &old);
-                }
-            }
-        }
-    })
-    .assert_done();
+    in_child(|| read_across(long())).assert_done();
 }
 
 #[test]
 fn a_long_write_into_a_lost_page_says_exactly_how_far_it_got() {
-    in_child(|| {
-        guard::install().unwrap();
-        let (kept, lost) = (64 * page(), 16 * page());
-        let pages = Pages::new(kept + lost);
-        pages.set_len(kept);
-        let old = vec![OLD; kept];
-        let source = patterned(0, kept + lost);
-        for variant in Variant::all() {
-            for there in FAR {
-                for (beyond, align) in BEYOND.into_iter().flat_map(|n| [(n, 0), (n, 13)]) {
-                    let what = format!("{variant:?}, {there} there and {beyond} beyond, {align}");
-                    let (start, len) = (kept - there, there + beyond);
-                    let source = &source[align..];
-                    pages.write(0, &old);
-                    // SAFETY: the source is a buffer that is long enough, the destination is
-                    // mapped.
-                    let result = unsafe { variant.copy(pages.at(start), source.as_ptr(), len) };
-                    let fault = result.expect_err(&what);
-                    let now = pages.read(0, kept);
-                    assert!(now[..start] == old[..start], "{what}: before");
-                    check_faulted(
-                        &what,
-                        fault,
-                        (pages.at(kept), there),
-                        &now[start..],
-                        source,
-                        &old,
-                    );
-                }
-            }
-        }
-    })
-    .assert_done();
+    in_child(|| write_across(long())).assert_done();
 }
 
 #[test]
@@ -353,9 +319,9 @@ fn threads_copy_right_while_another_process_cuts_the_file() {
     const FILE: &str = "IOMMAP_GUARD_FILE";
     let len = 64 * page();
 
-    // The parent cuts and regrows, the child copies. The file has no name, so that none is left
-    // behind; the child opens it by way of the parent's descriptor.
-    let file = tempfile::tempfile().unwrap();
+    // The parent cuts and regrows, the child copies.
+    let named = tempfile::NamedTempFile::new().unwrap();
+    let file = named.as_file();
     file.set_len(len as u64).unwrap();
     let content = patterned(0, len);
     let mut round = 0;
@@ -368,8 +334,11 @@ fn threads_copy_right_while_another_process_cuts_the_file() {
             file.write_all_at(&content, 0).unwrap();
         }
     };
-    let environment = [(FILE, format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))];
-    in_child_while(&environment, cut_and_regrow, || {
+    let with_path = |mut command: Command| {
+        command.env(FILE, named.path());
+        command
+    };
+    in_child_while(with_path, cut_and_regrow, || {
         guard::install().unwrap();
         let file = std::env::var(FILE).unwrap();
         let file = File::options().read(true).write(true).open(file).unwrap();
@@ -380,21 +349,18 @@ fn threads_copy_right_while_another_process_cuts_the_file() {
             for thread in 0..4 {
                 let (pages, oks, faults) = (&pages, &oks, &faults);
                 scope.spawn(move || {
-                    let mut state = 0x9e37_79b9_7f4a_7c15_u64 + thread;
+                    let mut random = fastrand::Rng::with_seed(thread);
                     while Instant::now() < until {
-                        state ^= state << 13;
-                        state ^= state >> 7;
-                        state ^= state << 17;
-                        let bits = state as usize;
-                        let class = [16, 64, 256, 4096, 40_000][bits % 5];
-                        let size = (bits >> 8) % class + 1;
-                        let start = (bits >> 24) % (len - size);
+                        let class = [16, 64, 256, 4096, 40_000][random.usize(..5)];
+                        let size = random.usize(1..=class);
+                        let start = random.usize(..len - size);
                         let variants = Variant::all();
-                        let variant = variants[(bits >> 4) % variants.len()];
+                        let variant = variants[random.usize(..variants.len())];
+                        let align = random.usize(..64);
                         // A reader finds what was there or zeros. A writer writes what would be
                         // there anyway.
                         let fault = if thread % 2 == 0 {
-                            let (got, fault) = read_with(variant, pages.at(start), size, bits % 64);
+                            let (got, fault) = read_with(variant, pages.at(start), size, align);
                             let sure = fault.map_or(size, |fault| fault.copied());
                             let wrong = (0..sure)
                                 .find(|at| got[*at] != 0 && got[*at] != pattern(start + at));

@@ -1,5 +1,6 @@
 //! Handlers for SIGBUS that tests install before or after the guard's, and lost pages to make
 //! them run.
+#![cfg(target_os = "linux")]
 
 use std::mem;
 use std::ptr;

@@ -1,7 +1,7 @@
 //! The guard's handler among other handlers: whose signal is whose.
 //!
 //! Only where there is a handler: other processors copy by system call.
-#![cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+#![cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
 
 use std::io;
 use std::mem;

@@ -1,5 +1,5 @@
 //! Windows whose pages several threads lose at once.
-#![cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+#![cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -114,13 +114,9 @@ fn write_key(key: &mut String, number: u64) {
 /// depend on how long it is.
 fn write_value(value: &mut String, number: u64, size: usize) {
     value.clear();
-    let mut state = number;
+    let mut random = fastrand::Rng::with_seed(number);
     while value.len() < size {
-        // SplitMix64.
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        _ = write!(value, "{:016x}", mixed ^ mixed >> 31);
+        _ = write!(value, "{:016x}", random.u64(..));
     }
     value.truncate(size);
 }

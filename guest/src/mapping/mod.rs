@@ -262,7 +262,8 @@ impl Mapping {
     /// # Errors
     ///
     /// [`ErrorKind::Closed`]; [`ErrorKind::Eio`], [`ErrorKind::Enospc`]: the device or the file
-    /// system could not take the bytes.
+    /// system could not take the bytes; [`ErrorKind::Sigbus`]: the file was cut short, and what was
+    /// written to a private mapping may be lost.
     pub fn sync(&self) -> Result<(), Error> {
         self.sync_with(SyncMode::Sync)
     }

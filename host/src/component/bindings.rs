@@ -3,11 +3,7 @@
 //! The linker is filled by hand in `linker.rs`, since the four calls that move bytes lift and
 //! lower through `abi.rs` instead of a `Vec`.
 
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    reason = "generated; the WIT is the documentation"
-)]
+#![allow(missing_docs, unreachable_pub, reason = "generated; the WIT is the documentation")]
 
 #[cfg(not(feature = "windows"))]
 wasmtime::component::bindgen!({

@@ -1,16 +1,18 @@
 //! What an embedder puts into a store: [`IommapCtx`], its builder, and the view that host calls
 //! get of it.
 
-use super::handle::MappingHandle;
-use crate::error::Error;
 use crate::grants::Grants;
-use crate::mapping::{FsPerms, Mapped, Mapping};
+use crate::mapping::{FsPerms, Mapping};
 use crate::usage::local::LocalCounter;
 use crate::usage::{Budget, Counters, Limits, Usage};
 use std::io;
+#[cfg(feature = "wasi")]
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
+#[cfg(feature = "wasi")]
+use std::path::PathBuf;
 use std::sync::Arc;
-use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::component::ResourceTable;
 
 /// The state of one store: what its guest may map, and what it uses.
 ///
@@ -30,7 +32,7 @@ use wasmtime::component::{Resource, ResourceTable};
 #[derive(Debug)]
 pub struct IommapCtx {
     pub(super) grants: Arc<Grants>,
-    counter: LocalCounter,
+    pub(super) counter: LocalCounter,
     /// The store's windows, once it has had one.
     #[cfg(feature = "windows")]
     pub(super) windows: Option<Arc<super::windows::WindowSet>>,
@@ -187,21 +189,28 @@ impl IommapCtxBuilder {
     /// # }
     /// ```
     ///
+    /// On Linux, with `/proc`, what WASI gets is the very directory that was granted, whatever its path
+    /// leads to by now. Elsewhere its path is looked up again.
+    ///
     /// # Errors
     ///
-    /// A directory cannot be opened again, or was granted open already, by
-    /// [`Grants::preopened`], so that there is no path to open it by.
+    /// A directory cannot be opened again; or it was granted open, by [`Grants::preopened`], and
+    /// where it is opened by its path there is none.
     #[cfg(feature = "wasi")]
     pub fn preopen_into(&self, wasi: &mut wasmtime_wasi::WasiCtxBuilder) -> wasmtime::Result<()> {
-        for (host_path, guest_path, perms) in self.grants.directories() {
-            let Some(host_path) = host_path else {
-                wasmtime::bail!(
+        for (dir, grant) in self.grants.open_directories() {
+            let guest_path = &*grant.guest_path;
+            // WASI takes no directory that is open already, but its name.
+            let same = PathBuf::from(format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd()));
+            let path = match &grant.host_path {
+                _ if cfg!(target_os = "linux") && same.exists() => &same,
+                Some(host_path) => &**host_path,
+                None => wasmtime::bail!(
                     "the grant {guest_path} was open already: WASI opens directories by path"
-                );
+                ),
             };
-            wasi.preopened_dir(host_path, guest_path, perms.into()).map_err(|error| {
-                error.context(format!("cannot grant {} to WASI", host_path.display()))
-            })?;
+            wasi.preopened_dir(path, guest_path, grant.perms.into())
+                .map_err(|error| error.context(format!("cannot grant {guest_path} to WASI")))?;
         }
         Ok(())
     }
@@ -390,59 +399,6 @@ pub struct IommapCtxView<'a> {
     pub ctx: &'a mut IommapCtx,
     /// Where the guest's mappings are kept.
     pub table: &'a mut ResourceTable,
-}
-
-impl<'a> IommapCtxView<'a> {
-    /// The mapping behind a handle. A handle that names none is a bug of the guest's runtime or
-    /// of the host, and traps.
-    #[inline]
-    pub(super) fn mapped(&self, handle: &Resource<MappingHandle>) -> wasmtime::Result<&Mapped> {
-        Ok(&self.table.get(handle)?.mapped)
-    }
-
-    /// Copies out of a mapping, as `read` does, and counts the bytes.
-    #[inline]
-    pub(super) fn read(
-        self,
-        handle: &Resource<MappingHandle>,
-        read: impl FnOnce(&Mapped) -> Result<u64, Error>,
-    ) -> wasmtime::Result<Result<(), Error>> {
-        let done = read(&self.table.get(handle)?.mapped);
-        Ok(done.map(|bytes| self.ctx.counter.count_read(bytes)))
-    }
-
-    /// Copies into a mapping, as `write` does, and counts the bytes.
-    #[inline]
-    pub(super) fn write(
-        self,
-        handle: &Resource<MappingHandle>,
-        write: impl FnOnce(&mut Mapped) -> Result<u64, Error>,
-    ) -> wasmtime::Result<Result<(), Error>> {
-        let done = write(&mut self.table.get_mut(handle)?.mapped);
-        Ok(done.map(|bytes| self.ctx.counter.count_written(bytes)))
-    }
-
-    /// The same, to change it.
-    pub(super) fn mapped_mut(
-        &mut self,
-        handle: &Resource<MappingHandle>,
-    ) -> wasmtime::Result<&mut Mapped> {
-        Ok(&mut self.table.get_mut(handle)?.mapped)
-    }
-
-    /// Gives the guest a handle to a mapping.
-    pub(super) fn push(
-        &mut self,
-        handle: MappingHandle,
-    ) -> wasmtime::Result<Resource<MappingHandle>> {
-        Ok(self.table.push(handle)?)
-    }
-
-    /// Takes a handle back; the mapping closes with it.
-    pub(super) fn drop_handle(&mut self, rep: u32) -> wasmtime::Result<()> {
-        self.table.delete(Resource::<MappingHandle>::new_own(rep))?;
-        Ok(())
-    }
 }
 
 /// A store's data that holds an [`IommapCtx`]. See [`add_to_linker`](crate::add_to_linker).

@@ -5,9 +5,9 @@
 //! arguments, the reason, and the `errno` behind the code. What a guest may do as often as it
 //! likes is no warning. At level `trace` every call is told of, with how long it took.
 
+use super::Answer;
 use super::bindings::types::ErrorCode;
-use super::{Answer, IommapCtxView};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::mapping::Mapped;
 use crate::usage::Usage;
 use std::fmt::Debug;
@@ -70,12 +70,12 @@ impl Call {
     #[cold]
     pub(super) fn refused_opening(
         self,
-        view: &IommapCtxView<'_>,
+        usage: &Usage,
         path: &str,
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        self.refused_by(view.ctx.usage(), path, arguments, error)
+        self.refused_by(usage, path, arguments, error)
     }
 
     /// A call was refused.
@@ -87,7 +87,11 @@ impl Call {
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        usage.count_refused();
+        // A guest may ask for a window that it was given none of, and goes on without.
+        let none = usage.limits().windows == 0 && error.kind() == ErrorKind::Enotsup;
+        if !(none && self.name.starts_with("window.")) {
+            usage.count_refused(error.kind());
+        }
         self.refused(usage.name(), path, arguments, error)
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `bindings` | the types that wasmtime makes of `wit/` |
 //! | `ctx`, `handle` | what an embedder sets up, and what a store's table holds |
+//! | `import`, `access` | under which name the interface is added, and where its calls find what they need |
 //! | `linker` | every function of the interface, defined for sync and async stores |
 //! | `waiting`, `offload` | calls that wait for a device: where they are, or on another thread |
 //! | `abi` | the copy between a page and the guest's memory |
@@ -13,10 +14,12 @@
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
+mod access;
 mod bindings;
 mod convert;
 mod ctx;
 mod handle;
+mod import;
 mod linker;
 mod log;
 #[cfg(feature = "async")]
@@ -29,6 +32,7 @@ pub mod windows;
 
 pub use ctx::{IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
 pub use handle::MappingHandle;
+pub use import::Import;
 pub use linker::add_to_linker;
 #[cfg(feature = "async")]
 pub use linker::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};

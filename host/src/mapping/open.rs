@@ -222,6 +222,10 @@ impl<'a> Request<'a> {
             platform::raise(file, plan.target)?;
         }
         prepare(&region, file, &plan, options)?;
+        // A file that is cut at this very moment is one that was cut since.
+        if region.watch_for_cuts().is_err() {
+            usage.count_fault();
+        }
         let private = match (options.private && options.write, plan.copied) {
             (false, _) => None,
             (true, None) => Some(PrivatePages::none(usage)?),

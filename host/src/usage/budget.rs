@@ -62,6 +62,19 @@ impl BudgetLimits {
             ranges: u64::MAX,
         }
     }
+
+    pub(super) fn pool(&self) -> Pool {
+        let mut each = [u64::MAX; RESOURCES];
+        each[Resource::Mappings as usize] = self.mappings;
+        each[Resource::Handles as usize] = self.handles;
+        each[Resource::MappedBytes as usize] = self.mapped_bytes;
+        each[Resource::LockedBytes as usize] = self.locked_bytes;
+        each[Resource::PrivateBytes as usize] = self.private_bytes;
+        each[Resource::Windows as usize] = self.windows;
+        each[Resource::WindowBytes as usize] = self.window_bytes;
+        each[Resource::Ranges as usize] = self.ranges;
+        Pool::new(each)
+    }
 }
 
 /// What stores use together, and may use together at most.
@@ -108,16 +121,7 @@ impl Budget {
     }
 
     fn with(limits: BudgetLimits, parent: Option<Arc<Budget>>) -> Budget {
-        let mut each = [u64::MAX; RESOURCES];
-        each[Resource::Mappings as usize] = limits.mappings;
-        each[Resource::Handles as usize] = limits.handles;
-        each[Resource::MappedBytes as usize] = limits.mapped_bytes;
-        each[Resource::LockedBytes as usize] = limits.locked_bytes;
-        each[Resource::PrivateBytes as usize] = limits.private_bytes;
-        each[Resource::Windows as usize] = limits.windows;
-        each[Resource::WindowBytes as usize] = limits.window_bytes;
-        each[Resource::Ranges as usize] = limits.ranges;
-        Budget { limits, pool: Pool::new(each), parent }
+        Budget { pool: limits.pool(), limits, parent }
     }
 
     /// The limits.

@@ -1,5 +1,6 @@
 //! A disk that fills up: `enospc` and not `sigbus`, and nothing lost. On a tmpfs of its own,
 //! where one may be mounted; else it says that it was skipped.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{FsPerms, Limits};

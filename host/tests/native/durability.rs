@@ -1,5 +1,6 @@
 //! Where what was written is: in the page cache at once, and on the device after `sync`. And that
 //! nobody waits for the device who did not ask to.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Mapping, SyncMode};
@@ -165,7 +166,7 @@ fn what_a_killed_process_wrote_is_seen_by_others() {
         let world = World::new();
         let name = this_test(|| ());
         let killed = this_program()
-            .args(["--exact", &name, "--nocapture"])
+            .args(["--exact", name, "--nocapture"])
             .env(PLACE, world.path("."))
             .status()
             .unwrap();

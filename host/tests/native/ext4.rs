@@ -1,5 +1,6 @@
 //! A full disk with a real file system: a small ext4 in a file, mounted where nobody else sees it.
 //! Where the machine doesn't permit that, these tests say so.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{FsPerms, Limits, SyncMode};

@@ -1,4 +1,5 @@
 //! sync, sync-range, advise and position.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{AccessMode, Advice, OpenOptions, SyncMode};

@@ -1,4 +1,5 @@
 //! Kinds of file: regular ones are mapped, all others refused at once.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{FsPerms, Limits, OpenOptions};

@@ -1,4 +1,5 @@
 //! A mapping that its embedder shares: guests open it by a name, and it stays the embedder's.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{

@@ -1,4 +1,5 @@
 //! The embedder's limits: each is exact, and what was used comes back on every path.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::Limits;

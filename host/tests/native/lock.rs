@@ -1,6 +1,7 @@
 //! Locked pages: refused unless the embedder allows them, counted, and given back.
 //!
 //! What the kernel counts is the whole process's, so each of these has one of its own.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Advice, OpenOptions};

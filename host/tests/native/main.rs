@@ -1,5 +1,8 @@
 //! The native layer: a module for each subject, in one program. What may crash, or changes the
 //! whole process, runs in a child of its test: see `support`.
+//!
+//! What looks into `/proc`, mounts something or knows Linux by its calls is for Linux alone.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "helpers of what is for Linux"))]
 
 mod batch;
 mod close;
@@ -20,10 +23,12 @@ mod paths;
 mod private;
 mod process_limits;
 mod races_data;
+mod races_files;
 mod races_grants;
 mod races_others;
 mod races_private;
 mod races_process;
+mod races_sync;
 mod support;
 mod swaps;
 mod threads;

@@ -5,10 +5,10 @@
 //! `IOMMAP_CASES` sets how many sequences each test takes, in this process and as long as it may
 //! take; without it each test has a process of its own, and not much time. `IOMMAP_REPLAY`, set to
 //! the hexadecimal digits that a failure prints, takes that sequence alone.
+#![cfg(target_os = "linux")]
 
 use crate::support::{descriptors, in_child, mapped_ranges, this_program, this_test};
-use iommap_model::{Actor, Handles, NAMES, Operation, RECORD, Record, Tally, hold, serve};
-use iommap_model_native::Native;
+use iommap_model::{Actor, Handles, NAMES, Native, Operation, RECORD, Record, Tally, hold, serve};
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
@@ -117,7 +117,7 @@ fn the_model_holds_while_another_process_interferes() {
         let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
         let this = this_test(|| ());
         let mut other = this_program()
-            .args(["--exact", &this, "--nocapture"])
+            .args(["--exact", this, "--nocapture"])
             .env(ACTOR, directory.path())
             .spawn()
             .unwrap();

@@ -209,6 +209,7 @@ fn a_new_file_has_mode_0666_less_the_umask() {
     });
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn no_descriptor_is_inherited_by_programs() {
     let world = World::new();
@@ -241,6 +242,7 @@ fn nocache_and_populate_change_nothing_but_speed() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn populate_has_every_page_there_and_its_absence_none() {
     let world = World::new();

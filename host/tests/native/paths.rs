@@ -28,6 +28,7 @@ fn a_path_out_of_the_grant_is_eacces() {
     refuse_escapes();
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn paths_are_held_inside_without_openat2_too() {
     in_child(|| {
@@ -126,6 +127,7 @@ fn reach_what_is_inside() {
     assert!(world.path("sub/made").is_file());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_magic_link_of_proc_is_eacces() {
     refuse_magic_links();

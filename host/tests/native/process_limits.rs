@@ -1,5 +1,6 @@
 //! The process's own limits, reached by many mappings at once; and what becomes of them in the
 //! programs that a host starts.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::Mapping;

@@ -1,4 +1,5 @@
 //! Grants inside grants, and files that can't be mapped though they look like it.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{FsPerms, Grants, Limits, Usage};

@@ -1,4 +1,5 @@
 //! What one store does is not felt by other stores, other processes, or the embedder.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Advice, FsPerms, Grants, Limits, Usage};

@@ -1,4 +1,5 @@
 //! One store's calls, and all the rest of the process: nobody stands still, and nothing runs out.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Advice, FsPerms, Limits, Range};

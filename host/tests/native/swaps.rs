@@ -1,5 +1,6 @@
 //! Names that somebody swaps while they are opened: whatever the moment, nothing outside the grant
 //! is reached.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{FsPerms, Limits};

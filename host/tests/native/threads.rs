@@ -1,5 +1,6 @@
 //! One mapping, many threads. Nothing here waits for time to pass: each thread does a number of
 //! things, and all of them together have to come to their end.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Advice, Error, Mapping, Range, SyncMode};

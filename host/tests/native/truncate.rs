@@ -1,4 +1,5 @@
 //! `truncate`: the file and the mapping change their length together, or not at all.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use std::fs;

@@ -1,6 +1,7 @@
 //! A failed open leaves the world as it was, whatever it failed of.
 //!
 //! Where the process runs out of something, it is one of its own.
+#![cfg(target_os = "linux")]
 
 use crate::support::*;
 use iommap::{Limits, OpenOptions};

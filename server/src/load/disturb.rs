@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,8 +18,7 @@ pub(crate) struct Scene {
     path: PathBuf,
     contents: [Vec<u8>; 2],
     built: [u64; 2],
-    /// What the file is, and how often that has changed: a [`Change`] in one number.
-    now: AtomicU64,
+    now: Mutex<Change>,
 }
 
 /// What the file is at a moment.
@@ -55,20 +55,22 @@ impl Scene {
         let mut other = content.clone();
         other[at] ^= 1;
         let built = [built, built ^ 1];
-        let scene = Scene { path, contents: [content, other], built, now: AtomicU64::new(0) };
-        scene.set(0, Moment::Whole(0));
-        Ok(scene)
+        let now = Mutex::new(Change { number: 0, moment: Moment::Whole(0) });
+        Ok(Scene { path, contents: [content, other], built, now })
     }
 
     /// What the file is now.
     pub(crate) fn now(&self) -> Change {
-        let now = self.now.load(SeqCst);
-        let moment = match now & 3 {
-            which @ (0 | 1) => Moment::Whole(which as usize),
-            2 => Moment::Cut,
-            _ => Moment::Changing,
-        };
-        Change { number: now >> 2, moment }
+        *self.change()
+    }
+
+    fn change(&self) -> MutexGuard<'_, Change> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, moment: Moment) {
+        let mut now = self.change();
+        *now = Change { number: now.number + 1, moment };
     }
 
     /// When the content of this number was made, as its metadata has it.
@@ -76,44 +78,28 @@ impl Scene {
         self.built[content]
     }
 
-    fn set(&self, change: u64, moment: Moment) {
-        let moment = match moment {
-            Moment::Whole(which) => which as u64,
-            Moment::Cut => 2,
-            Moment::Changing => 3,
-        };
-        self.now.store(change << 2 | moment, SeqCst);
-    }
-
     /// Replaces the file and cuts it, in turn, until told to stop. It is whole in the end.
     pub(crate) fn disturb(&self, calm: Duration, stop: &AtomicBool) -> Result<Disturbed> {
         let (mut disturbed, mut which) = (Disturbed::default(), 0);
-        let mut step = {
-            let mut change = self.now().number;
-            move |scene: &Scene, moment| {
-                change += 1;
-                scene.set(change, moment);
-            }
-        };
         while !stop.load(Relaxed) {
             thread::sleep(calm);
             which = 1 - which;
-            step(self, Moment::Changing);
+            self.set(Moment::Changing);
             self.replace(which)?;
-            step(self, Moment::Whole(which));
+            self.set(Moment::Whole(which));
             disturbed.replaced += 1;
 
             thread::sleep(calm);
-            step(self, Moment::Changing);
+            self.set(Moment::Changing);
             let file = OpenOptions::new().write(true).open(&self.path);
             let file = file.with_context(|| format!("cannot open {}", self.path.display()))?;
             file.set_len(self.contents[which].len() as u64 / 2).context("cannot cut the file")?;
-            step(self, Moment::Cut);
+            self.set(Moment::Cut);
             disturbed.cut += 1;
             thread::sleep(CUT);
-            step(self, Moment::Changing);
+            self.set(Moment::Changing);
             self.replace(which)?;
-            step(self, Moment::Whole(which));
+            self.set(Moment::Whole(which));
         }
         Ok(disturbed)
     }

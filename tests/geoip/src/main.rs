@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use iommap_geoip::{Reference, random::Random};
+use fastrand::Rng;
+use iommap_geoip::{Reference, random};
 
 const USAGE: &str = "\
 Usage: iommap-geoip addresses DB COUNT SEED   print COUNT random addresses of either IP version:
@@ -31,13 +32,13 @@ fn main() -> Result<()> {
 fn addresses(database: &Path, count: usize, seed: u64) -> Result<()> {
     let mut edges = Reference::open(database)?.edges()?;
     edges.retain(|(first, _)| first.is_ipv6());
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     let mut out = BufWriter::new(stdout().lock());
     for _ in 0..count {
-        writeln!(out, "{}", random.ipv4())?;
+        writeln!(out, "{}", random::ipv4(&mut random))?;
     }
     for _ in 0..count {
-        writeln!(out, "{}", random.within(&edges))?;
+        writeln!(out, "{}", random::within(&mut random, &edges))?;
     }
     Ok(out.flush()?)
 }

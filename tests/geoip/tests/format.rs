@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use iommap_geoip::random::Random;
+use fastrand::Rng;
+use iommap_geoip::random;
 use mmdb::{Bytes, Database, Value, make::Maker};
 
 const VERSIONS_AND_SIZES: [(u16, u16); 6] = [(4, 24), (4, 28), (4, 32), (6, 24), (6, 28), (6, 32)];
@@ -28,14 +29,14 @@ fn record(number: u64) -> Value {
 
 #[test]
 fn maxminddb_agrees_on_random_addresses_in_made_databases() {
-    let mut random = Random::new(3);
+    let mut random = Rng::with_seed(3);
     for (version, size) in VERSIONS_AND_SIZES {
         let mut maker = Maker::new(version, size);
         let mut ranges = Vec::new();
         for number in 0..500 {
             let (address, prefix) = match if version == 4 { 0 } else { number % 2 } {
-                0 => (random.ipv4(), 8 + number % 25),
-                _ => (random.ipv6(), 20 + number % 109),
+                0 => (random::ipv4(&mut random), 8 + number % 25),
+                _ => (random::ipv6(&mut random), 20 + number % 109),
             };
             let network = mmdb::Network::of(address, prefix as u8);
             ranges.push((network.address, address));
@@ -50,9 +51,9 @@ fn maxminddb_agrees_on_random_addresses_in_made_databases() {
             let mut records = 0;
             for number in 0..4_000 {
                 let address: IpAddr = match number % 4 {
-                    0 => random.ipv4(),
-                    1 if version == 6 => random.ipv6(),
-                    _ => random.within(&ranges),
+                    0 => random::ipv4(&mut random),
+                    1 if version == 6 => random::ipv6(&mut random),
+                    _ => random::within(&mut random, &ranges),
                 };
                 let (found, expected) =
                     (ours.lookup(address).unwrap(), theirs.lookup(address).unwrap());

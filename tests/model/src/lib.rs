@@ -12,8 +12,8 @@
 
 mod file;
 mod hold;
-mod limits;
 mod model;
+mod native;
 mod numbers;
 mod operation;
 mod others;
@@ -21,13 +21,20 @@ mod predict;
 
 pub use file::{Cell, UNKNOWN, matches};
 pub use hold::{Subject, Tally, Value, hold};
-pub use limits::Limits;
 pub use model::{Answer, Expected, Model};
-pub use operation::{
-    Access, Advice, Call, NAMES, Open, Operation, Others, RECORD, Range, Record, SLOTS, SyncMode,
-    bytes,
-};
+pub use native::{Native, options};
+pub use operation::{Call, NAMES, Open, Operation, Others, RECORD, Record, SLOTS, bytes};
 pub use others::{Actor, Handles, prepare, serve};
+
+/// What a guest may use: little, so that random operations reach every limit.
+pub fn limits() -> iommap::Limits {
+    let mut limits = iommap::Limits::default();
+    limits.mappings = 4;
+    limits.mapped_bytes = 28 * page();
+    limits.file_bytes = 9 * page() + 100;
+    limits.call_bytes = 6 * page();
+    limits
+}
 
 /// The size of a page in bytes.
 pub fn page() -> u64 {

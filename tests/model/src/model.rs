@@ -1,9 +1,9 @@
 //! The files and mappings there are, and what others do to them.
 
 use crate::file::{Cell, File, UNKNOWN};
-use crate::limits::Limits;
-use crate::operation::{Access, NAMES, Others, SLOTS};
+use crate::operation::{NAMES, Others, SLOTS};
 use crate::page;
+use iommap::{AccessMode, Limits};
 use std::collections::BTreeMap;
 
 /// What must come of an operation: an answer, or the error's name in `wit/iommap.wit`.
@@ -18,18 +18,34 @@ pub enum Answer {
     Number(u64),
     /// Bytes, some of them perhaps unknown.
     Bytes(Vec<Cell>),
+    /// Nothing, or this error: it depends on the file system.
+    NothingOr(&'static str),
 }
 
 /// A mapping, open or closed.
 #[derive(Clone, Debug)]
 pub(crate) struct Mapped {
     pub(crate) file: usize,
-    pub(crate) access: Access,
+    pub(crate) access: AccessMode,
     pub(crate) private: bool,
     /// The mapping's size; `None` once closed.
     pub(crate) length: Option<u64>,
     /// A private mapping's own pages: those that were written to.
     pub(crate) own: BTreeMap<u64, Vec<Cell>>,
+    /// Something was written to a private mapping.
+    pub(crate) written: bool,
+    /// The file was cut in front of the mapping's last page; `None` if that is not known.
+    pub(crate) cut: Option<bool>,
+}
+
+impl Mapped {
+    /// The file has so many pages now, and no more.
+    pub(crate) fn cut_to(&mut self, pages: u64) {
+        self.own.retain(|index, _| *index < pages);
+        if self.length.is_some_and(|length| length.div_ceil(page()) > pages) {
+            self.cut = Some(true);
+        }
+    }
 }
 
 /// What there is: files, names for them, and one guest's mappings.
@@ -127,7 +143,7 @@ impl Model {
         self.files[file].set_len(length);
         let pages = self.files[file].pages();
         for mapped in self.mappings_of(file) {
-            mapped.own.retain(|index, _| *index < pages);
+            mapped.cut_to(pages);
         }
     }
 
@@ -144,6 +160,7 @@ impl Model {
             for cells in mapped.own.values_mut() {
                 cells.fill(UNKNOWN);
             }
+            mapped.cut = mapped.cut.filter(|cut| *cut);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The operations, and how eight bytes become one.
 
 use crate::numbers::{length, number, offset, sane};
+use iommap::{AccessMode, Advice, Range, SyncMode};
+use std::fmt::Debug;
 
 /// How many bytes an operation is made of.
 pub const RECORD: usize = 8;
@@ -52,15 +54,6 @@ pub enum Call {
     Position,
 }
 
-/// `length` bytes from `offset` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// Where it starts.
-    pub offset: u64,
-    /// How long it is.
-    pub length: u64,
-}
-
 /// How a file is opened: the interface's options.
 #[allow(missing_docs, reason = "named as in wit/iommap.wit")]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +62,7 @@ pub struct Open {
     pub name: usize,
     /// By the grant that allows reading only.
     pub read_only_grant: bool,
-    pub access: Access,
+    pub access: AccessMode,
     pub shared: bool,
     pub private: bool,
     pub lock: bool,
@@ -81,32 +74,106 @@ pub struct Open {
     pub size: Option<u64>,
 }
 
-/// The interface's `access-mode`.
-#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    Read,
-    Write,
-    ReadWrite,
+impl Call {
+    /// The call as `tests/guests/driver/src/lib.rs` wants it, of the mapping in a slot.
+    pub fn command(&self, slot: usize) -> String {
+        let (verb, rest) = match self {
+            Call::Open(open) => ("open", format!("{} {}", open.path(), open.words())),
+            Call::Close => ("close", String::new()),
+            Call::Drop => ("drop", String::new()),
+            Call::Position => ("position", String::new()),
+            Call::Pread(offset, length) => ("pread", format!("{offset} {length}")),
+            Call::Pwrite(offset, data) => ("pwrite", format!("{offset} {}", hex(data))),
+            Call::PreadMany(list) => ("pread-many", words(list)),
+            Call::PwriteMany(list, data) => {
+                ("pwrite-many", format!("{} {}", words(list), hex(data)))
+            }
+            Call::Sync(mode) => ("sync", word(mode)),
+            Call::SyncRange(offset, length, mode) => {
+                ("sync-range", format!("{offset} {length} {}", word(mode)))
+            }
+            Call::Truncate(size) => ("truncate", size.to_string()),
+            Call::Advise(offset, length, hint) => {
+                ("advise", format!("{offset} {length} {}", word(hint)))
+            }
+        };
+        format!("{verb} m{slot} {rest}")
+    }
 }
 
-/// The interface's `sync-mode`.
-#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncMode {
-    Sync,
-    Async,
+/// The interface's word for a mode or a hint.
+fn word(value: &impl Debug) -> String {
+    format!("{value:?}").to_lowercase()
 }
 
-/// The interface's `advice`.
-#[allow(missing_docs, reason = "named as in wit/iommap.wit")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advice {
-    Normal,
-    Random,
-    Sequential,
-    WillNeed,
-    DontNeed,
+fn words(list: &[Range]) -> String {
+    let list: Vec<String> =
+        list.iter().map(|range| format!("{}+{}", range.offset, range.length)).collect();
+    if list.is_empty() { "-".to_owned() } else { list.join(",") }
+}
+
+fn hex(data: &[u8]) -> String {
+    data.iter().fold("hex:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+impl Open {
+    /// As it is, with no options.
+    pub fn plain(name: usize, access: AccessMode) -> Open {
+        Open {
+            name,
+            read_only_grant: false,
+            access,
+            shared: false,
+            private: false,
+            lock: false,
+            populate: false,
+            nocache: false,
+            create: false,
+            truncate: false,
+            exclusive: false,
+            size: None,
+        }
+    }
+
+    /// The path, by the one grant or the other.
+    pub fn path(&self) -> String {
+        format!("/{}/{}", if self.read_only_grant { "r" } else { "d" }, NAMES[self.name])
+    }
+
+    fn words(&self) -> String {
+        let access = match self.access {
+            AccessMode::Read => "read",
+            AccessMode::Write => "write",
+            AccessMode::ReadWrite => "read-write",
+        };
+        let flags = [
+            ("shared", self.shared),
+            ("private", self.private),
+            ("lock", self.lock),
+            ("populate", self.populate),
+            ("nocache", self.nocache),
+            ("create", self.create),
+            ("truncate", self.truncate),
+            ("exclusive", self.exclusive),
+        ];
+        let set: Vec<&str> =
+            flags.into_iter().filter_map(|(name, set)| set.then_some(name)).collect();
+        let set = if set.is_empty() { "-".to_owned() } else { set.join(",") };
+        let size = self.size.map_or(String::new(), |size| format!(" size={size}"));
+        format!("{access} {set}{size}")
+    }
+
+    /// Does it ask for what may change a file's name or contents?
+    pub fn changes(&self) -> bool {
+        self.create || self.truncate || self.exclusive
+    }
+
+    /// Do the options contradict each other, whatever the file?
+    pub fn contradicts_itself(&self) -> bool {
+        (self.shared && self.private)
+            || (self.exclusive && !self.create)
+            || (self.changes() && self.access == AccessMode::Read)
+    }
 }
 
 /// What somebody else does to the files, each an index into [`NAMES`]. Where there is no such
@@ -177,24 +244,12 @@ impl Operation {
 
 fn open(x: u16, y: u16, seed: u8, more: u8) -> Open {
     let [access, usual] = x.to_le_bytes();
-    let mut open = Open {
-        name: usize::from(seed) % NAMES.len(),
-        read_only_grant: false,
-        access: match access % 4 {
-            0 | 1 => Access::ReadWrite,
-            2 => Access::Read,
-            _ => Access::Write,
-        },
-        shared: false,
-        private: false,
-        lock: false,
-        populate: false,
-        nocache: false,
-        create: false,
-        truncate: false,
-        exclusive: false,
-        size: None,
+    let access = match access % 4 {
+        0 | 1 => AccessMode::ReadWrite,
+        2 => AccessMode::Read,
+        _ => AccessMode::Write,
     };
+    let mut open = Open::plain(usize::from(seed) % NAMES.len(), access);
     let size = Some(number(y));
     match usual % 16 {
         0..=2 => {}

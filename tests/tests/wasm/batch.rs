@@ -1,4 +1,5 @@
-//! `pread-many` and `pwrite-many`.
+//! `pread-many` and `pwrite-many` of many ranges; of few, they are cases in
+//! `tests/conformance/cases.txt`.
 
 use iommap_tests::scene::{on_each_store, pattern, shown};
 
@@ -7,23 +8,6 @@ fn same(range: &str, count: usize) -> String {
     let mut list = format!("{range},").repeat(count);
     list.pop();
     list
-}
-
-#[test]
-fn ranges_are_read_back_to_back() {
-    on_each_store(|scene| {
-        scene.write("f", "0123456789");
-        scene.guest().play(
-            "
-            open m /data/f read                     -> ok
-            pread-many m -                          -> ok hex:
-            pread-many m 3+1                        -> ok hex:33
-            pread-many m 8+2,0+2                    -> ok hex:38393031
-            pread-many m 0+3,1+3,1+0,10+0,9+1       -> ok hex:30313231323339
-            pread-many m 0+10,10+0,0+10 -> ok hex:3031323334353637383930313233343536373839
-            ",
-        );
-    });
 }
 
 #[test]
@@ -42,61 +26,6 @@ fn many_large_ranges_are_read_right() {
         list.pop();
         guest.play(&format!("pread-many m {list} -> ok {}", shown(&expected)));
         assert_eq!(guest.counters().bytes_read, expected.len() as u64);
-    });
-}
-
-#[test]
-fn each_range_is_written_its_piece_and_the_last_counts() {
-    on_each_store(|scene| {
-        scene.write("f", "0123456789");
-        let mut guest = scene.guest();
-        guest.play(
-            "
-            open m /data/f read-write               -> ok
-            pwrite-many m - hex:                    -> ok
-            pwrite-many m 8+2,0+1,5+0 text:abc      -> ok
-            ",
-        );
-        assert_eq!(scene.read("f"), b"c1234567ab");
-        guest.play("pwrite-many m 1+4,3+4 text:ABCDEFGH -> ok");
-        assert_eq!(scene.read("f"), b"cABEFGH7ab");
-        assert_eq!(guest.counters().bytes_written, 11);
-    });
-}
-
-#[test]
-fn one_bad_range_and_nothing_is_moved() {
-    on_each_store(|scene| {
-        scene.write("f", "0123456789");
-        let mut guest = scene.guest();
-        guest.play(
-            "
-            open m /data/f read-write               -> ok
-            pread-many m 0+1,9+2                    -> err out-of-bounds
-            pread-many m 0+1,11+0                   -> err out-of-bounds
-            pwrite-many m 0+1,9+2 text:abc          -> err out-of-bounds
-            pwrite-many m 0+1,11+0 text:a           -> err out-of-bounds
-            ",
-        );
-        assert_eq!(scene.read("f"), b"0123456789");
-        assert_eq!((guest.counters().bytes_read, guest.counters().bytes_written), (0, 0));
-    });
-}
-
-#[test]
-fn nothing_is_written_when_lengths_do_not_add_up() {
-    on_each_store(|scene| {
-        scene.write("f", "0123456789");
-        scene.guest().play(
-            "
-            open m /data/f read-write               -> ok
-            pwrite-many m 0+2,2+2 text:abc          -> err badarg
-            pwrite-many m 0+2,2+2 text:abcde        -> err badarg
-            pwrite-many m - text:a                  -> err badarg
-            pwrite-many m 0+1 hex:                  -> err badarg
-            ",
-        );
-        assert_eq!(scene.read("f"), b"0123456789");
     });
 }
 

@@ -78,49 +78,6 @@ fn a_cut_page_is_sigbus_and_the_rest_stays_writable() {
 }
 
 #[test]
-fn a_mapping_works_again_once_its_file_grew_back() {
-    in_child(|| {
-        on_each_store(|scene| {
-            let page = page();
-            scene.write("f", pattern(2 * page as usize));
-            let mut guest = scene.guest();
-            guest.play("open m /data/f read-write -> ok");
-            for _ in 0..3 {
-                scene.cut("f", 0);
-                guest.play("pread m 0 100 -> err sigbus");
-                guest.play("pwrite m 0 fill:1:100 -> err sigbus");
-                scene.cut("f", 2 * page);
-                guest.play(&format!("pread m 0 100 -> ok {}", shown(&[0; 100])));
-                guest.play("pwrite m 0 fill:1:100 -> ok");
-                guest.play(&format!("pread m 0 100 -> ok {}", shown(&[1; 100])));
-            }
-            assert_eq!(guest.counters().faults_recovered, 6);
-            assert_eq!(scene.read("f")[..100], [1; 100]);
-        });
-    });
-}
-
-#[test]
-fn a_mapping_works_again_once_its_guest_grew_the_file() {
-    in_child(|| {
-        on_each_store(|scene| {
-            scene.write("f", pattern(2 * page() as usize));
-            let mut guest = scene.guest();
-            guest.play("open m /data/f read-write -> ok");
-            scene.cut("f", 0);
-            guest.play(
-                "
-                pread m 0 1                         -> err sigbus
-                truncate m 3                        -> ok
-                pread m 0 3                         -> ok hex:000000
-                pread m 0 4                         -> err out-of-bounds
-                ",
-            );
-        });
-    });
-}
-
-#[test]
 fn a_cut_file_can_be_hinted_synced_and_closed() {
     in_child(|| {
         on_each_store(|scene| {
@@ -147,32 +104,42 @@ fn a_cut_file_can_be_hinted_synced_and_closed() {
 }
 
 #[test]
-fn a_cut_takes_what_was_written_privately_with_it() {
+fn a_sync_says_that_what_was_written_privately_may_be_lost() {
     in_child(|| {
         on_each_store(|scene| {
-            let page = page();
-            scene.write("f", pattern(2 * page as usize));
-            let mut guest = scene.guest();
-            guest.play("open p /data/f read-write private -> ok");
-            guest.play(&format!("pwrite p {page} hex:aa -> ok"));
-            scene.cut("f", 0);
-            guest.play(&format!("pread p {page} 1 -> err sigbus"));
-            guest.play("pwrite p 0 hex:bb -> err sigbus");
-        });
-    });
-}
-
-#[test]
-fn a_limit_is_said_before_a_lost_page() {
-    in_child(|| {
-        on_each_store(|scene| {
-            scene.write("f", pattern(2 * page() as usize));
-            let mut guest = scene.guest_with(scene.grant().max_call_bytes(100));
-            guest.play("open m /data/f read-write -> ok");
-            scene.cut("f", 0);
-            guest.play("pread m 0 101 -> err limit-exceeded");
-            guest.play("pwrite m 0 fill:1:101 -> err limit-exceeded");
+            let length = 2 * page();
+            scene.write("f", pattern(length as usize));
+            let mut guest = scene.guest_with(scene.grant().max_mappings(3));
+            guest.play(
+                "
+                open p /data/f read-write private       -> ok
+                open u /data/f read-write private       -> ok
+                pwrite p 0 hex:aa                       -> ok
+                sync p sync                             -> ok
+                ",
+            );
+            // As editors save. Nothing else would tell the guest.
+            scene.write("f", pattern(length as usize));
+            guest.play(&format!(
+                "
+                pread p 0 1                             -> ok {}
+                sync p sync                             -> err sigbus
+                sync p async                            -> err sigbus
+                sync-range p {length} 0 sync            -> err sigbus
+                sync-range p {length} 1 sync            -> err out-of-bounds
+                pwrite p 0 hex:aa                       -> ok
+                sync p sync                             -> err sigbus
+                sync u sync                             -> ok
+                open n /data/f read-write private       -> ok
+                pwrite n 0 hex:aa                       -> ok
+                sync n sync                             -> ok
+                ",
+                shown(&pattern(1))
+            ));
             assert_eq!(guest.counters().faults_recovered, 0);
+            let usage = guest.usage();
+            drop(guest);
+            iommap_tests::scene::assert_all_returned(&usage);
         });
     });
 }

@@ -1,4 +1,5 @@
-//! What happens to a mapping between `open` and its end: `sync`, `truncate`, `advise`, and `close`.
+//! What happens to a mapping between `open` and its end, beside the cases in
+//! `tests/conformance/cases.txt`.
 
 use std::fs;
 
@@ -38,110 +39,6 @@ fn any_mapping_can_be_synced() {
 }
 
 #[test]
-fn truncate_makes_file_and_mapping_exactly_that_long() {
-    on_each_store(|scene| {
-        let bytes = pattern(10_000);
-        scene.write("f", &bytes);
-        let mut guest = scene.guest();
-        guest.play("open m /data/f read-write -> ok");
-        for size in [20_000, 5_000, 5_001, 4_096, 0, 1, 100_000] {
-            guest.play(&format!("truncate m {size} -> ok"));
-            guest.play(&format!("position m -> ok {size}"));
-            guest.play(&format!("pread m {size} 0 -> ok hex:"));
-            guest.play(&format!("pread m {size} 1 -> err out-of-bounds"));
-            assert_eq!(fs::metadata(scene.path("f")).unwrap().len(), size);
-        }
-        assert_eq!(scene.read("f"), [0; 100_000]);
-    });
-}
-
-#[test]
-fn growth_keeps_old_bytes_and_new_ones_are_zero() {
-    on_each_store(|scene| {
-        let mut bytes = pattern(5_000);
-        scene.write("f", &bytes);
-        let mut guest = scene.guest();
-        guest.play(
-            "
-            open m /data/f read-write               -> ok
-            pwrite m 4998 hex:aabb                  -> ok
-            truncate m 9000                         -> ok
-            pwrite m 8999 hex:cc                    -> ok
-            ",
-        );
-        bytes[4998..].copy_from_slice(&[0xaa, 0xbb]);
-        bytes.resize(8_999, 0);
-        bytes.push(0xcc);
-        guest.play(&format!("pread m 0 9000 -> ok {}", shown(&bytes)));
-        assert_eq!(scene.read("f"), bytes);
-    });
-}
-
-#[test]
-fn truncate_sets_the_length_of_a_file_that_others_resized() {
-    on_each_store(|scene| {
-        let bytes = pattern(10_000);
-        scene.write("f", &bytes);
-        let mut guest = scene.guest();
-        guest.play("open m /data/f read-write -> ok");
-        let length = || fs::metadata(scene.path("f")).unwrap().len();
-
-        scene.cut("f", 10);
-        guest.play("truncate m 5000 -> ok");
-        assert_eq!(length(), 5_000);
-        guest.play(&format!("pread m 0 12 -> ok {}", shown(&[&bytes[..10], &[0, 0]].concat())));
-
-        scene.cut("f", 100_000);
-        guest.play("truncate m 6000 -> ok");
-        assert_eq!(length(), 6_000);
-
-        // To the length that the mapping has, and the file no longer.
-        scene.cut("f", 0);
-        guest.play("truncate m 6000 -> ok");
-        assert_eq!(length(), 6_000);
-        guest.play("pread m 5999 1 -> ok hex:00");
-    });
-}
-
-#[test]
-fn truncate_needs_a_mapping_that_may_change_the_file() {
-    on_each_store(|scene| {
-        scene.write("f", "hello");
-        scene.guest().play(
-            "
-            open r /data/f read                     -> ok
-            open p /data/f read-write private       -> ok
-            truncate r 5                            -> err eacces
-            truncate p 5                            -> err eacces
-            truncate p 0                            -> err eacces
-            pread p 0 5                             -> ok hex:68656c6c6f
-            ",
-        );
-        assert_eq!(scene.read("f"), b"hello");
-    });
-}
-
-#[test]
-fn a_truncate_that_fails_keeps_the_old_mapping() {
-    on_each_store(|scene| {
-        scene.write("f", "hello");
-        let mut guest = scene.guest_with(scene.grant().max_file_bytes(100));
-        guest.play(
-            "
-            open m /data/f read-write               -> ok
-            truncate m 101                          -> err limit-exceeded
-            position m                              -> ok 5
-            pread m 0 5                             -> ok hex:68656c6c6f
-            pwrite m 0 text:J                       -> ok
-            truncate m 100                          -> ok
-            position m                              -> ok 100
-            ",
-        );
-        assert_eq!(guest.counters().mapped_bytes, 100);
-    });
-}
-
-#[test]
 fn no_hint_changes_a_byte() {
     on_each_store(|scene| {
         let bytes = pattern(10_000);
@@ -176,80 +73,6 @@ fn no_hint_changes_a_byte() {
             guest.play(&format!("pread p 0 10000 -> ok {}", shown(&private)));
         }
         assert_eq!(scene.read("f"), written);
-    });
-}
-
-#[test]
-fn populate_and_nocache_change_nothing_else() {
-    on_each_store(|scene| {
-        let bytes = pattern(10_000);
-        scene.write("f", &bytes);
-        let mut guest = scene.guest();
-        for (name, options) in [("a", "populate"), ("b", "nocache"), ("c", "private,populate")] {
-            guest.play(&format!("open {name} /data/f read-write {options} -> ok"));
-            guest.play(&format!("pread {name} 0 10000 -> ok {}", shown(&bytes)));
-        }
-        guest.play("pwrite b 0 hex:ff -> ok");
-        assert_eq!(scene.read("f")[0], 0xff);
-    });
-}
-
-#[test]
-fn locked_pages_are_counted() {
-    on_each_store(|scene| {
-        scene.write("f", "hello");
-        let mut guest = scene.guest_with(scene.grant().max_locked_bytes(4096));
-        guest.play("open m /data/f read-write lock -> ok");
-        assert_eq!(guest.counters().locked_bytes, 5);
-        guest.play(
-            "
-            truncate m 4096                         -> ok
-            truncate m 4097                         -> err limit-exceeded
-            open x /data/f read lock                -> err limit-exceeded
-            pread m 0 5                             -> ok hex:68656c6c6f
-            ",
-        );
-        assert_eq!(guest.counters().locked_bytes, 4096);
-        guest.play("close m -> ok");
-        assert_eq!(guest.counters().locked_bytes, 0);
-    });
-}
-
-#[test]
-fn locking_is_refused_unless_it_is_allowed() {
-    on_each_store(|scene| {
-        scene.write("f", "hello");
-        scene.guest().play("open m /data/f read lock -> err eacces");
-    });
-}
-
-#[test]
-fn every_call_on_a_closed_mapping_says_so() {
-    on_each_store(|scene| {
-        scene.write("f", "hello");
-        scene.guest().play(
-            "
-            open m /data/f read-write               -> ok
-            pwrite m 0 text:J                       -> ok
-            close m                                 -> ok
-            close m                                 -> err closed
-            pread m 0 1                             -> err closed
-            pread m 0 0                             -> err closed
-            pwrite m 0 text:x                       -> err closed
-            pwrite m 0 hex:                         -> err closed
-            pread-many m -                          -> err closed
-            pread-many m 0+1                        -> err closed
-            pwrite-many m - hex:                    -> err closed
-            sync m sync                             -> err closed
-            sync m async                            -> err closed
-            sync-range m 0 1 sync                   -> err closed
-            truncate m 1                            -> err closed
-            advise m 0 0 normal                     -> err closed
-            position m                              -> err closed
-            drop m                                  -> ok
-            ",
-        );
-        assert_eq!(scene.read("f"), b"Jello", "what was written stays");
     });
 }
 

@@ -4,6 +4,7 @@
 //! One program, since linking wasmtime takes longer than running most of it.
 
 mod batch;
+#[cfg(target_os = "linux")]
 mod cancel;
 mod command_line;
 mod conformance;
@@ -22,6 +23,7 @@ mod open;
 mod plugins;
 mod process;
 mod race;
+mod runtimes;
 mod rust_guest;
 mod samples;
 mod share;

@@ -5,18 +5,14 @@
 //! `IOMMAP_CASES` sets how many sequences each kind of store takes, in this process and as long as
 //! it may take; without it each has a process of its own, and not much time.
 
-use iommap::{FsPerms, IommapCtx, Limits};
-use iommap_model::{
-    Access, Advice, Call, Handles, NAMES, Open, Operation, Range, Record, SLOTS, Subject, SyncMode,
-    Tally, Value, hold,
-};
+use iommap::{FsPerms, IommapCtx};
+use iommap_model::{Call, Handles, Operation, Record, SLOTS, Subject, Tally, Value, hold, limits};
 use iommap_tests::child::in_child;
 use iommap_tests::{Guest, Kind, Scene};
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use std::cell::RefCell;
-use std::fmt::Write as _;
 
 /// A driver in wasm, with mappings that have the names of their slots.
 struct Driven {
@@ -26,18 +22,12 @@ struct Driven {
 
 impl Driven {
     fn new(scene: &Scene) -> Driven {
-        let model = iommap_model::Limits::default();
-        let mut limits = Limits::default();
-        limits.mappings = model.mappings;
-        limits.mapped_bytes = model.mapped_bytes;
-        limits.file_bytes = model.file_bytes;
-        limits.call_bytes = model.call_bytes;
         let mut context = IommapCtx::builder();
         context
             .preopened_dir(scene.directory(), "/d", FsPerms::ReadWrite)
             .and_then(|context| context.preopened_dir(scene.directory(), "/r", FsPerms::ReadOnly))
             .expect("grants")
-            .limits(limits);
+            .limits(limits());
         Driven { guest: scene.guest_with(&mut context), present: [false; SLOTS] }
     }
 
@@ -51,12 +41,12 @@ impl Subject for Driven {
     fn call(&mut self, slot: usize, call: &Call) -> Result<Value, String> {
         if matches!(call, Call::Open(_) | Call::Drop) && self.present[slot] {
             self.present[slot] = false;
-            self.say(&format!("drop m{slot}"))?;
+            self.say(&Call::Drop.command(slot))?;
         }
         if *call == Call::Drop {
             return Ok(Value::Nothing);
         }
-        let answer = self.say(&command(slot, call))?;
+        let answer = self.say(&call.command(slot))?;
         self.present[slot] = true;
         Ok(answer)
     }
@@ -65,86 +55,6 @@ impl Subject for Driven {
         let used = self.guest.counters();
         (used.mappings, used.mapped_bytes, used.faults_recovered)
     }
-}
-
-/// A call as the driver's `src/lib.rs` wants it.
-fn command(slot: usize, call: &Call) -> String {
-    match call {
-        Call::Open(open) => {
-            let grant = if open.read_only_grant { "r" } else { "d" };
-            let name = NAMES[open.name];
-            format!("open m{slot} /{grant}/{name} {}", options(open))
-        }
-        Call::Close => format!("close m{slot}"),
-        Call::Drop => format!("drop m{slot}"),
-        Call::Position => format!("position m{slot}"),
-        Call::Pread(offset, length) => format!("pread m{slot} {offset} {length}"),
-        Call::Pwrite(offset, data) => format!("pwrite m{slot} {offset} {}", hex(data)),
-        Call::PreadMany(list) => format!("pread-many m{slot} {}", ranges(list)),
-        Call::PwriteMany(list, data) => {
-            format!("pwrite-many m{slot} {} {}", ranges(list), hex(data))
-        }
-        Call::Sync(mode) => format!("sync m{slot} {}", sync_mode(*mode)),
-        Call::SyncRange(offset, length, mode) => {
-            format!("sync-range m{slot} {offset} {length} {}", sync_mode(*mode))
-        }
-        Call::Truncate(size) => format!("truncate m{slot} {size}"),
-        Call::Advise(offset, length, advice) => {
-            let hint = match advice {
-                Advice::Normal => "normal",
-                Advice::Random => "random",
-                Advice::Sequential => "sequential",
-                Advice::WillNeed => "willneed",
-                Advice::DontNeed => "dontneed",
-            };
-            format!("advise m{slot} {offset} {length} {hint}")
-        }
-    }
-}
-
-fn options(open: &Open) -> String {
-    let mut text = String::from(match open.access {
-        Access::Read => "read ",
-        Access::Write => "write ",
-        Access::ReadWrite => "read-write ",
-    });
-    let flags = [
-        (open.shared, "shared"),
-        (open.private, "private"),
-        (open.lock, "lock"),
-        (open.populate, "populate"),
-        (open.nocache, "nocache"),
-        (open.create, "create"),
-        (open.truncate, "truncate"),
-        (open.exclusive, "exclusive"),
-    ];
-    let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
-    text.push_str(&if set.is_empty() { "-".to_owned() } else { set.join(",") });
-    if let Some(size) = open.size {
-        _ = write!(text, " size={size}");
-    }
-    text
-}
-
-fn ranges(list: &[Range]) -> String {
-    let list: Vec<String> =
-        list.iter().map(|range| format!("{}+{}", range.offset, range.length)).collect();
-    if list.is_empty() { "-".to_owned() } else { list.join(",") }
-}
-
-fn sync_mode(mode: SyncMode) -> &'static str {
-    match mode {
-        SyncMode::Sync => "sync",
-        SyncMode::Async => "async",
-    }
-}
-
-fn hex(data: &[u8]) -> String {
-    let mut text = String::from("hex:");
-    for byte in data {
-        _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// What the driver answered; `None` if it did not understand.

@@ -121,10 +121,10 @@ fn memory_of_a_window_is_the_guests_own_again() {
 fn a_guests_stores_reach_the_file_by_a_shared_window_only() {
     on_each_store(|scene| {
         let mut guest = guest(scene, b"hello, world");
-        guest.play("window own m 0 12 - -> ok\nstore own 0 J -> ok");
+        guest.play("window own m 0 12 - -> ok\nstore own 0 text:J -> ok");
         guest.play(&format!("read own 0 5 -> ok {}", shown(b"Jello")));
         assert_eq!(scene.read("f"), b"hello, world");
-        guest.play("window all m 7 5 shared -> ok\nstore all 0 there -> ok");
+        guest.play("window all m 7 5 shared -> ok\nstore all 0 text:there -> ok");
         assert_eq!(scene.read("f"), b"hello, there");
         guest.play(&format!("pread m 7 5 -> ok {}", shown(b"there")));
     });

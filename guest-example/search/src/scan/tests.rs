@@ -1,6 +1,7 @@
 //! The windows against a search that has the whole text in front of it.
 
 use super::*;
+use fastrand::Rng;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -86,16 +87,6 @@ fn texts(lines: &[Line]) -> Vec<String> {
     lines.iter().map(text).collect()
 }
 
-/// Numbers that look random, the same ones each time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        (self.0 >> 33) % n
-    }
-}
-
 /// The same answer in the plainest way: the lines that match, and how many matches they have.
 fn naive(text: &[u8], query: &Query) -> (Vec<(u64, u64)>, u64) {
     let (mut lines, mut matches, mut offset) = (Vec::new(), 0, 0);
@@ -114,14 +105,14 @@ fn naive(text: &[u8], query: &Query) -> (Vec<(u64, u64)>, u64) {
 #[test]
 fn it_agrees_with_a_naive_search_on_random_texts() {
     const PIECES: [&str; 8] = ["a", "b", "A", "B", "\n", "\r\n", "é", "ab"];
-    let mut dice = Dice(1);
+    let mut dice = Rng::with_seed(1);
     let mut matched = 0;
     for round in 0..1_000 {
-        let text: String = (0..dice.below(80)).map(|_| PIECES[dice.below(8) as usize]).collect();
-        let pattern: String = (0..=dice.below(5)).map(|_| PIECES[dice.below(3) as usize]).collect();
+        let text: String = (0..dice.u8(..80)).map(|_| PIECES[dice.usize(..8)]).collect();
+        let pattern: String = (0..=dice.u8(..5)).map(|_| PIECES[dice.usize(..3)]).collect();
         let query = Query {
-            window: 1 + dice.below(30) as usize,
-            max_lines: if round % 4 == 0 { 1 + dice.below(3) } else { u64::MAX },
+            window: dice.usize(1..=30),
+            max_lines: if round % 4 == 0 { dice.u64(1..=3) } else { u64::MAX },
             numbers: true,
             ..Query::new(pattern.as_bytes(), round % 2 == 0).unwrap()
         };
@@ -197,12 +188,12 @@ fn it_ends_soon_after_the_last_line_wanted() {
 #[test]
 fn a_cut_file_is_searched_to_the_last_page_that_is_left() {
     let bytes = b"a needle in a haystack of lines\n".repeat(4096); // 128 KiB
-    let mut dice = Dice(7);
+    let mut dice = Rng::with_seed(7);
     for round in 0..100 {
-        let left = dice.below(bytes.len() as u64);
-        let query = query("needle", 500 + dice.below(60_000) as usize);
+        let left = dice.u64(..bytes.len() as u64);
+        let query = query("needle", dice.usize(500..60_500));
         let text = Text::new(&bytes);
-        let cut = Some((1 + dice.below(3) as usize, left, &text));
+        let cut = Some((dice.usize(1..=3), left, &text));
         let mut found = Found { cut, ..Found::default() };
         let (tally, ended) = run(&text, &query, &mut found);
         let rest = left.next_multiple_of(PAGE);

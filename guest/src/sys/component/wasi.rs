@@ -29,7 +29,11 @@ impl Handle {
         path: &str,
         options: &OpenOptions,
     ) -> Result<Option<Handle>, Error> {
-        let again = open(path, options.write && !options.private)?;
+        // A private mapping changes the file by growing it only, and may not be allowed to.
+        let again = match options.write && (!options.private || options.size.is_some()) {
+            true if options.private => open(path, true).or_else(|_| open(path, false))?,
+            writes => open(path, writes)?,
+        };
         if again.metadata_hash()?.lower != number(file.as_fd())? {
             return Ok(None);
         }

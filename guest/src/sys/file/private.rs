@@ -53,11 +53,10 @@ mod tests {
     fn of_writes_that_overlap_the_last_one_counts() {
         // Against a plain vector, with every offset and length of a small one.
         let (mut private, mut model) = (Private::default(), [0u8; 24]);
-        let mut x = 7u64;
+        let mut random = fastrand::Rng::with_seed(7);
         for round in 1..=200u8 {
-            x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            let offset = (x >> 33) as usize % 24;
-            let length = (x >> 45) as usize % (25 - offset);
+            let offset = random.usize(..24);
+            let length = random.usize(..=24 - offset);
             let data = std::vec![round; length];
             private.write(offset as u64, &data);
             model[offset..offset + length].fill(round);

@@ -213,13 +213,8 @@ fn after_any_order_of_calls_all_memory_has_its_owners() {
     // A host that does anything it may, against a record of what it was given. What it wrote must
     // be there at the end, the buffer's surroundings as they were, and nothing freed twice: that,
     // and reads of what was freed, would be seen by the allocator's checks or a sanitizer.
-    let mut x = 0x9e37_79b9_u64;
-    let mut dice = move |below: usize| {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        (x % below as u64) as usize
-    };
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut dice = move |below: usize| random.usize(..below);
     for _ in 0..3000 {
         let program = Program(Loan::new());
         let length = dice(6);

@@ -7,7 +7,8 @@
 //! components that are composed each reaches what the others have open, as long as it knows or
 //! guesses which file that is. An embedder who keeps such components apart doesn't add it.
 
-use super::{Call, Descriptors, Getter, IommapCtxView, Request, elsewhere, granted};
+use super::{Call, Descriptors, Getter, Request, elsewhere, granted};
+use crate::component::access::Opener;
 use crate::component::bindings::types::{AccessMode, OpenFlags};
 use crate::component::convert::open_options;
 use crate::error::ErrorKind;
@@ -45,9 +46,10 @@ pub fn add_open_files_to_linker<T: 'static>(
         move |mut store: StoreContextMut<'_, T>, params: Params| {
             let _span = trace_span!("map-open", hash = params.0).entered();
             let request = Search::new(descriptors(store.data_mut()), params).run();
-            let mut view = get(store.data_mut());
-            let mapped = request.map(view.ctx.usage(), view.ctx.grants.has_common_regions());
-            request.answer(&mut view, mapped)
+            let view = get(store.data_mut());
+            let opener = Opener::from(&*view.ctx);
+            let mapped = request.map(&opener);
+            request.answer(view.into(), &opener, mapped)
         },
     )
 }
@@ -69,16 +71,14 @@ pub fn add_open_files_to_linker_async<T: Send + 'static>(
             let span = trace_span!("map-open", hash = params.0);
             let call = async move {
                 let search = Search::new(descriptors(store.data_mut()), params);
-                let IommapCtxView { ctx, .. } = get(store.data_mut());
-                let (usage, here) = (ctx.usage().clone(), ctx.allow_blocking_current_thread);
-                let common = ctx.grants.has_common_regions();
-                let (request, mapped) = elsewhere(here, move || {
+                let opener = Opener::from(&*get(store.data_mut()).ctx);
+                let (request, opener, mapped) = elsewhere(opener.may_block, move || {
                     let request = search.run();
-                    let mapped = request.map(&usage, common);
-                    (request, mapped)
+                    let mapped = request.map(&opener);
+                    (request, opener, mapped)
                 })
                 .await?;
-                request.answer(&mut get(store.data_mut()), mapped)
+                request.answer(get(store.data_mut()).into(), &opener, mapped)
             };
             Box::new(call.instrument(span))
         },

@@ -66,18 +66,15 @@ type PrefetchParams = (Window, u64, u64);
 /// The linker has a definition of the interface already.
 pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<()> {
     let mut windows = define(linker, get, |_| true)?;
-    windows.func_wrap(
-        PREFETCH,
-        move |mut store: StoreContextMut<'_, T>, params: PrefetchParams| {
-            let (this, offset, length) = params;
-            let range = Range { offset, length };
-            let _span = trace_span!("window.prefetch", window = this.rep()).entered();
-            let call = Call::new("window.prefetch");
-            let window = get(store.data_mut()).table.get(&this)?.window.clone();
-            let result = window.populate(&mut store, range, true);
-            on_window(call, &mut store, get, &this, &range, result)
-        },
-    )
+    windows.func_wrap(PREFETCH, move |mut store: StoreContextMut<'_, T>, params: PrefetchParams| {
+        let (this, offset, length) = params;
+        let range = Range { offset, length };
+        let _span = trace_span!("window.prefetch", window = this.rep()).entered();
+        let call = Call::new("window.prefetch");
+        let window = get(store.data_mut()).table.get(&this)?.window.clone();
+        let result = window.populate(&mut store, range, true);
+        on_window(call, &mut store, get, &this, &range, result)
+    })
 }
 
 /// Adds `iommap:mmap/windows` to a linker for async stores: `prefetch` waits on a thread of tokio's
@@ -110,9 +107,8 @@ pub fn add_to_linker_async<T: Send + 'static>(
                 let here = view.ctx.allow_blocking_current_thread;
                 let window = &view.table.get(&this)?.window;
                 // What is read in is the file, not the memory: that may be gone when it is done.
-                let shown = window.look(home, |window| {
-                    within(window, range).map(|_| window.shown.clone())
-                });
+                let shown =
+                    window.look(home, |window| within(window, range).map(|_| window.shown.clone()));
                 let result = match shown.and_then(|shown| shown) {
                     Ok(shown) => Ok(elsewhere(here, move || shown.read_in(range)).await?),
                     Err(error) => Err(error),
@@ -159,7 +155,7 @@ fn define<T: 'static>(
                 Ok(handle) => Ok(view.table.push(handle)?),
                 Err(error) => Err(error),
             };
-            Ok(call.on(view.mapped(&source)?, &wanted, result))
+            Ok(call.on(&view.table.get(&source)?.mapped, &wanted, result))
         },
     )?;
     windows.func_wrap(
@@ -174,7 +170,7 @@ fn define<T: 'static>(
                 Ok(moving) => moving.run(&mut store, get, &this, wanted, waits)?,
                 Err(error) => Err(error),
             };
-            Ok(call.on(get(store.data_mut()).mapped(&source)?, &wanted, result))
+            Ok(call.on(&get(store.data_mut()).table.get(&source)?.mapped, &wanted, result))
         },
     )?;
     windows.func_wrap(

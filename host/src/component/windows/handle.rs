@@ -200,7 +200,8 @@ fn not_watched(refused: Refused) -> Error {
     match refused {
         Refused::Overlaps => Error::because(ErrorKind::Badarg, "another window is there"),
         Refused::TooMany => {
-            let reason = "the process has as many windows as it may (an eighth of vm.max_map_count)";
+            let reason =
+                "the process has as many windows as it may (an eighth of vm.max_map_count)";
             Error::because(ErrorKind::LimitExceeded, reason)
         }
         _ => Error::because(ErrorKind::Enotsup, "the memory begins where no window can be"),

@@ -64,7 +64,11 @@ impl Wanted {
             return if allowed { Ok(shown) } else { refused("windows are not for writing") };
         }
         let allowed = ctx.windows_on_changing_files && !self.is_frozen();
-        if allowed || shown.is_frozen() { Ok(shown) } else { refused("the file's bytes may change") }
+        if allowed || shown.is_frozen() {
+            Ok(shown)
+        } else {
+            refused("the file's bytes may change")
+        }
     }
 }
 
@@ -110,7 +114,7 @@ impl Opening {
         let usage = get(store.data_mut()).ctx.usage();
         let taken = (|| {
             Ok(Taken {
-                handle: MappingHandle::reserve(usage)?,
+                handle: Reservation::new(usage, Resource::Handles, 1)?,
                 window: Reservation::new(usage, Resource::Windows, 1)?,
                 bytes: Reservation::new(usage, Resource::WindowBytes, shown.span() as u64)?,
             })
@@ -130,6 +134,7 @@ impl Opening {
         let whole = shown.whole();
         let set = WindowSet::of(store, get);
         let handle = WindowHandle::open(store, set, name, &region, shown, taken)?;
+        get(store.data_mut()).ctx.usage().note_peaks();
         if wanted.is_populated() {
             handle.window.populate(store, whole, waits)?;
         }

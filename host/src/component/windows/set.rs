@@ -48,11 +48,11 @@ pub(super) struct Window {
 impl Window {
     /// How many pages were lost since the window was opened or moved. Counts those that are new.
     pub(super) fn lost(&mut self) -> u32 {
-        let lost = self.watch.lost();
-        let new = lost.saturating_sub(self.counted);
-        self.bytes.usage().count_window_faults(new.into());
-        self.counted = lost;
-        lost
+        // A watch is thrown out only when its memory is gone and another's stands there.
+        let counted = self.watch.counted().unwrap_or(self.counted);
+        self.bytes.usage().count_window_faults(counted.saturating_sub(self.counted).into());
+        self.counted = counted;
+        self.watch.lost()
     }
 }
 

@@ -39,6 +39,10 @@ mod nowhere {
             match *self {}
         }
 
+        pub(in super::super) fn counted(&self) -> Option<u32> {
+            match *self {}
+        }
+
         /// # Safety
         ///
         /// None, likewise.

@@ -1,7 +1,7 @@
 //! File systems that a test has for itself, mounted where nobody else sees them.
 
-use super::child::{child, is_child, test_name};
-use super::process::succeeded;
+use super::user::succeeded;
+use iommap_child::{is_child, own_mounts, run, test_of};
 use std::ffi::CString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -37,6 +37,25 @@ pub(crate) fn on_ext4<F: FnOnce(&Path)>(body: F) {
     let script =
         "truncate -s 24M image && mkfs.ext4 -q -F -m 0 image && mount -o loop image \"$0\"";
     on_mount("an ext4", script, body);
+}
+
+/// Runs a body in a process of its own, with an ext4 that claims to be larger than what it is kept
+/// on: to write more than a few MiB fails, until [`mend_disk`].
+#[track_caller]
+pub(crate) fn on_failing_disk<F: FnOnce(&Path)>(body: F) {
+    let script = "mkdir back && mount -t tmpfs -o size=6M tmpfs back && \
+        truncate -s 64M back/image && mkfs.ext4 -q -F -m 0 -O ^has_journal back/image && \
+        mount -o loop back/image \"$0\"";
+    on_mount("a disk that fails", script, body);
+}
+
+/// Gives a failing disk all the room that it claims to have.
+pub(crate) fn mend_disk() {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mut places = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    let back = places.rfind(|place| place.ends_with("/back")).unwrap();
+    let more = ["-o", "remount,size=80M", back];
+    assert!(Command::new("mount").args(more).status().unwrap().success());
 }
 
 /// Runs a body in a process of its own, with what a shell script mounts at `$0`. The script runs in
@@ -79,10 +98,10 @@ fn on_disk<F: FnOnce(&Path)>(
     mount: impl FnOnce(Command, &Path) -> Command,
     body: F,
 ) {
-    let name = test_name::<F>();
-    if is_child(&name) {
-        let place = std::env::var_os(DISK).map(PathBuf::from).unwrap();
-        return child::<F>(|command| command, || body(&place));
+    let name = test_of::<F>();
+    let in_child = || body(&std::env::var_os(DISK).map(PathBuf::from).unwrap());
+    if is_child(name) {
+        return run(name, |command| command, || (), in_child).assert_done();
     }
     let place = TempDir::new().unwrap();
     if !try_it(place.path()) {
@@ -94,41 +113,18 @@ fn on_disk<F: FnOnce(&Path)>(
         command.env(DISK, place.path());
         command
     };
-    child::<F>(prepare, || ());
+    run(name, prepare, || (), in_child).assert_done();
 }
 
 /// Makes a command start in a mount namespace of its own with a tmpfs at `target`; without root
 /// in a user namespace too.
 fn mount_in(command: &mut Command, target: &Path, bytes: u64) {
-    // SAFETY: neither call has preconditions.
-    let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
-    let identity = (user != 0).then(|| {
-        [
-            (c"/proc/self/setgroups", "deny".to_owned()),
-            (c"/proc/self/uid_map", format!("0 {user} 1")),
-            (c"/proc/self/gid_map", format!("0 {group} 1")),
-        ]
-    });
     let target = CString::new(target.as_os_str().as_bytes()).unwrap();
     let size = CString::new(format!("size={bytes},mode=0777")).unwrap();
     let enter = move || {
-        let flags = libc::CLONE_NEWNS | if identity.is_some() { libc::CLONE_NEWUSER } else { 0 };
-        // SAFETY: the process is a fresh child with one thread.
-        succeeded(unsafe { libc::unshare(flags) })?;
-        for (path, text) in identity.iter().flatten() {
-            // SAFETY: `path` is a C string; the descriptor is new and closed by `exec`.
-            let file = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-            succeeded(file)?;
-            // SAFETY: `text` has as many bytes as are written.
-            let written = unsafe { libc::write(file, text.as_ptr().cast(), text.len()) };
-            succeeded(written as i32)?;
-        }
-        let none = std::ptr::null();
-        let private = libc::MS_REC | libc::MS_PRIVATE;
-        // SAFETY: all pointers are C strings or null where mount(2) allows it.
-        succeeded(unsafe { libc::mount(none, c"/".as_ptr(), none, private, none.cast()) })?;
+        own_mounts()?;
         let tmpfs = c"tmpfs".as_ptr();
-        // SAFETY: as above.
+        // SAFETY: all pointers are C strings.
         succeeded(unsafe { libc::mount(tmpfs, target.as_ptr(), tmpfs, 0, size.as_ptr().cast()) })
     };
     // SAFETY: the closure makes system calls only and allocates nothing.

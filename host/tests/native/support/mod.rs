@@ -1,18 +1,22 @@
 //! What the native tests share: a granted directory, ways to look at the process, and ways to do
 //! in a child process what may crash or change all of it.
 
-mod child;
+#[cfg(target_os = "linux")]
 mod disk;
+#[cfg(target_os = "linux")]
 mod process;
+mod user;
 mod world;
 
-pub(crate) use child::{in_child, this_program, this_test};
-pub(crate) use disk::{on_ext4, on_mount, on_small_disk};
+#[cfg(target_os = "linux")]
+pub(crate) use disk::{mend_disk, on_ext4, on_failing_disk, on_mount, on_small_disk};
 pub(crate) use iommap::ErrorKind::{self, *};
+pub(crate) use iommap_child::{this_program, this_test};
+#[cfg(target_os = "linux")]
 pub(crate) use process::{
-    Waiting, as_nobody, descriptors, hinted, mapped_ranges, set_mode, smaps, status, with_rlimit,
-    without_openat2,
+    Waiting, descriptors, hinted, mapped_ranges, smaps, status, with_rlimit, without_openat2,
 };
+pub(crate) use user::{as_nobody, set_mode};
 pub(crate) use world::World;
 
 use iommap::{AccessMode, Limits, Mapping, OpenOptions};
@@ -49,6 +53,12 @@ pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
     change(&mut limits);
     limits
+}
+
+/// Runs the body of a test, which must be written out in it, in a process of its own.
+#[track_caller]
+pub(crate) fn in_child<Body: FnOnce()>(body: Body) {
+    iommap_child::in_child(body).assert_done();
 }
 
 pub(crate) fn page() -> u64 {

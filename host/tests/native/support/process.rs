@@ -1,8 +1,8 @@
-//! What this process has, and what may be changed about it.
+//! What this process has, and what may be changed about it, on Linux.
 
+use super::user::succeeded;
 use std::fs;
-use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// The file descriptors of this process that are open on a file, under whatever name.
@@ -41,10 +41,16 @@ pub(crate) fn status(name: &str) -> u64 {
     kibibytes(status.lines(), name)
 }
 
-/// A line of `/proc/self/smaps` in bytes, for the range that maps a path: `Rss`, `Locked`.
+/// A line of `/proc/self/smaps` in bytes, for the longest range that maps a path: `Rss`, `Locked`.
 pub(crate) fn smaps(path: &Path, name: &str) -> u64 {
     let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
-    kibibytes(smaps.lines().skip_while(|line| !line.ends_with(path.to_str().unwrap())), name)
+    let mut lines = smaps.lines();
+    let mut longest = (0, 0);
+    while lines.by_ref().any(|line| line.ends_with(path.to_str().unwrap())) {
+        let found = (kibibytes(lines.clone(), "Size"), kibibytes(lines.clone(), name));
+        longest = longest.max(found);
+    }
+    longest.1
 }
 
 /// Which of the ranges that map a path have this flag in `/proc/self/smaps`: `rr`, `sr`.
@@ -62,27 +68,6 @@ pub(crate) fn hinted(path: &Path, flag: &str) -> Vec<bool> {
 fn kibibytes<'a>(mut lines: impl Iterator<Item = &'a str>, name: &str) -> u64 {
     let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
     value.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
-}
-
-pub(super) fn succeeded(returned: i32) -> io::Result<()> {
-    if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// Does something without root's privileges. In a child only: they are the whole process's.
-pub(crate) fn as_nobody<R>(work: impl FnOnce() -> R) -> R {
-    let become_user = |user| {
-        // SAFETY: seteuid has no preconditions.
-        succeeded(unsafe { libc::seteuid(user) }).unwrap();
-    };
-    // SAFETY: geteuid has no preconditions.
-    let before = unsafe { libc::geteuid() };
-    if before != 0 {
-        return work();
-    }
-    become_user(65534);
-    let result = work();
-    become_user(before);
-    result
 }
 
 /// Makes the system call `openat2` fail as on a kernel that does not know it, or in a sandbox
@@ -126,10 +111,6 @@ pub(crate) fn with_rlimit<R>(
     // SAFETY: `before` is a valid rlimit.
     succeeded(unsafe { libc::setrlimit64(resource, &before) }).unwrap();
     result
-}
-
-pub(crate) fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// A thread of this process that may be waiting in the kernel.

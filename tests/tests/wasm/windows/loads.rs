@@ -55,7 +55,10 @@ fn what_is_stored_in_a_window_stays_in_the_guest() {
         let bytes = pattern(LENGTH);
         scene.write("f", &bytes);
         let mut guest = scene.windowed_with(
-            scene.grant_windows().preopened_dir(scene.directory(), "/ro", FsPerms::ReadOnly).unwrap(),
+            scene
+                .grant_windows()
+                .preopened_dir(scene.directory(), "/ro", FsPerms::ReadOnly)
+                .unwrap(),
         );
         assert_eq!(guest.map_path("/ro/f", READ, 0), "ok");
         assert_eq!(guest.window(0, 0, UNIT, FREE, 0), "ok");

@@ -1,6 +1,8 @@
 use std::cell::Cell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use fastrand::Rng;
+
 use super::*;
 use crate::make::Maker;
 use crate::{Bytes, Cache, PastTheEnd};
@@ -15,45 +17,28 @@ fn ip(address: &str) -> IpAddr {
     address.parse().unwrap()
 }
 
-/// Numbers that look random: xorshift.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+/// An address, most often of a network that [`random`] makes.
+fn address(version: u16, numbers: &mut Rng) -> IpAddr {
+    if version == 4 || numbers.u8(..3) == 0 {
+        return Ipv4Addr::from_bits(numbers.u32(..)).into();
     }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// An address, most often of a network that [`random`] makes.
-    fn address(&mut self, version: u16) -> IpAddr {
-        let number = self.next() as u32;
-        if version == 4 || self.below(3) == 0 {
-            return Ipv4Addr::from_bits(number).into();
-        }
-        let bits = u128::from(self.next()) << 64 | u128::from(self.next());
-        let wide = 0x2000 << 112 | bits >> [3, 16, 33][self.below(3) as usize];
-        Ipv6Addr::from_bits(if self.below(4) == 0 { bits } else { wide }).into()
-    }
+    let bits = numbers.u128(..);
+    let wide = 0x2000 << 112 | bits >> [3, 16, 33][numbers.usize(..3)];
+    Ipv6Addr::from_bits(if numbers.u8(..4) == 0 { bits } else { wide }).into()
 }
 
 /// A database with many networks, the later ones over the earlier, and these networks.
-fn random(version: u16, size: u16, numbers: &mut Numbers) -> (Vec<u8>, Vec<(Network, String)>) {
+fn random(version: u16, size: u16, numbers: &mut Rng) -> (Vec<u8>, Vec<(Network, String)>) {
     let mut maker = Maker::new(version, size);
     let mut networks = Vec::new();
     for _ in 0..400 {
-        let address = numbers.address(version);
+        let address = address(version, numbers);
         let prefix = match address {
-            IpAddr::V4(_) => 1 + numbers.below(32),
-            IpAddr::V6(_) => 1 + numbers.below(128),
+            IpAddr::V4(_) => numbers.u8(1..=32),
+            IpAddr::V6(_) => numbers.u8(1..=128),
         };
-        let network = Network::of(address, prefix as u8);
-        let name = format!("{:03}", numbers.below(300));
+        let network = Network::of(address, prefix);
+        let name = format!("{:03}", numbers.u16(..300));
         maker = maker.network(&network.to_string(), &named(&name));
         networks.push((network, name));
     }
@@ -76,7 +61,7 @@ fn expected(networks: &[(Network, String)], address: IpAddr) -> Option<&str> {
 
 #[test]
 fn every_address_has_the_record_of_its_network() {
-    let mut numbers = Numbers(7);
+    let mut numbers = Rng::with_seed(7);
     for (version, size) in VERSIONS_AND_SIZES {
         let (file, networks) = random(version, size, &mut numbers);
         let mut database = Database::open(Bytes(&file)).unwrap();
@@ -84,7 +69,7 @@ fn every_address_has_the_record_of_its_network() {
         for kept in [0, 1, 2, 100, 100_000] {
             database.keep(kept).unwrap();
             let mut addresses: Vec<_> = networks.iter().map(|(first, _)| first.address).collect();
-            addresses.extend((0..400).map(|_| numbers.address(version)));
+            addresses.extend((0..400).map(|_| address(version, &mut numbers)));
             let mut answers = Vec::new();
             database.lookup_many(&addresses, &mut answers).unwrap();
             assert_eq!(answers.len(), addresses.len());
@@ -199,17 +184,17 @@ fn a_tree_that_never_ends_does_end() {
 
 #[test]
 fn a_damaged_file_does_no_harm() {
-    let mut numbers = Numbers(11);
+    let mut numbers = Rng::with_seed(11);
     for (version, size) in VERSIONS_AND_SIZES {
         let (file, _) = random(version, size, &mut numbers);
         let (mut answers, mut errors) = (0, 0);
         for _ in 0..150 {
             let mut damaged = file.clone();
-            for _ in 0..1 + numbers.below(40) {
+            for _ in 0..numbers.usize(1..=40) {
                 // The end has more to damage than its length says.
-                let reach = [file.len(), 400][numbers.below(2) as usize];
-                let at = file.len() - 1 - numbers.below(reach as u64) as usize;
-                damaged[at] = [0, 0xff, numbers.next() as u8][numbers.below(3) as usize];
+                let reach = [file.len(), 400][numbers.usize(..2)];
+                let at = file.len() - 1 - numbers.usize(..reach);
+                damaged[at] = [0, 0xff, numbers.u8(..)][numbers.usize(..3)];
             }
             let Ok(mut database) = Database::open(Bytes(damaged)) else {
                 errors += 1;
@@ -218,7 +203,7 @@ fn a_damaged_file_does_no_harm() {
             for kept in [0, 50] {
                 let _ = database.keep(kept);
                 for _ in 0..20 {
-                    let address = numbers.address(database.metadata().ip_version.into());
+                    let address = address(database.metadata().ip_version.into(), &mut numbers);
                     let looked_up = database.lookup(address);
                     let mut many = Vec::new();
                     let batch = database.lookup_many(&[address], &mut many).map(|()| many[0]);
@@ -257,7 +242,7 @@ impl Source for Counted {
 
 #[test]
 fn few_reads_do() {
-    let mut numbers = Numbers(3);
+    let mut numbers = Rng::with_seed(3);
     let (file, networks) = random(6, 24, &mut numbers);
     let near = Database::open(Bytes(file.clone())).unwrap();
     let mut database = Database::open(Counted(file, Cell::new(0))).unwrap();

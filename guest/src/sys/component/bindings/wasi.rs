@@ -2,7 +2,7 @@
 // Options used:
 //   * skip: ["[method]mapping.pread", "pread-many", "pwrite-many"]
 //   * with "iommap:mmap/types@0.1.0" = "super::mmap::iommap::mmap::types"
-//   * with "wasi:filesystem/types@0.2.0" = "wasip2::filesystem::types"
+//   * with "wasi:filesystem/types@0.2.1" = "wasip2::filesystem::types"
 //   * type_section_suffix: "iommap-guest-wasi"
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use wasip2::filesystem::types as __with_name0;
@@ -364,7 +364,7 @@ mod _rt {
 #[allow(clippy::octal_escapes)]
 pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1650] = *b"\
 \0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4\x0b\x01A\x02\x01\
-A\x0e\x01B\x01\x04\0\x0adescriptor\x03\x01\x03\0\x1bwasi:filesystem/types@0.2.0\x05\
+A\x0e\x01B\x01\x04\0\x0adescriptor\x03\x01\x03\0\x1bwasi:filesystem/types@0.2.1\x05\
 \0\x01B(\x01w\x04\0\x08filesize\x03\0\0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\
 \0\x06enoent\0\0\x06eacces\0\0\x06closed\0\0\x0dout-of-bounds\0\0\x06sigbus\0\0\x06\
 eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\x06emfile\0\0\x0elimit-exce\

@@ -1,8 +1,9 @@
-//! The native layer as a subject of the model: what its tests and the fuzz targets hold to it.
+//! The native layer as a subject: what its tests and the fuzz targets hold to the model.
 
-use iommap::{AccessMode, Advice, Error, ErrorKind, FsPerms, Grants, Limits, Mapping, OpenOptions};
-use iommap::{Range, SyncMode, Usage};
-use iommap_model::{Access, Call, NAMES, Open, SLOTS, Subject, Value};
+use crate::hold::{Subject, Value};
+use crate::limits;
+use crate::operation::{Call, Open, SLOTS};
+use iommap::{Error, ErrorKind, FsPerms, Grants, Mapping, OpenOptions, Usage};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,26 +22,18 @@ impl Native {
     ///
     /// The directory can't be opened.
     pub fn new(directory: &Path, common: bool) -> std::io::Result<Native> {
-        let few = iommap_model::Limits::default();
-        let mut limits = Limits::default();
-        limits.mappings = few.mappings;
-        limits.mapped_bytes = few.mapped_bytes;
-        limits.file_bytes = few.file_bytes;
-        limits.call_bytes = few.call_bytes;
         let mut grants = Grants::default();
         grants.preopened_dir(directory, "/d", FsPerms::ReadWrite)?;
         grants.preopened_dir(directory, "/r", FsPerms::ReadOnly)?;
         grants.common_regions(common);
-        Ok(Native { grants, usage: Usage::new(limits), slots: [const { None }; SLOTS] })
+        Ok(Native { grants, usage: Usage::new(limits()), slots: [const { None }; SLOTS] })
     }
 
     fn call(&mut self, slot: usize, call: &Call) -> Result<Value, Error> {
         let nothing = |()| Value::Nothing;
         if let Call::Open(open) = call {
             self.slots[slot] = None;
-            let grant = if open.read_only_grant { "r" } else { "d" };
-            let path = format!("/{grant}/{}", NAMES[open.name]);
-            let mapping = self.grants.open(&self.usage, &path, &options(open))?;
+            let mapping = self.grants.open(&self.usage, &open.path(), &options(open))?;
             self.slots[slot] = Some(mapping);
             return Ok(Value::Nothing);
         }
@@ -60,19 +53,18 @@ impl Native {
             }
             Call::Pwrite(offset, data) => mapping.pwrite(*offset, data).map(nothing),
             Call::PreadMany(list) => {
-                let list = ranges(list);
                 let mut bytes = vec![0xee; list.iter().map(|range| range.length as usize).sum()];
-                mapping.pread_many(&list, &mut bytes)?;
+                mapping.pread_many(list, &mut bytes)?;
                 Ok(Value::Bytes(bytes))
             }
-            Call::PwriteMany(list, data) => mapping.pwrite_many(&ranges(list), data).map(nothing),
-            Call::Sync(mode) => mapping.sync(sync_mode(*mode)).map(nothing),
+            Call::PwriteMany(list, data) => mapping.pwrite_many(list, data).map(nothing),
+            Call::Sync(mode) => mapping.sync(*mode).map(nothing),
             Call::SyncRange(offset, length, mode) => {
-                mapping.sync_range(*offset, *length, sync_mode(*mode)).map(nothing)
+                mapping.sync_range(*offset, *length, *mode).map(nothing)
             }
             Call::Truncate(size) => mapping.set_len(*size).map(nothing),
             Call::Advise(offset, length, advice) => {
-                mapping.advise(*offset, *length, hint(*advice)).map(nothing)
+                mapping.advise(*offset, *length, *advice).map(nothing)
             }
         }
     }
@@ -92,14 +84,10 @@ impl Subject for Native {
     }
 }
 
-fn options(open: &Open) -> OpenOptions {
-    let access = match open.access {
-        Access::Read => AccessMode::Read,
-        Access::Write => AccessMode::Write,
-        Access::ReadWrite => AccessMode::ReadWrite,
-    };
+/// The options of an open.
+pub fn options(open: &Open) -> OpenOptions {
     let options = OpenOptions::new()
-        .access(access)
+        .access(open.access)
         .shared(open.shared)
         .private(open.private)
         .lock(open.lock)
@@ -109,25 +97,4 @@ fn options(open: &Open) -> OpenOptions {
         .truncate(open.truncate)
         .exclusive(open.exclusive);
     open.size.map_or(options, |size| options.size(size))
-}
-
-fn ranges(list: &[iommap_model::Range]) -> Vec<Range> {
-    list.iter().map(|range| Range { offset: range.offset, length: range.length }).collect()
-}
-
-fn sync_mode(mode: iommap_model::SyncMode) -> SyncMode {
-    match mode {
-        iommap_model::SyncMode::Sync => SyncMode::Sync,
-        iommap_model::SyncMode::Async => SyncMode::Async,
-    }
-}
-
-fn hint(advice: iommap_model::Advice) -> Advice {
-    match advice {
-        iommap_model::Advice::Normal => Advice::Normal,
-        iommap_model::Advice::Random => Advice::Random,
-        iommap_model::Advice::Sequential => Advice::Sequential,
-        iommap_model::Advice::WillNeed => Advice::WillNeed,
-        iommap_model::Advice::DontNeed => Advice::DontNeed,
-    }
 }

@@ -5,14 +5,17 @@
 //! does with preopened directories. Inside the grant it is cap-std that resolves the rest
 //! (openat2 with RESOLVE_BENEATH on Linux): no string is ever checked for `..`.
 
+mod inside;
+mod name;
+
 use crate::error::{Error, ErrorKind};
 use crate::mapping::{FsPerms, Mapped, Mapping, OpenOptions, Request};
 use crate::usage::Usage;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use rustix::fs::{Mode, OFlags, fstat, openat};
+use inside::is_inside;
+use name::Name;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,12 +40,12 @@ pub struct Grants {
 /// One granted directory or mapping.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
-    /// The guest's name for it, in parts: `/data/in` is `["data", "in"]`, `.` is empty.
-    name: Vec<String>,
-    /// The guest's name for it, as it was given.
-    guest_path: Arc<str>,
+    /// The guest's name for it.
+    name: Name,
+    /// The same, as it was given.
+    pub(crate) guest_path: Arc<str>,
     /// Where it was found, unless it was open already.
-    host_path: Option<Arc<Path>>,
+    pub(crate) host_path: Option<Arc<Path>>,
     pub(crate) place: Place,
     pub(crate) perms: FsPerms,
 }
@@ -229,7 +232,7 @@ impl Grants {
         let request = Request::new(path, grant.perms, options, access, usage, common)?;
         let opened = match &grant.place {
             Place::Dir(dir) => request.open_in(dir, rest),
-            Place::Mapping(mapping) => request.lend(mapping, grant.is_named_by(path)),
+            Place::Mapping(mapping) => request.lend(mapping, grant.name.is(path)),
         };
         opened.map_err(|error| match (error.kind(), error.errno()) {
             // The kernel's words for a way that leads out, or cap-std's.
@@ -258,10 +261,16 @@ impl Grants {
     /// # }
     /// ```
     pub fn directories(&self) -> impl Iterator<Item = (Option<&Path>, &str, FsPerms)> {
-        self.grants
-            .iter()
-            .filter(|grant| matches!(grant.place, Place::Dir(_)))
-            .map(|grant| (grant.host_path.as_deref(), &*grant.guest_path, grant.perms))
+        self.open_directories()
+            .map(|(_, grant)| (grant.host_path.as_deref(), &*grant.guest_path, grant.perms))
+    }
+
+    /// The same, as they are open here.
+    pub(crate) fn open_directories(&self) -> impl Iterator<Item = (&Dir, &Grant)> {
+        self.grants.iter().filter_map(|grant| match &grant.place {
+            Place::Dir(dir) => Some((&**dir, grant)),
+            Place::Mapping(_) => None,
+        })
     }
 
     /// The grant that a guest's path falls in, and the path inside it.
@@ -274,8 +283,8 @@ impl Grants {
         }
         self.grants
             .iter()
-            .filter_map(|grant| Some((grant, grant.strip(path)?)))
-            .max_by_key(|(grant, _)| grant.name.len())
+            .filter_map(|grant| Some((grant, grant.name.strip(path)?)))
+            .max_by_key(|(grant, _)| grant.name.depth())
             .ok_or_else(|| self.not_covered())
     }
 
@@ -294,7 +303,7 @@ impl Grants {
 
 impl Grant {
     fn new(guest_path: &str, place: Place, perms: FsPerms) -> Grant {
-        let name = parts(guest_path).map(|(part, _)| part.to_owned()).collect();
+        let name = Name::new(guest_path);
         Grant { name, guest_path: guest_path.into(), host_path: None, place, perms }
     }
 
@@ -307,86 +316,6 @@ impl Grant {
             _ => Ok(false),
         }
     }
-
-    /// Is a path this grant's name, with nothing behind it?
-    pub(crate) fn is_named_by(&self, path: &str) -> bool {
-        self.behind(path) == Some("")
-    }
-
-    /// What is left of a path below this grant's name; `.` if the path is the name itself.
-    fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
-        // Relative to the grant, whatever the guest wrote; a trailing slash is kept, since it
-        // says that a directory is meant.
-        let rest = self.behind(path)?.trim_start_matches('/');
-        Some(if rest.is_empty() { "." } else { rest })
-    }
-
-    /// What a path has behind this grant's name.
-    fn behind<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let mut rest = path;
-        let mut found = parts(path);
-        for name in &self.name {
-            let (part, after) = found.next()?;
-            if part != name {
-                return None;
-            }
-            rest = after;
-        }
-        Some(rest)
-    }
-}
-
-/// No path has more parts.
-const DEEPEST: usize = libc::PATH_MAX as usize / 2;
-
-/// Does a directory lie inside another, which is not the same?
-fn is_inside(inner: &Dir, outer: &Dir) -> io::Result<bool> {
-    let identity = |dir: &dyn AsFd| {
-        let stat = fstat(dir.as_fd())?;
-        io::Result::Ok((stat.st_dev, stat.st_ino))
-    };
-    let wanted = identity(outer)?;
-    let mut at = identity(inner)?;
-    if at == wanted {
-        return Ok(false);
-    }
-    let mut dir: OwnedFd = inner.as_fd().try_clone_to_owned()?;
-    for _ in 0..DEEPEST {
-        // What may not be looked into can't be told.
-        let Ok(up) =
-            openat(&dir, "..", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        else {
-            return Ok(false);
-        };
-        let above = identity(&up)?;
-        if above == wanted {
-            return Ok(true);
-        }
-        if above == at {
-            return Ok(false);
-        }
-        (dir, at) = (up, above);
-    }
-    Ok(false)
-}
-
-/// The parts of a path, empty ones and `.` left out, each with what follows it.
-fn parts(path: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut rest = path;
-    std::iter::from_fn(move || {
-        loop {
-            let start = rest.trim_start_matches('/');
-            if start.is_empty() {
-                return None;
-            }
-            let end = start.find('/').unwrap_or(start.len());
-            let (part, after) = start.split_at(end);
-            rest = after;
-            if part != "." {
-                return Some((part, after));
-            }
-        }
-    })
 }
 
 #[cfg(test)]
@@ -404,7 +333,7 @@ mod tests {
     fn resolve(names: &[&str], path: &str) -> Result<(String, String), Error> {
         let grants = grants(names);
         let (grant, rest) = grants.resolve(path)?;
-        Ok((grant.name.join("/"), rest.to_owned()))
+        Ok((grant.guest_path.to_string(), rest.to_owned()))
     }
 
     fn found(name: &str, rest: &str) -> Result<(String, String), Error> {
@@ -414,31 +343,19 @@ mod tests {
     #[test]
     fn a_path_belongs_to_the_longest_name() {
         let names = ["/data", "/data/in", "."];
-        assert_eq!(resolve(&names, "/data/in/f"), found("data/in", "f"));
-        assert_eq!(resolve(&names, "data/./in//f"), found("data/in", "f"));
-        assert_eq!(resolve(&names, "/data/inner/f"), found("data", "inner/f"));
-        assert_eq!(resolve(&names, "/datafile"), found("", "datafile"));
-        assert_eq!(resolve(&names, "/data/in"), found("data/in", "."));
-        assert_eq!(resolve(&names, "/data/in/"), found("data/in", "."));
+        assert_eq!(resolve(&names, "/data/in/f"), found("/data/in", "f"));
+        assert_eq!(resolve(&names, "data/./in//f"), found("/data/in", "f"));
+        assert_eq!(resolve(&names, "/data/inner/f"), found("/data", "inner/f"));
+        assert_eq!(resolve(&names, "/datafile"), found(".", "datafile"));
+        assert_eq!(resolve(&names, "/data/in"), found("/data/in", "."));
+        assert_eq!(resolve(&names, "/data/in/"), found("/data/in", "."));
     }
 
     #[test]
     fn dots_in_a_path_are_left_to_the_file_system() {
-        assert_eq!(resolve(&["/data"], "/data/../etc/f"), found("data", "../etc/f"));
+        assert_eq!(resolve(&["/data"], "/data/../etc/f"), found("/data", "../etc/f"));
         assert_eq!(resolve(&["/data"], "/x/../data/f"), Err(ErrorKind::Eacces.into()));
-        assert_eq!(resolve(&["/data"], "data/f/"), found("data", "f/"));
-    }
-
-    #[test]
-    fn a_shared_mapping_has_its_name_and_no_other() {
-        let grants = grants(&["/shared/index"]);
-        let is_named_by = |path| grants.grants[0].is_named_by(path);
-        for same in ["/shared/index", "shared/index", "./shared//./index"] {
-            assert!(is_named_by(same), "{same}");
-        }
-        for other in ["/shared/index/", "/shared/index/.", "/shared/index/x", "/shared", "/x", ""] {
-            assert!(!is_named_by(other), "{other}");
-        }
+        assert_eq!(resolve(&["/data"], "data/f/"), found("/data", "f/"));
     }
 
     #[test]
