@@ -18,8 +18,11 @@ declare -A engine
 finish() {
     local machine
     for machine in "${!engine[@]}"; do kill_machine "$machine"; done
+    for machine in 1 2; do
+        ip link delete "$name.$machine" 2>/dev/null || true
+        ip netns delete "$name-$machine" 2>/dev/null || true
+    done
     ip link delete "$name" 2>/dev/null || true
-    for machine in 1 2; do ip netns delete "$name-$machine" 2>/dev/null || true; done
     rm -rf "$temporary" 2>/dev/null || true
 }
 trap finish EXIT
@@ -107,7 +110,7 @@ serve() {
     shift 2
     swarm service create -q --detach --name "$service" --constraint node.labels.geo==true \
         --network host --read-only --mount "type=bind,src=$temporary/geo,dst=/data,readonly" "$@" lookup:1 \
-        --listen "0.0.0.0:$port" --dir /data::/data --keep-mapped /data/country.mmdb /lookup.wasm >/dev/null
+        --listen "0.0.0.0:$port" --dir /data::/data --keep-mapped /data/country.mmdb /lookup.wasm >/dev/null 2>&1
 }
 
 echo "== a job runs where its data is"
@@ -115,7 +118,7 @@ printf 'hay\nthe needle\n' >"$temporary/2/data/words"
 swarm node update --label-add geo=true machine-2 >/dev/null
 begun=$(now)
 swarm service create -q --detach --name search --mode replicated-job --constraint node.labels.geo==true \
-    --read-only --mount "type=bind,src=$temporary/geo,dst=/data,readonly" search:1 needle /data/words >/dev/null
+    --read-only --mount "type=bind,src=$temporary/geo,dst=/data,readonly" search:1 needle /data/words >/dev/null 2>&1
 until_true 60 state_is search '^machine-2 Complete' || die "the job: $(swarm service ps --no-trunc search)"
 took "a job, done on the one machine that has its data" "$begun"
 swarm service logs --raw search 2>&1 | grep 'the needle' || die "the job: $(swarm service logs search)"
@@ -134,7 +137,8 @@ until_true 60 answers 1 8080 readyz || die "the service: $(swarm service ps --no
 took "the other machine gets data and label, and serves" "$begun"
 
 echo "== a new version of the data, by rename on each machine"
-version() { answers "$1" 8080 "lookup?ip=$address" 2>/dev/null; }
+# What a machine answers, but for how long that took.
+version() { answers "$1" 8080 "lookup?ip=$address" 2>/dev/null | sed 's/,"micros":{[^}]*}//'; }
 is_new() { [ "$(version "$1")" != "${before[$1]}" ]; }
 declare -A before
 for machine in 1 2; do before[$machine]=$(version "$machine") || true; done
