@@ -65,6 +65,8 @@ impl Looker {
             if length < self.job.pages * PAGE / 2 {
                 continue;
             }
+            // Whole words.
+            let length = length & !7;
             let any = self.in_file();
             self.allowed.fill(any);
             self.panes.iter_mut().for_each(|pane| pane.old = true);
