@@ -4,7 +4,7 @@ use crate::group::Group;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-pub use iommap_child::DONE;
+pub use iommap_child::{DONE, TOLD};
 
 /// Runs `body`, which must be written out in the test itself, in a child, and fails the test
 /// unless it came to its end there.

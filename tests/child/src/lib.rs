@@ -12,7 +12,7 @@ mod mounts;
 pub use mounts::own_mounts;
 
 use std::any::type_name;
-use std::io::{Read, pipe};
+use std::io::{Read, Write, pipe};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -25,6 +25,9 @@ const BODY_OF: &str = "IOMMAP_TEST_CHILD";
 /// How a child leaves that came to its body's end. Not 0, which is also what a test program says
 /// that found no test of the given name.
 pub const DONE: i32 = 42;
+
+/// What a line begins with that a child tells whoever runs the tests, also when all is well.
+pub const TOLD: &str = "told: ";
 
 /// Longer than any child should take, on a busy machine too, and where a large guest is compiled.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -127,8 +130,13 @@ pub fn run(
     };
     let said = output.recv_timeout(PATIENCE).expect("nobody else has the pipe");
     assert!(!hangs, "{test}: not done after {PATIENCE:?}: {said}");
-    for line in said.lines().filter(|line| line.starts_with("skipped")) {
-        println!("{line}");
+    for line in said.lines() {
+        if line.starts_with("skipped") {
+            println!("{line}");
+        } else if let Some(line) = line.strip_prefix(TOLD) {
+            // Past what the test program keeps to itself of tests that pass.
+            _ = writeln!(std::io::stderr(), "{line}");
+        }
     }
     Ended { status, said }
 }

@@ -1,10 +1,10 @@
 //! Guests in every language see the same.
 //!
-//! Each test in a child, since files are cut and the process's own limits changed; what it says
-//! goes to standard error, so that it is seen when all is well, too.
+//! Each test in a child, since files are cut and the process's own limits changed. How many answers
+//! were compared is told when all is well, too.
 
 use iommap_artifacts::guest;
-use iommap_tests::child::in_child;
+use iommap_tests::child::{TOLD, in_child};
 use iommap_tests::conformance::conform;
 use iommap_tests::languages::{C, JAVASCRIPT, Language, PYTHON, RUST};
 use iommap_tests::scene::{Driver, Kind};
@@ -19,8 +19,8 @@ fn hold(language: &Language, kinds: &[Kind]) {
     for &kind in kinds {
         let verdict = conform(&Driver::load(kind, driver));
         let (name, differences) = (language.name, verdict.differences.len());
-        eprintln!(
-            "conformance: {name}: {} cases, {} answers, {differences} differences ({kind:?})",
+        println!(
+            "{TOLD}conformance: {name}: {} cases, {} answers, {differences} differences ({kind:?})",
             verdict.cases, verdict.answers
         );
         assert!(verdict.cases > 45 && verdict.answers > 500, "{verdict:?}");
