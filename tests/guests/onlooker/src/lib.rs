@@ -3,7 +3,7 @@
 //! stand there is in `tests/pattern`.
 
 mod bindings {
-    #![allow(missing_docs, unreachable_pub)] // generated
+    #![allow(missing_docs, unreachable_pub, clippy::too_many_arguments)] // generated
     wit_bindgen::generate!({ path: "wit", world: "iommap:test/onlooker" });
 }
 
