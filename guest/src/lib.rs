@@ -72,6 +72,8 @@ pub use error::{Error, ErrorKind};
 pub use mapping::{Advice, Mapping, Range, SyncMode};
 pub use options::OpenOptions;
 pub use path::GuestPath;
+#[cfg(all(feature = "windows", feature = "std"))]
+pub use window::lost;
 #[cfg(feature = "windows")]
 pub use window::{FrozenWindow, Window, WindowOptions};
 #[cfg(feature = "windows")]

@@ -21,7 +21,8 @@
 //!
 //! # What is answered otherwise than by the real crate
 //!
-//! - A page that is lost, because somebody cut the file short, is zeros in a component and not a signal.
+//! - A page that is lost, because somebody cut the file short, is zeros in a component and not a signal:
+//!   `iommap_guest::lost` tells whether there was one.
 //! - A map that would be longer than its file is an error.
 //! - A [`Mmap`] of [`Mmap::map`] can't be made an [`MmapMut`], whatever the file was opened for.
 //! - Nothing can be executed: `map_exec` and `make_exec` are errors. So is `lock`.

@@ -1,11 +1,15 @@
 //! Windows: pages of a mapping in the guest's own memory.
 
 mod frozen;
+#[cfg(feature = "std")]
+mod lost;
 mod options;
 mod read;
 mod region;
 
 pub use frozen::FrozenWindow;
+#[cfg(feature = "std")]
+pub use lost::lost;
 pub use options::WindowOptions;
 pub(crate) use region::{Region, UNIT};
 
@@ -136,6 +140,8 @@ impl Window {
         };
         let (handle, region, data) =
             opened().map_err(|error: Error| error.when(asked(range), source.path()))?;
+        #[cfg(feature = "std")]
+        lost::begins(&region);
         Ok(Window {
             handle,
             region: ManuallyDrop::new(region),
@@ -235,6 +241,8 @@ impl Window {
             if moved.is_err() && lost {
                 self.region.sign(0);
             }
+            #[cfg(feature = "std")]
+            lost::moves(lost);
             moved.map(|()| skip)
         };
         let skip = moved().map_err(|error: Error| error.when(asked(range), source.path()))?;
@@ -278,6 +286,8 @@ impl Window {
 
     /// Has the host take its pages out, and frees the region if it did.
     fn end(&mut self) -> Result<(), Error> {
+        #[cfg(feature = "std")]
+        lost::ends(&self.region);
         self.handle.close()?;
         // SAFETY: once: it is called when the window ends.
         unsafe { ManuallyDrop::drop(&mut self.region) };

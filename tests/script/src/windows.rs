@@ -37,7 +37,7 @@ pub struct WindowScript {
 enum There {
     Window(Window),
     Frozen(FrozenWindow),
-    Windows(Windows<Mapping>),
+    Windows(Box<Windows<Mapping>>),
 }
 
 impl WindowScript {
@@ -177,7 +177,7 @@ impl WindowScript {
         let (count, bytes) = (words.number("a count")?, words.number("a size")?);
         words.end()?;
         let windows = Windows::with_capacity(count as usize, bytes as usize, mapping);
-        self.there.insert(name, There::Windows(windows));
+        self.there.insert(name, There::Windows(Box::new(windows)));
         Ok(Ok(Answer::Nothing))
     }
 }

@@ -2,8 +2,9 @@
 //! It is held to `geoip`, which is held to the native crate on the same files.
 
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use super::WINDOWS;
 use super::geoip::real_databases;
@@ -104,4 +105,28 @@ fn without_windows_memmap2_says_what_is_missing() {
     assert_eq!((code, &*out), (1, ""));
     assert!(err.starts_with("mmap-geoip: memory map error: the host shows no window"), "{err}");
     assert!(err.contains("--limit windows=N"), "{err}");
+}
+
+#[test]
+fn a_database_cut_under_maxminddb_is_an_error_and_no_answer() {
+    let scene = Scene::new(Kind::Sync);
+    let database = made(&scene);
+    let args = ["/data/db"];
+    let mut run = iommap_run(scene.directory(), &WINDOWS, guest("mmap-geoip"), &args);
+    run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut run = run.spawn().unwrap();
+    let (mut to, mut from) =
+        (run.stdin.take().unwrap(), BufReader::new(run.stdout.take().unwrap()));
+    to.write_all(b"192.0.2.7\n").unwrap();
+    let mut first = String::new();
+    from.read_line(&mut first).unwrap();
+    assert!(first.starts_with("192.0.2.7\t192.0.2.0/24\t"), "{first}");
+    std::fs::File::options().write(true).open(database).unwrap().set_len(0).unwrap();
+    to.write_all(b"192.0.2.8\n").unwrap();
+    drop(to);
+    let mut stdout = Vec::new();
+    from.read_to_end(&mut stdout).unwrap();
+    let (code, out, err) = said(&Output { stdout, ..run.wait_with_output().unwrap() });
+    assert_eq!((code, &*out), (1, ""), "{err}");
+    assert!(err.contains("the database was cut short"), "{err}");
 }
