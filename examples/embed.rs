@@ -10,7 +10,7 @@ use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Result, Store};
 use wasmtime_wasi::p2::bindings::sync::Command;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 /// What a store holds: two contexts, and the one table that both keep their resources in.
 struct State {
@@ -46,6 +46,8 @@ fn main() -> Result<()> {
     let mut linker = Linker::<State>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
     iommap::add_to_linker(&mut linker, State::iommap)?;
+    // Lets it have pages of files in its own memory: none, unless `max_windows` is set below.
+    iommap::windows::add_to_linker(&mut linker, State::iommap)?;
     // Lets the guest map what it has open through WASI.
     iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
 
@@ -60,17 +62,27 @@ fn main() -> Result<()> {
     let mut store = Store::new(&engine, State { wasi, iommap, table: ResourceTable::new() });
 
     let command = Command::instantiate(&mut store, &component, &linker)?;
-    let result = command.wasi_cli_run().call_run(&mut store)?;
+    let code = match command.wasi_cli_run().call_run(&mut store) {
+        Ok(Ok(())) => 0,
+        Ok(Err(())) => 1,
+        // A guest's `exit` comes as an error, as a trap does.
+        Err(error) => match error.downcast_ref() {
+            Some(I32Exit(code)) => *code,
+            None => return Err(error),
+        },
+    };
     drop(store);
 
     let counters = usage.counters();
     eprintln!(
-        "{} mappings opened, {} left open; {} bytes read, {} written; {} faults recovered",
+        "{} mappings opened, {} left open; {} bytes read, {} written; {} faults recovered, {} calls \
+         refused",
         counters.opened,
         counters.mappings,
         counters.bytes_read,
         counters.bytes_written,
-        counters.faults_recovered
+        counters.faults_recovered,
+        counters.refused
     );
-    std::process::exit(if result.is_ok() { 0 } else { 1 })
+    std::process::exit(code)
 }

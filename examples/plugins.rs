@@ -9,15 +9,16 @@
 
 use iommap::{Counters, FsPerms, IommapCtx, IommapCtxView, IommapView};
 use std::fs;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::error::Context;
-use wasmtime::{Config, Engine, Result, Store, StoreLimits, StoreLimitsBuilder, ensure};
+use wasmtime::{Config, Engine, Result, Store, StoreLimits, StoreLimitsBuilder, bail};
 use wasmtime_wasi::p2::bindings::sync::Command;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 /// How often a plugin looks at the clock, and how many times before it is ended.
 const TICK: Duration = Duration::from_millis(10);
@@ -64,6 +65,7 @@ impl Host {
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         iommap::add_to_linker(&mut linker, State::iommap)?;
+        iommap::windows::add_to_linker(&mut linker, State::iommap)?;
         iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)?;
         Ok(Host { engine, linker })
     }
@@ -90,9 +92,16 @@ impl Host {
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(TICKS);
         let plugin = Command::instantiate(&mut store, &component, &self.linker)?;
-        let result = plugin.wasi_cli_run().call_run(&mut store)?;
-        ensure!(result.is_ok(), "it says that it failed");
-        Ok(usage.counters())
+        match plugin.wasi_cli_run().call_run(&mut store) {
+            Ok(Ok(())) => Ok(usage.counters()),
+            Ok(Err(())) => bail!("it says that it failed"),
+            // A guest's `exit` comes as an error, as a trap does.
+            Err(error) => match error.downcast_ref() {
+                Some(I32Exit(0)) => Ok(usage.counters()),
+                Some(I32Exit(code)) => bail!("it ended with exit code {code}"),
+                None => Err(error),
+            },
+        }
     }
 }
 
@@ -125,7 +134,11 @@ fn run_all(folder: &Path, data: &Path) -> Result<()> {
 fn main() -> ExitCode {
     // RUST_LOG=iommap=debug tells which calls were refused, and why.
     let filter = EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(folder), Some(data), None) = (args.next(), args.next(), args.next()) else {
         eprintln!("usage: plugins PLUGINS DATA");

@@ -18,14 +18,14 @@ run() {
 }
 
 names=$*
-[ -n "$names" ] || names="quickstart search kv last geoip search-c logs records"
+[ -n "$names" ] || names="quickstart search kv last geoip maxminddb search-c logs records"
 for name in $names; do
     case $name in new-*) continue ;; esac
     # What is in the repository, and not what was built beside it.
     mkdir "$work/$name"
     git -C "$here/$name" archive HEAD . | tar -x -C "$work/$name"
-    for manifest in $(grep -rl 'iommap-guest = ' "$work/$name" --include=Cargo.toml); do
-        sed -i "s#path = \"[./]*/guest\"#path = \"$here/../guest\"#" "$manifest"
+    for manifest in $(grep -rlE '(iommap-guest|memmap2) = ' "$work/$name" --include=Cargo.toml); do
+        sed -i -E "s#path = \"[./]*/(guest|memmap2)\"#path = \"$here/../\1\"#" "$manifest"
     done
     run "$work/$name"
 done

@@ -10,6 +10,7 @@ use crate::native::Native;
 use crate::offsets::{FILE_BYTES, Work};
 use crate::rust_guest::{self, RustLoop};
 use std::path::Path;
+use wasmtime::component::Component;
 use wasmtime::{Result, bail};
 
 /// All contenders, ready to run on the same file.
@@ -25,7 +26,7 @@ impl Arena {
     pub(crate) fn new(
         embedding: &Embedding,
         code: &Code,
-        rust_guest: &Path,
+        rust_guest: &Component,
         dir: &Path,
     ) -> Result<Arena> {
         Ok(Arena {

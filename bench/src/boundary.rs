@@ -20,6 +20,11 @@ impl Code {
     pub(crate) fn new(embedding: &Embedding) -> Result<Code> {
         Ok(Code(Component::new(&embedding.engine, component()?)?))
     }
+
+    /// The component itself.
+    pub(crate) fn component(&self) -> &Component {
+        &self.0
+    }
 }
 
 /// A guest with what the host makes for it.

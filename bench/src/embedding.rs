@@ -1,7 +1,7 @@
 //! The host around both guests: an engine, a linker, and stores that hold everything a guest may
 //! import.
 
-use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView};
+use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
 use std::path::Path;
 use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
 use wasmtime::{Config, Engine, Result, Store, StoreContextMut};
@@ -38,7 +38,15 @@ pub(crate) struct Thing(pub(crate) u64);
 pub(crate) struct Embedding {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
+    /// One that has not heard of windows.
+    pub(crate) without: Linker<State>,
 }
+
+/// More than all windows of a guest take.
+const WINDOW_BYTES: u64 = 4 << 30;
+
+/// As many as a process may have, nearly.
+const WINDOWS: u64 = 8100;
 
 impl Embedding {
     pub(crate) fn new() -> Result<Embedding> {
@@ -61,7 +69,34 @@ impl Embedding {
                 Ok(())
             },
         )?;
-        Ok(Embedding { engine, linker })
+        let without = linker.clone();
+        iommap::windows::add_to_linker(&mut linker, State::iommap)?;
+        Ok(Embedding { engine, linker, without })
+    }
+
+    /// What a guest may map that may reach everything in `dir`, and has windows or not.
+    pub(crate) fn context(&self, dir: &Path, windows: bool) -> Result<IommapCtxBuilder> {
+        let mut context = IommapCtx::builder();
+        context.preopened_dir(dir, GUEST_DIR, FsPerms::ReadWrite)?.max_mapped_bytes(8 << 40);
+        if windows {
+            context.max_windows(WINDOWS).max_handles(2 * WINDOWS).max_window_bytes(WINDOW_BYTES);
+            // SAFETY: while a guest with windows runs, nobody writes to these files; and it tells the
+            // host nothing that lies in a window.
+            unsafe { context.windows_on_changing_files(true) };
+        }
+        Ok(context)
+    }
+
+    /// A store's data, without anything of WASI's.
+    pub(crate) fn state(&self, iommap: IommapCtx) -> State {
+        let wasi = WasiCtx::builder().build();
+        State { iommap, wasi, table: ResourceTable::new() }
+    }
+
+    /// A store whose guest may have windows on everything in `dir`.
+    pub(crate) fn store_with_windows(&self, dir: &Path) -> Result<Store<State>> {
+        let iommap = self.context(dir, true)?.build();
+        Ok(Store::new(&self.engine, self.state(iommap)))
     }
 
     /// A store whose guest may reach everything in `dir`. `blocking` is wasmtime-wasi's

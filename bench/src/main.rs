@@ -4,7 +4,7 @@
 //! `contenders` who takes part, `arena` what each does, `rounds` how, `verify` that all of them do what they claim;
 //! `table`, `plot`, `goals` and `report` say what came of it.
 //!
-//! `stores` is a table of its own: many stores on one file.
+//! `stores` is a table of its own: many stores on one file. `windows` has tables of its own, and goals.
 //!
 //! The guests: `guest.wat` with `loops`, hand-written, made by `boundary`; and `bench/guest`, in Rust,
 //! made by `rust_guest`; both are driven as `guest` says. `native` is what there is without wasm.
@@ -31,6 +31,7 @@ mod stores;
 mod table;
 mod threads;
 mod verify;
+mod windows;
 
 use crate::arena::Arena;
 use crate::boundary::Code;
@@ -40,10 +41,12 @@ use crate::embedding::Embedding;
 use crate::report::Circumstances;
 use crate::results::Results;
 use crate::rounds::Effort;
+use crate::windows::Setting;
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use wasmtime::Result;
+use wasmtime::component::Component;
 use wasmtime::error::Context;
 
 /// Measures calls through a mapping beside what a user would pick otherwise
@@ -53,6 +56,12 @@ struct Cli {
     /// The benchmark's guest in Rust, a component
     #[arg(long, required_unless_present_any = ["stores", "stores_cell"])]
     rust_guest: Option<PathBuf>,
+    /// A database of countries, for lookups through windows [default: one that is made]
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// Only windows: goals not measured count as missed
+    #[arg(long)]
+    windows: bool,
     /// Fewer and shorter rounds: less than two minutes
     #[arg(long)]
     quick: bool,
@@ -98,7 +107,7 @@ fn main() -> Result<()> {
     }
     file::make(dir.path())?;
     // A part of a full run, while the file is as it was made.
-    let full = cli.out.is_some() && cli.only.is_none() && !cli.check;
+    let full = cli.out.is_some() && cli.only.is_none() && !cli.windows && !cli.check;
     if cli.stores || full {
         eprintln!("{:>4} s  many stores on one file", start.elapsed().as_secs());
         stores::run(dir.path(), cli.quick, cli.out.as_deref())?;
@@ -109,11 +118,25 @@ fn main() -> Result<()> {
     let embedding = Embedding::new()?;
     let code = Code::new(&embedding)?;
     let rust_guest = cli.rust_guest.as_deref().context("--rust-guest is missing")?;
-    let mut arena = Arena::new(&embedding, &code, rust_guest, dir.path())?;
+    let component = Component::from_file(&embedding.engine, rust_guest)
+        .with_context(|| format!("no guest in {}", rust_guest.display()))?;
+    let mut arena = Arena::new(&embedding, &code, &component, dir.path())?;
 
     let mut results = Results::default();
+    // While the file is as it was made.
+    if cli.only.is_none() && !cli.check {
+        eprintln!("{:>4} s  windows", start.elapsed().as_secs());
+        results.windows = windows::run(Setting {
+            embedding: &embedding,
+            code: &code,
+            component: &component,
+            dir: dir.path(),
+            database: cli.database.as_deref(),
+            effort,
+        })?;
+    }
     for case in Case::all() {
-        if cli.only.as_ref().is_some_and(|only| !case.to_string().contains(only)) {
+        if cli.windows || cli.only.as_ref().is_some_and(|only| !case.to_string().contains(only)) {
             continue;
         }
         for contender in case.contenders() {

@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use std::path::Path;
 use wasmtime::Result;
 use wasmtime::component::Component;
-use wasmtime::error::Context;
 
 /// One of its loops, by the name of its export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -19,11 +18,13 @@ pub(crate) enum RustLoop {
 }
 
 /// The guest, with the file open.
-pub(crate) fn guest(embedding: &Embedding, path: &Path, dir: &Path) -> Result<Guest<RustLoop>> {
-    let component = Component::from_file(&embedding.engine, path)
-        .with_context(|| format!("no guest in {}", path.display()))?;
+pub(crate) fn guest(
+    embedding: &Embedding,
+    component: &Component,
+    dir: &Path,
+) -> Result<Guest<RustLoop>> {
     let mut store = embedding.store(dir, true)?;
-    let instance = embedding.linker.instantiate(&mut store, &component)?;
+    let instance = embedding.linker.instantiate(&mut store, component)?;
     let open = instance.get_typed_func::<(String,), ()>(&mut store, "open")?;
     open.call(&mut store, (format!("{GUEST_DIR}/{FILE_NAME}"),))?;
     Guest::new(store, &instance)

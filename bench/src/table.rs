@@ -7,6 +7,7 @@ use crate::results::{Results, Sample};
 use std::fmt;
 
 /// A table with a title, for Markdown and for people.
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) title: String,
     pub(crate) head: Vec<String>,
@@ -80,6 +81,7 @@ pub(crate) fn all(results: &Results) -> Vec<Table> {
     tables.push(single(results, Task::Open, "Opening and closing the file, µs"));
     tables.push(single(results, Task::Sync, "Making 8 bytes durable: one dirty page, µs"));
     tables.push(threads(results));
+    tables.extend(results.windows.tables.iter().cloned());
     tables.retain(|table| !table.rows.is_empty());
     tables
 }

@@ -133,6 +133,26 @@ pub(crate) struct Run {
     )]
     pub(crate) limits: Vec<Limit>,
 
+    /// Let the component have windows on files whose bytes may change. Only for files that nobody
+    /// changes
+    ///
+    /// A window is pages of a file in the component's own memory (see `--limit windows`). Without
+    /// this there are windows only on files whose bytes nobody can change any more, which the system
+    /// knows of files with fs-verity. With it you vouch that, while the component runs, no program
+    /// writes to the files that it maps, nor cuts them short, the component included: grant
+    /// directories with `::ro`, and replace files by renaming new ones over them. If one is changed in
+    /// place all the same, this host may do anything that a program with an error in it may do.
+    #[arg(long)]
+    pub(crate) windows_on_changing_files: bool,
+
+    /// Let the component write to files through windows. Only if you trust the component
+    ///
+    /// What it stores in such a window reaches the file. You vouch for what
+    /// --windows-on-changing-files says of the files, and that the component has no two windows on
+    /// the same bytes.
+    #[arg(long)]
+    pub(crate) writable_windows: bool,
+
     /// Limit each of the component's own memories, such as 256M
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) max_memory: Option<u64>,

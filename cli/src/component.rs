@@ -1,9 +1,10 @@
 //! Reading a component's file, and saying what it is if it is no component.
 
 use anyhow::{Context, Result, anyhow, bail};
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use wasmtime::Engine;
 
 /// What every wasm binary starts with.
@@ -40,6 +41,44 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
         ),
         None => bail!("{shown} is not a WebAssembly component: {}", looks_like(&bytes)),
     }
+}
+
+/// A component's file, as it is when the component is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    path: PathBuf,
+    stamp: Option<Stamp>,
+}
+
+/// What changes with a file.
+type Stamp = (u64, SystemTime);
+
+impl Source {
+    pub(crate) fn new(path: PathBuf) -> Source {
+        let stamp = stamp(fs::metadata(&path));
+        Source { path, stamp }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's bytes, if they are what they were: it may have been built anew meanwhile, or be
+    /// a pipe.
+    pub(crate) fn read_again(&self) -> Option<Vec<u8>> {
+        let mut file = File::open(&self.path).ok()?;
+        if self.stamp.is_none() || stamp(file.metadata()) != self.stamp {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+fn stamp(metadata: io::Result<Metadata>) -> Option<Stamp> {
+    let metadata = metadata.ok().filter(Metadata::is_file)?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 /// Opens a component's file, or says why not.
@@ -129,6 +168,19 @@ mod tests {
         }
         let compiled = Engine::default().precompile_component(b"\0asm\x0d\0\x01\0").unwrap();
         assert!(looks_like(&compiled).contains("--precompiled"));
+    }
+
+    #[test]
+    fn a_file_is_read_again_only_if_it_is_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.wasm");
+        assert_eq!(Source::new(path.clone()).read_again(), None);
+        fs::write(&path, "one").unwrap();
+        let source = Source::new(path.clone());
+        assert_eq!(source.read_again().as_deref(), Some(&b"one"[..]));
+        fs::write(&path, "three").unwrap();
+        assert_eq!(source.read_again(), None);
+        assert_eq!(Source::new(dir.path().to_owned()).read_again(), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What is said of a component that trapped: why, where, and what to do.
 
+use crate::lines::Lines;
 use std::fmt::Write as _;
+use std::ops::Range;
 use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 
 /// How many functions of the component are named.
@@ -8,12 +10,13 @@ const FRAMES: usize = 12;
 
 /// What stands between a mistake and the trap that it ends with: the parts of the languages that
 /// make an end. Nobody looks for a mistake there.
-const MACHINERY: [&str; 14] = [
+const MACHINERY: [&str; 15] = [
     "core::panicking::",
     "core::option::expect_failed",
     "core::option::unwrap_failed",
     "core::result::unwrap_failed",
     "core::slice::index::",
+    "std::io::stdio::",
     "std::panicking::",
     "std::process::abort",
     "std::sys::",
@@ -25,8 +28,18 @@ const MACHINERY: [&str; 14] = [
     "abort",
 ];
 
-/// What a component's trap says to whoever runs it. `verbose` leaves nothing out.
-pub(crate) fn report(component: &str, error: &wasmtime::Error, verbose: bool) -> String {
+/// What stands between the start of a program and its `main`.
+const START: &str = "std::sys::backtrace::__rust_begin_short_backtrace";
+const CALL: &str = "core::ops::function::FnOnce::call_once";
+
+/// What a component's trap says to whoever runs it, with lines of the source if the `binary` knows
+/// them. `verbose` leaves nothing out.
+pub(crate) fn report(
+    component: &str,
+    binary: &[u8],
+    error: &wasmtime::Error,
+    verbose: bool,
+) -> String {
     let cause = error.root_cause().to_string();
     let mut text = format!("{component} trapped: {}", cause.trim_start_matches("wasm trap: "));
     if let Some(advice) = error.downcast_ref().and_then(advice) {
@@ -34,29 +47,44 @@ pub(crate) fn report(component: &str, error: &wasmtime::Error, verbose: bool) ->
     }
     let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
     let functions: Vec<String> = frames.iter().map(|frame| function(frame, verbose)).collect();
-    let shown = if verbose { &functions[..] } else { behind_the_machinery(&functions) };
+    let shown = if verbose { 0..functions.len() } else { of_the_program(&functions) };
     if !shown.is_empty() {
         text.push_str("\nIt was in");
     }
+    let lines = Lines::of(binary);
     let most = if verbose { usize::MAX } else { FRAMES };
-    for (function, frame) in shown.iter().zip(&frames[functions.len() - shown.len()..]).take(most) {
+    for (function, frame) in functions[shown.clone()].iter().zip(&frames[shown.clone()]).take(most)
+    {
         _ = write!(text, "\n  {function}");
-        if let Some(place) = place(frame) {
+        if let Some(place) = frame.module_offset().and_then(|offset| lines.at(offset)) {
             _ = write!(text, "\n    at {place}");
         }
     }
-    if let Some(more @ 1..) = shown.len().checked_sub(most) {
-        _ = write!(text, "\n  and {more} more, which -v shows");
+    match (shown.len().saturating_sub(most), functions.len() - shown.len()) {
+        (0, 0) => {}
+        (0, _) => text.push_str("\n-v shows them all"),
+        (more, _) => _ = write!(text, "\n  and {more} more, which -v shows"),
     }
     text
 }
 
-/// The functions from the one on that made the mistake.
-fn behind_the_machinery(functions: &[String]) -> &[String] {
-    let first = functions.iter().position(|function| {
-        !MACHINERY.iter().any(|machinery| function.trim_start_matches('<').starts_with(machinery))
-    });
-    functions.get(first.unwrap_or(0)..).unwrap_or_default()
+/// Which functions are the program's own: from the one on that made the mistake, up to `main`.
+fn of_the_program(functions: &[String]) -> Range<usize> {
+    let first = functions.iter().position(|function| !is_machinery(function)).unwrap_or(0);
+    let Some(start) = functions.iter().position(|function| function.starts_with(START)) else {
+        return first..functions.len();
+    };
+    // It calls `main` through a pointer.
+    let main = functions[..start].iter().rposition(|function| !function.starts_with(CALL));
+    first..main.map_or(start, |main| main + 1).max(first)
+}
+
+fn is_machinery(function: &str) -> bool {
+    let bare = function.trim_start_matches('<');
+    MACHINERY.iter().any(|machinery| bare.starts_with(machinery))
+        // What `v[i]` calls.
+        || function.contains(" as core::slice::index::SliceIndex<")
+        || function.contains(" as core::ops::index::Index")
 }
 
 fn function(frame: &FrameInfo, verbose: bool) -> String {
@@ -73,17 +101,6 @@ fn function(frame: &FrameInfo, verbose: bool) -> String {
 fn readable(name: &str, verbose: bool) -> String {
     let name = rustc_demangle::demangle(name);
     if verbose { format!("{name}") } else { format!("{name:#}") }
-}
-
-/// The line in the source, if the component says.
-fn place(frame: &FrameInfo) -> Option<String> {
-    // Of functions that were inlined the first is where it happened.
-    let symbol = frame.symbols().first()?;
-    let file = symbol.file()?;
-    Some(match symbol.line() {
-        Some(line) => format!("{file}:{line}"),
-        None => file.to_owned(),
-    })
 }
 
 /// What to do about a trap, where there is something to say.
@@ -109,7 +126,7 @@ mod tests {
     #[test]
     fn a_trap_is_told_without_its_technical_names() {
         let error = wasmtime::Error::from(Trap::UnreachableCodeReached).context("while running");
-        let text = report("a.wasm", &error, false);
+        let text = report("a.wasm", b"", &error, false);
         assert!(text.starts_with("a.wasm trapped: wasm `unreachable` instruction"), "{text}");
         assert!(text.contains("gave up by itself"), "{text}");
     }
@@ -124,19 +141,25 @@ mod tests {
     }
 
     #[test]
-    fn the_machinery_of_a_panic_is_left_out() {
+    fn the_machinery_of_a_panic_is_left_out_and_so_is_that_of_the_start() {
         let functions = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
         let all = functions(&[
             "abort",
             "std::process::abort",
             "__rustc::rust_panic",
             "std::panicking::panic_with_hook",
-            "core::panicking::panic_fmt",
+            "core::panicking::panic_bounds_check",
+            "<usize as core::slice::index::SliceIndex<[T]>>::index",
+            "<alloc::vec::Vec<T,A> as core::ops::index::Index<I>>::index",
+            "search::look",
             "search::main",
-            "core::ops::function::FnOnce::call_once",
+            CALL,
+            START,
+            "std::rt::lang_start",
+            "_start",
         ]);
-        assert_eq!(behind_the_machinery(&all)[0], "search::main");
+        assert_eq!(all[of_the_program(&all)], ["search::look", "search::main"]);
         let nothing_else = functions(&["abort"]);
-        assert_eq!(behind_the_machinery(&nothing_else), nothing_else);
+        assert_eq!(of_the_program(&nothing_else), 0..1);
     }
 }

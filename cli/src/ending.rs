@@ -120,6 +120,8 @@ fn end(events: &Receiver<Event>, last_words: &Mutex<Option<LastWords>>) {
             Err(RecvTimeoutError::Disconnected) => return,
         }
     };
+    // Before that nobody else has anything to say.
+    let started = guest.is_some() || matches!(events.try_recv(), Ok(Event::Started(_)));
     if let Some(Guest { engine, ask, .. }) = guest {
         _ = ask.send(why);
         let end = Instant::now() + GRACE;
@@ -140,7 +142,7 @@ fn end(events: &Receiver<Event>, last_words: &Mutex<Option<LastWords>>) {
         if saying.is_ok() {
             _ = waiting.recv_timeout(LAST_WORDS);
         }
-    } else {
+    } else if started {
         // The component's thread came first. It has as long to say it.
         thread::sleep(LAST_WORDS);
     }

@@ -48,6 +48,16 @@ const KNOWN: &[Known] = &[
         about: "written in private mappings: memory that cannot be evicted",
         field: |limits| &mut limits.private_bytes,
     },
+    Known {
+        name: "windows",
+        about: "windows at once, pages of files in the component's memory: none, unless set",
+        field: |limits| &mut limits.windows,
+    },
+    Known {
+        name: "window-bytes",
+        about: "in windows at once: none, unless set",
+        field: |limits| &mut limits.window_bytes,
+    },
 ];
 
 /// One limit and its value, as in `mapped-bytes=1G`.

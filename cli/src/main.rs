@@ -10,6 +10,7 @@ mod engine;
 mod exit;
 mod grant;
 mod inspect;
+mod lines;
 mod log;
 mod manual;
 mod new;

@@ -1,10 +1,10 @@
 //! How a component ended, and which exit code that is.
 
+use crate::component::Source;
 use crate::ending::Why;
 use crate::engine::{is_about_memory, memory_advice};
 use crate::stdout::ReaderGone;
 use crate::{crash, exit, terminal};
-use std::path::Path;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -46,8 +46,8 @@ impl Outcome {
     }
 
     /// Says what there is to say, and everything if it is to be `verbose`.
-    pub(crate) fn explain(&self, component: &Path, verbose: bool) {
-        let shown = component.display();
+    pub(crate) fn explain(&self, source: &Source, verbose: bool) {
+        let shown = source.path().display();
         match self {
             Outcome::Exit(_) | Outcome::ReaderGone | Outcome::Ended(Why::Signal(_)) => {}
             Outcome::Ended(Why::TimeOver(limit)) => terminal::say(format_args!(
@@ -59,7 +59,8 @@ impl Outcome {
                 start_advice(error)
             )),
             Outcome::Trapped(error) => {
-                terminal::say(crash::report(&shown.to_string(), error, verbose));
+                let binary = source.read_again().unwrap_or_default();
+                terminal::say(crash::report(&shown.to_string(), &binary, error, verbose));
             }
         }
     }

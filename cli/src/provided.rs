@@ -30,7 +30,11 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     iommap::add_to_linker_async(&mut linker, State::iommap)?;
+    iommap::windows::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::wasi::add_to_linker_async(&mut linker, State::iommap, |state| &mut state.table)?;
+    iommap::wasi::add_open_files_to_linker_async(&mut linker, State::iommap, |state| {
+        &mut state.table
+    })?;
     Ok(linker)
 }
 
@@ -192,6 +196,9 @@ mod tests {
         let exit = r#"(import "wasi:cli/exit@0.2.0" (instance
             (type $r (result)) (export "exit" (func (param "status" $r)))))"#;
         assert_eq!(lacks(exit), []);
+        let windows = r#"(import "iommap:mmap/windows@0.1.0" (instance
+            (export "window" (type (sub resource)))))"#;
+        assert_eq!(lacks(windows), []);
         for (package, version) in PACKAGES {
             let interface = match package {
                 "wasi:" => continue,

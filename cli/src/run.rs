@@ -1,6 +1,7 @@
 //! `iommap run`: a component, from its file to its exit code.
 
 use crate::args::Run;
+use crate::component::Source;
 use crate::ending::{Ending, Why};
 use crate::engine::{self, Needs};
 use crate::log::Shown;
@@ -10,7 +11,6 @@ use crate::stats::Stats;
 use crate::{directories, provided, terminal};
 use anyhow::{Context, Result};
 use iommap::Usage;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -23,20 +23,26 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 /// Runs a component and returns the exit code.
 pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
     let begin = Instant::now();
-    let path = args.component();
+    let source = Source::new(args.component());
+    let path = source.path();
     let ending = Ending::start()?;
     // What takes no time comes first, so that a mistake there is seen at once.
     let state = State::new(args, &directories::check(&args.dirs)?)?;
     let component = if args.precompiled {
-        engine::load(&path)?
+        engine::load(path)?
     } else {
         let needs = Needs { cache: !args.cache.no_cache, interrupt: args.timeout.is_some() };
-        engine::compile(&path, needs)?
+        engine::compile(path, needs)?
     };
-    let command = provided::link(&path, &component)?;
+    let command = provided::link(path, &component)?;
+    if state.usage().limits().windows > 0
+        && let Err(unsupported) = iommap::windows::supported(component.engine())
+    {
+        terminal::note(format_args!("there are no windows: {unsupported}"));
+    }
 
     let last_words = LastWords {
-        path,
+        source,
         verbose: verbose > 0,
         shown,
         usage: state.usage(),
@@ -110,7 +116,7 @@ fn runtime() -> Result<Runtime> {
 /// What is said when a component has ended.
 #[derive(Clone)]
 struct LastWords {
-    path: PathBuf,
+    source: Source,
     verbose: bool,
     shown: Shown,
     usage: Arc<Usage>,
@@ -122,20 +128,19 @@ struct LastWords {
 impl LastWords {
     fn say(&self, outcome: &Outcome) {
         let running = self.start.elapsed();
-        outcome.explain(&self.path, self.verbose);
-        let counters = self.usage.counters();
-        if counters.refused > 0 && self.shown == Shown::Warnings && outcome.is_failure() {
-            let (calls, were) = match counters.refused {
+        outcome.explain(&self.source, self.verbose);
+        let refused = self.usage.counters().refused;
+        if refused > 0 && self.shown == Shown::Warnings && outcome.is_failure() {
+            let (calls, were) = match refused {
                 1 => ("call", "was"),
                 _ => ("calls", "were"),
             };
             terminal::note(format_args!(
-                "{} {calls} to iommap {were} refused, which may be why: -v shows them",
-                counters.refused
+                "{refused} {calls} to iommap {were} refused, which may be why: -v shows them"
             ));
         }
         if self.stats {
-            terminal::say(Stats { counters, loading: self.loading, running });
+            terminal::say(Stats { usage: &self.usage, loading: self.loading, running });
         }
     }
 }

@@ -36,6 +36,12 @@ impl State {
             limit.apply(&mut limits);
         }
         iommap.limits(limits).name(component_name(args));
+        // SAFETY: nothing can tell who else writes to a file. Whoever passes these flags vouches for
+        // it, as their help says.
+        unsafe {
+            iommap.windows_on_changing_files(args.windows_on_changing_files);
+            iommap.writable_windows(args.writable_windows);
+        }
         directories::grant(grants, &mut wasi, &mut iommap)?;
 
         let mut memory = StoreLimitsBuilder::new();

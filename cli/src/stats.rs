@@ -1,34 +1,62 @@
 //! What `--stats` prints.
 
 use bytesize::ByteSize;
-use iommap::Counters;
+use iommap::{ErrorKind, Usage};
 use std::fmt;
 use std::time::Duration;
 
 /// What a component did, and how long it took.
 #[derive(Debug)]
-pub(crate) struct Stats {
-    pub(crate) counters: Counters,
+pub(crate) struct Stats<'a> {
+    pub(crate) usage: &'a Usage,
     /// Until the component could start: reading and compiling it.
     pub(crate) loading: Duration,
     /// From its start to its end.
     pub(crate) running: Duration,
 }
 
-impl fmt::Display for Stats {
+impl fmt::Display for Stats<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stats { counters: c, loading, running } = self;
+        let Stats { usage, loading, running } = self;
         let (loading, running) = (loading.as_secs_f64(), running.as_secs_f64());
+        let c = usage.counters();
         writeln!(f, "stats")?;
         writeln!(f, "  time              {running:.3} s, after {loading:.3} s of loading")?;
         writeln!(f, "  mappings opened   {}", c.opened)?;
+        writeln!(
+            f,
+            "  most at once      {} ({})",
+            c.peak_mappings,
+            described(c.peak_mapped_bytes)
+        )?;
         writeln!(f, "  open at the end   {} ({})", c.mappings, described(c.mapped_bytes))?;
-        if c.locked_bytes > 0 {
-            writeln!(f, "  locked            {}", described(c.locked_bytes))?;
+        if c.peak_locked_bytes > 0 {
+            writeln!(f, "  locked at most    {}", described(c.peak_locked_bytes))?;
         }
-        writeln!(f, "  read              {}", described(c.bytes_read))?;
-        writeln!(f, "  written           {}", described(c.bytes_written))?;
-        write!(f, "  faults recovered  {}", c.faults_recovered)
+        if c.peak_private_bytes > 0 {
+            writeln!(f, "  private at most   {}", described(c.peak_private_bytes))?;
+        }
+        writeln!(f, "  read              {}{}", described(c.bytes_read), in_calls(c.reads))?;
+        writeln!(f, "  written           {}{}", described(c.bytes_written), in_calls(c.writes))?;
+        if c.window_faults > 0 {
+            writeln!(f, "  lost in windows   {}", c.window_faults)?;
+        }
+        writeln!(f, "  faults recovered  {}", c.faults_recovered)?;
+        write!(f, "  calls refused     {}", c.refused)?;
+        for kind in ErrorKind::ALL {
+            if let count @ 1.. = usage.refused(*kind) {
+                write!(f, ", {count} by {}", kind.name())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn in_calls(calls: u64) -> String {
+    match calls {
+        0 => String::new(),
+        1 => " in one call".to_owned(),
+        _ => format!(" in {calls} calls"),
     }
 }
 
@@ -44,24 +72,29 @@ fn described(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use iommap::{FsPerms, Grants, Limits, OpenOptions};
 
     #[test]
-    fn every_counter_is_shown() {
-        let mut counters = Counters::default();
-        counters.mappings = 1;
-        counters.mapped_bytes = 4096;
-        counters.opened = 2;
-        counters.bytes_read = 1536;
-        counters.bytes_written = 7;
-        counters.faults_recovered = 3;
+    fn what_was_used_and_done_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), [7; 4096]).unwrap();
+        let mut grants = Grants::default();
+        grants.preopened_dir(dir.path(), "/", FsPerms::ReadOnly).unwrap();
+        let usage = Usage::new(Limits::default());
+        let options = OpenOptions::new().read(true);
+        let mapping = grants.open(&usage, "/file", &options).unwrap();
+        drop(grants.open(&usage, "/file", &options).unwrap());
+        mapping.pread(0, &mut [0; 1000]).unwrap();
+        mapping.pread(0, &mut [0; 536]).unwrap();
         let running = Duration::from_millis(1250);
-        let stats = Stats { counters, loading: Duration::from_micros(500), running };
+        let stats = Stats { usage: &usage, loading: Duration::from_micros(500), running };
         assert_eq!(
             stats.to_string(),
             "stats\n  time              1.250 s, after 0.001 s of loading\n  \
-             mappings opened   2\n  open at the end   1 (4.0 KiB (4096 bytes))\n  \
-             read              1.5 KiB (1536 bytes)\n  written           7 bytes\n  \
-             faults recovered  3"
+             mappings opened   2\n  most at once      2 (8.0 KiB (8192 bytes))\n  \
+             open at the end   1 (4.0 KiB (4096 bytes))\n  \
+             read              1.5 KiB (1536 bytes) in 2 calls\n  written           0 bytes\n  \
+             faults recovered  0\n  calls refused     0"
         );
     }
 

@@ -26,9 +26,11 @@ mod windows {
     use std::ptr;
     use std::time::Instant;
 
-    use iommap_guard::watch::{self, UNIT, Watch};
+    use iommap_guard::watch::{self, Watch};
 
     const TIMES: usize = 2001;
+    /// Of a window.
+    const UNIT: usize = 64 * 1024;
 
     pub(super) fn main() -> Result<(), Box<dyn std::error::Error>> {
         iommap_guard::install()?;
@@ -36,8 +38,7 @@ mod windows {
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         std::fs::remove_file(&path)?;
         let most = 8000;
-        let place = map(ptr::null_mut(), (most + 1) * UNIT, None)?;
-        let place = place.wrapping_byte_add(place.align_offset(UNIT));
+        let place = map(ptr::null_mut(), most * UNIT, None)?;
         let at = |n: usize| place.wrapping_byte_add(n * UNIT);
 
         // The file is empty, so its page is lost from the start.

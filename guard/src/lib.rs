@@ -21,7 +21,7 @@
 //! instead of raising a signal.
 //!
 //! On FreeBSD and OpenBSD a lost page may also come as SIGSEGV, which is handled there in the
-//! same way; what is said of SIGBUS below holds for both. See `system` for each system's ways.
+//! same way; what is said of SIGBUS below holds for both.
 //!
 //! # What a program has to know
 //!

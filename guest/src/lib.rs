@@ -44,6 +44,7 @@
 //! | `std` (default) | cursors with `std::io`'s traits, conversions to `std::io::Error`, paths that are `std::path::Path`; without it the crate needs `alloc` only |
 //! | `in-place` (default) | reads that land in the caller's buffer, as above |
 //! | `wasi` | `OpenOptions::map_file` and `map_descriptor`, for what is open through WASI; imports `iommap:wasi`; brings `std` |
+//! | `windows` | `Window` and `Windows`: pages of a mapping in the guest's own memory, read without a call; imports `iommap:mmap/windows`, which the host has to know, also where it answers that it has none |
 
 #![no_std]
 
@@ -60,6 +61,10 @@ mod path;
 mod sys;
 #[cfg(all(feature = "wasi", any(target_arch = "wasm32", unix)))]
 mod wasi;
+#[cfg(feature = "windows")]
+mod window;
+#[cfg(feature = "windows")]
+mod windows;
 
 #[cfg(feature = "std")]
 pub use cursor::{Reader, Writer};
@@ -67,3 +72,9 @@ pub use error::{Error, ErrorKind};
 pub use mapping::{Advice, Mapping, Range, SyncMode};
 pub use options::OpenOptions;
 pub use path::GuestPath;
+#[cfg(all(feature = "windows", feature = "std"))]
+pub use window::lost;
+#[cfg(feature = "windows")]
+pub use window::{FrozenWindow, Window, WindowOptions};
+#[cfg(feature = "windows")]
+pub use windows::{Piece, Windows};

@@ -4,6 +4,7 @@ use crate::error::Asked;
 use crate::path::GuestPath;
 use crate::{Error, ErrorKind, Mapping, OpenOptions, sys};
 use std::fs::File;
+use std::os::fd::AsFd;
 
 impl OpenOptions {
     /// Maps all of the file that a descriptor of WASI's stands for. The mapping keeps the file:
@@ -27,6 +28,45 @@ impl OpenOptions {
         file: &wasip2::filesystem::types::Descriptor,
     ) -> Result<Mapping, Error> {
         sys::Handle::map(file, self).map(|handle| Mapping::from_handle(handle, None))
+    }
+
+    /// Maps all of a file that `std` or the C library has open. The mapping keeps the file: `file` may
+    /// be closed afterwards, and what became of its path doesn't matter.
+    ///
+    /// Neither tells by which descriptor WASI knows a file. The host looks for it among those that
+    /// the guest has open, which it has to provide the interface `iommap:wasi/open-files` for.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("index");
+    /// # std::fs::write(&path, b"head, body and tail")?;
+    /// use iommap_guest::Mapping;
+    /// use std::fs::{self, File};
+    ///
+    /// let file = File::open(&path)?;
+    /// fs::remove_file(&path)?;
+    /// let mapping = Mapping::options().read(true).map_open(&file)?;
+    /// assert_eq!(mapping.len()?, 19);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Enoent`](ErrorKind::Enoent): the host finds no such file.
+    /// - And those of a descriptor that is mapped.
+    pub fn map_open(&self, file: impl AsFd) -> Result<Mapping, Error> {
+        let mapped = || {
+            if self.create || self.create_new || self.truncate {
+                return Err(ErrorKind::Badarg.into());
+            }
+            sys::Handle::map_open(file.as_fd(), self)
+        };
+        match mapped() {
+            Ok(handle) => Ok(Mapping::from_handle(handle, None)),
+            Err(error) => Err(error.when(Asked::Open, None)),
+        }
     }
 
     /// Maps all of a file that `std` has open, and that was opened by `path`. The mapping keeps the

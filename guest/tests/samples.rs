@@ -54,7 +54,8 @@ fn each_sample_stands_alone_in_its_folder() {
                 |line: &&str| ["\"", "(", " "].iter().any(|c| line.contains(&format!("{c}{out}")));
             for line in text.lines().filter(leads_out) {
                 let manifest = path.file_name() == Some("Cargo.toml".as_ref());
-                let ours = manifest && line.starts_with("iommap-guest = ");
+                let ours = ["iommap-guest = ", "memmap2 = "];
+                let ours = manifest && ours.iter().any(|name| line.starts_with(name));
                 assert!(ours, "{}: {line}", path.display());
             }
         }
@@ -70,9 +71,12 @@ fn copies_are_what_they_are_copies_of() {
             files(&folder, &mut copies);
         }
     }
-    copies.retain(|path| path.file_name() == Some("iommap.wit".as_ref()));
-    assert!(copies.len() >= 4, "{copies:?}");
-    let mut pairs: Vec<_> = copies.into_iter().map(|copy| ("wit/iommap.wit", copy)).collect();
+    let mut pairs = Vec::new();
+    for (original, name) in [("wit/iommap.wit", "iommap.wit"), ("wit/windows.wit", "windows.wit")] {
+        let named = copies.iter().filter(|path| path.file_name() == Some(name.as_ref()));
+        pairs.extend(named.map(|copy| (original, copy.clone())));
+    }
+    assert!(pairs.len() >= 5, "{copies:?}");
     for (original, copy) in [
         ("guest-example/logs/build.mjs", "js/build.mjs"),
         ("guest-example/search-c/componentize/src/main.rs", "c/componentize/src/main.rs"),

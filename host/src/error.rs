@@ -49,6 +49,26 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All of them, for a metric of each.
+    pub const ALL: &[ErrorKind] = &[
+        ErrorKind::Badarg,
+        ErrorKind::Enomem,
+        ErrorKind::Enoent,
+        ErrorKind::Eacces,
+        ErrorKind::Closed,
+        ErrorKind::OutOfBounds,
+        ErrorKind::Sigbus,
+        ErrorKind::Eexist,
+        ErrorKind::Enotreg,
+        ErrorKind::Enospc,
+        ErrorKind::Efbig,
+        ErrorKind::Emfile,
+        ErrorKind::LimitExceeded,
+        ErrorKind::Enotsup,
+        ErrorKind::Eio,
+        ErrorKind::Other,
+    ];
+
     /// The case's name in `wit/iommap.wit`, such as `out-of-bounds`.
     ///
     /// ```
@@ -96,6 +116,9 @@ impl ErrorKind {
         }
     }
 }
+
+// Counters are found by it.
+const _: () = assert!(ErrorKind::Other as usize + 1 == ErrorKind::ALL.len());
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -56,8 +56,14 @@
 //!
 //! With the feature `async`, `add_to_linker_async` lets calls that wait for a device wait on
 //! another thread than the executor's. With the feature `wasi`, `wasi::add_to_linker` lets guests
-//! map what they have open through WASI. `examples/embed.rs` runs a guest that also uses WASI,
-//! `examples/plugins.rs` a folder of plugins, and `docs/embedding.md` has the rest.
+//! map what they have open through WASI. Complete programs: [one guest, which also uses
+//! WASI][embed]; [several at once on an executor][executor]; [a folder of plugins][plugins].
+//! [Embedding iommap][embedding] has the rest.
+//!
+#![doc = concat!("[embed]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/examples/embed.rs")]
+#![doc = concat!("[executor]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/examples/executor.rs")]
+#![doc = concat!("[plugins]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/examples/plugins.rs")]
+#![doc = concat!("[embedding]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/docs/embedding.md")]
 //!
 //! # Many stores on one file
 //!
@@ -66,6 +72,12 @@
 //! same as ever. [`Grants::common_regions`] says which mappings have a region in common and when one
 //! would not want it. [`Grants::share`], which context and builder have too, gives guests a mapping
 //! of the embedder's under a path.
+//!
+//! # Windows
+//!
+//! With the feature `windows`, a guest may have pages of a file in its own memory, where it reads
+//! them by plain loads. `windows::add_to_linker` defines the interface, and `docs/windows.md` says
+//! what it is good for and what an embedder should know.
 //!
 //! # Without wasmtime
 //!
@@ -95,7 +107,7 @@
 //! | `component` (default) | the wasmtime host |
 //! | `async` | `add_to_linker_async`, on tokio |
 //! | `wasi` | `iommap:wasi`: mapping WASI's descriptors; granting WASI the same directories; and `async` |
-//! | `cli` | the command line `iommap`; off for embedders |
+//! | `windows` | `windows::add_to_linker`: pages of files in a guest's own memory; turns wasmtime's `pooling-allocator` on |
 
 #![cfg_attr(
     not(feature = "component"),
@@ -109,15 +121,18 @@ mod grants;
 mod mapping;
 mod usage;
 
+#[doc(inline)]
 pub use iommap_guard as guard;
 
 #[cfg(feature = "wasi")]
 pub use component::wasi;
+#[cfg(feature = "windows")]
+pub use component::windows;
 #[cfg(feature = "async")]
 pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};
 #[cfg(feature = "component")]
 pub use component::{
-    IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
+    Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;

@@ -135,6 +135,7 @@ mod tests {
             "iommap_http_connections 1",
             "iommap_instances 0",
             "iommap_mappings_opened_total 0",
+            "iommap_calls_refused_total{code=\"limit-exceeded\"} 0",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }

@@ -1,8 +1,9 @@
 //! What requests map: the sum of those that run and, of what only grows, of all that ended.
 
-use iommap::{Counters, Usage};
+use iommap::{ErrorKind, Usage};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use std::collections::HashMap;
@@ -32,9 +33,13 @@ pub(crate) struct Sums {
     pub(crate) locked_bytes: u64,
     /// What was done since the server started.
     pub(crate) opened: u64,
+    pub(crate) reads: u64,
     pub(crate) bytes_read: u64,
+    pub(crate) writes: u64,
     pub(crate) bytes_written: u64,
     pub(crate) faults_recovered: u64,
+    /// Calls that were refused, for each kind of error.
+    pub(crate) refused: [u64; ErrorKind::ALL.len()],
 }
 
 impl Usages {
@@ -51,8 +56,8 @@ impl Usages {
         let all = self.all();
         let mut sums = all.ended;
         for usage in all.running.values() {
+            sums.add_totals(usage);
             let now = usage.counters();
-            sums.add_totals(&now);
             sums.running += 1;
             sums.mappings += now.mappings;
             sums.mapped_bytes += now.mapped_bytes;
@@ -68,11 +73,17 @@ impl Usages {
 
 impl Sums {
     /// Adds what only grows.
-    fn add_totals(&mut self, more: &Counters) {
+    fn add_totals(&mut self, usage: &Usage) {
+        let more = usage.counters();
         self.opened += more.opened;
+        self.reads += more.reads;
         self.bytes_read += more.bytes_read;
+        self.writes += more.writes;
         self.bytes_written += more.bytes_written;
         self.faults_recovered += more.faults_recovered;
+        for (sum, kind) in self.refused.iter_mut().zip(ErrorKind::ALL) {
+            *sum += usage.refused(*kind);
+        }
     }
 }
 
@@ -87,7 +98,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut all = self.usages.all();
         if let Some(usage) = all.running.remove(&self.id) {
-            all.ended.add_totals(&usage.counters());
+            all.ended.add_totals(&usage);
         }
     }
 }
@@ -111,7 +122,9 @@ impl Collector for Sampled {
         }
         for (name, help, value) in [
             ("mappings_opened", "Mappings opened.", sums.opened),
+            ("reads", "Calls that read through mappings.", sums.reads),
             ("read_bytes", "Bytes read through mappings.", sums.bytes_read),
+            ("writes", "Calls that wrote through mappings.", sums.writes),
             ("written_bytes", "Bytes written through mappings.", sums.bytes_written),
             (
                 "faults_recovered",
@@ -122,6 +135,13 @@ impl Collector for Sampled {
             let counter = ConstCounter::new(value);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
             counter.encode(metric)?;
+        }
+        let help = "Calls of guests that were refused, by what the guest was told.";
+        let mut metric =
+            encoder.encode_descriptor("calls_refused", help, None, MetricType::Counter)?;
+        for (count, kind) in sums.refused.into_iter().zip(ErrorKind::ALL) {
+            let labels = [("code", kind.name())];
+            ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The guests: stores that come and go, on threads of several kinds.
 
-use crate::appender::LOG;
+use crate::appender::{GROWN, LOG};
 use crate::totals::Totals;
 use crate::vandal::{FILE, PAGES};
 use bindings::{Job, Report, Wrong};
@@ -29,6 +29,8 @@ pub(crate) enum Worker {
     Trapping,
     /// Sync stores that map, privately, a file to which another process appends.
     Log,
+    /// Sync stores that make longer a file to which another process appends.
+    Grow,
     /// Two async stores at a time, with waiting calls, or larger transfers too, on other threads.
     Async { offload: bool },
     /// Async stores, one at a time, that are dropped in the middle of a call.
@@ -181,14 +183,20 @@ impl Plan {
 
     fn job(&self, owner: u64, seed: u64) -> Job {
         let mut random = Rng::with_seed(seed);
+        let file = match self.worker {
+            Worker::Log => LOG,
+            Worker::Grow => GROWN,
+            _ => FILE,
+        };
         Job {
-            path: format!("/data/{}", if self.worker == Worker::Log { LOG } else { FILE }),
+            path: format!("/data/{file}"),
             pages: PAGES,
             seed,
             calls: CALLS / 2 + random.u64(..CALLS),
             owner,
             owners: self.owners,
             private: self.worker == Worker::Log || random.u64(..8) == 0,
+            grow: self.worker == Worker::Grow,
             trap_after: (self.worker == Worker::Trapping).then(|| random.u64(..400)),
         }
     }

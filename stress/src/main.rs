@@ -2,9 +2,10 @@
 //!
 //! Guests on several threads, with a store each, sync and async, read and write one file and check
 //! every byte that they read ([`iommap_pattern`]). Meanwhile other processes cut, regrow, punch and
-//! replace the file ([`vandal`]), another appends to a file that guests map ([`appender`]), some
-//! guests trap behind the end of their memory, some are interrupted by an epoch, and some calls are
-//! dropped in their middle ([`guests`]). In the end it must all add up ([`totals`]).
+//! replace the file ([`vandal`]), another appends to files that guests map and make longer
+//! ([`appender`]), some guests trap behind the end of their memory, some are interrupted by an epoch,
+//! and some calls are dropped in their middle ([`guests`]). Others look at files through windows
+//! ([`windows`]). In the end it must all add up ([`totals`]).
 //!
 //! The guests run in a process of their own, so that a crash is a finding and not the end of it
 //! ([`supervisor`]).
@@ -17,6 +18,7 @@ mod run;
 mod supervisor;
 mod totals;
 mod vandal;
+mod windows;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -57,9 +59,15 @@ enum Role {
         /// A number of its own
         number: u64,
     },
-    /// Appends to another file, and misses every byte that is gone
+    /// Appends to other files, and misses every byte that is gone
     #[command(hide = true)]
     Appender {
+        /// Where the file is
+        directory: PathBuf,
+    },
+    /// Cuts a file between pages and restores it, again and again
+    #[command(hide = true)]
+    Cutter {
         /// Where the file is
         directory: PathBuf,
     },
@@ -77,6 +85,10 @@ fn main() -> Result<ExitCode> {
         }
         Some(Role::Appender { directory }) => {
             appender::run(&directory, seed)?;
+            true
+        }
+        Some(Role::Cutter { directory }) => {
+            windows::cutter::run(&directory, seed)?;
             true
         }
     };

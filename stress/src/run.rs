@@ -3,7 +3,7 @@
 use crate::guests::{Engines, Plan, Worker};
 use crate::totals::{Process, Totals, report};
 use crate::vandal::{FILE, WHOLE};
-use crate::{appender, leftovers, raised};
+use crate::{appender, leftovers, raised, windows};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::{Child, Command};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const VANDALS: u64 = 2;
 
 /// What the threads do.
-const WORKERS: [Worker; 8] = [
+const WORKERS: [Worker; 9] = [
     Worker::Sync,
     Worker::Sync,
     Worker::Interrupted,
@@ -25,6 +25,7 @@ const WORKERS: [Worker; 8] = [
     Worker::Async { offload: true },
     Worker::Dropped,
     Worker::Log,
+    Worker::Grow,
 ];
 
 /// How often the epoch moves on.
@@ -34,15 +35,17 @@ const TICK: Duration = Duration::from_millis(5);
 pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
     raised::count().context("cannot count signals")?;
     let before = iommap::guard::faults_recovered();
+    let looking = Arc::new(windows::Engines::new().map_err(whole)?);
     let engines = Arc::new(Engines::new().map_err(whole)?);
     let stop = Arc::new(AtomicBool::new(false));
     let mut vandals = Vandals::start(directory, seed)?;
 
+    let windows_before = windows::Process::now()?;
     let start = Instant::now();
     // Each async worker has two stores at a time.
     let owners = WORKERS.iter().map(|worker| worker.stores()).sum();
     let mut owner = 0;
-    let mut threads = Vec::new();
+    let mut threads = windows::start(&looking, directory, seed, &stop);
     for worker in WORKERS {
         let plan = Plan { worker, directory: directory.to_owned(), seed, owner, owners };
         owner += worker.stores();
@@ -52,6 +55,7 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
     while start.elapsed() < Duration::from_secs(seconds) {
         thread::sleep(TICK);
         engines.tick();
+        looking.tick();
         vandals.check()?;
     }
     stop.store(true, Ordering::Relaxed);
@@ -61,6 +65,7 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
         // The last guests may need their epoch to come to an end.
         while !thread.is_finished() {
             engines.tick();
+            looking.tick();
             thread::sleep(TICK);
         }
         match thread.join() {
@@ -74,10 +79,13 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
     let seconds = start.elapsed().as_secs_f64();
     vandals.stop();
     totals.first_wrong = totals.first_wrong.or(wrong_in_file(directory)?);
-    totals.appended = appender::account(directory)?;
+    let found = appender::account(directory)?;
+    (totals.appended, totals.grown) = (found.appended, found.zeros);
+    totals.first_wrong = totals.first_wrong.or(windows::cutter::wrong(directory)?);
     let (descriptors, mappings) = leftovers::count(directory)?;
     let recovered = iommap::guard::faults_recovered() - before;
-    let process = Process { raised: raised::so_far(), recovered, descriptors, mappings };
+    let windows = windows::Process::since(&windows_before)?;
+    let process = Process { raised: raised::so_far(), recovered, descriptors, mappings, windows };
     Ok(report(&totals, &process, seconds) && all)
 }
 
@@ -113,6 +121,7 @@ impl Vandals {
             start("vandal", &[number.to_string()])?;
         }
         start("appender", &[])?;
+        start("cutter", &[])?;
         Ok(vandals)
     }
 

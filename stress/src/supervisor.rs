@@ -2,6 +2,7 @@
 
 use crate::appender;
 use crate::vandal::{FILE, contents};
+use crate::windows::cutter;
 use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -22,6 +23,7 @@ pub(crate) fn run(seconds: u64, seed: u64, parent: Option<&Path>) -> Result<bool
     .context("cannot make a directory")?;
     fs::write(directory.path().join(FILE), contents())?;
     appender::make(directory.path())?;
+    cutter::make(directory.path())?;
     println!("stress: {seconds} s in {}, --seed {seed}", directory.path().display());
 
     let mut child = Command::new(std::env::current_exe()?)

@@ -25,10 +25,13 @@ pub fn iommap() -> Command {
     program(&PROGRAM)
 }
 
-/// The example `plugins`, built if need be.
-pub fn plugins() -> Command {
-    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| built(&["--bin", "plugins"], "plugins"));
-    program(&PROGRAM)
+/// One of the examples, built if need be.
+pub fn example(name: &str) -> Command {
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let programs = ["--bin", "embed", "--bin", "executor", "--bin", "plugins"];
+        built(&programs, "embed")
+    });
+    program(&BUILT.with_file_name(name))
 }
 
 fn program(path: &Path) -> Command {

@@ -174,6 +174,8 @@ impl<'a> Case<'a> {
                     "mapped-bytes" => counters.mapped_bytes,
                     "locked-bytes" => counters.locked_bytes,
                     "opened" => counters.opened,
+                    "reads" => counters.reads,
+                    "writes" => counters.writes,
                     "bytes-read" => counters.bytes_read,
                     "bytes-written" => counters.bytes_written,
                     "faults" => counters.faults_recovered,

@@ -3,6 +3,7 @@
 //! - [`scene`]: a directory, a kind of store, and guests in it. [`scene::on_each_store`] tells one
 //!   story on every kind.
 //! - [`wat`]: guests written by hand, whose `realloc` does what no compiler would make it do.
+//! - [`windows`]: a guest with windows, written by hand.
 //! - [`odd`]: a host that asks a guest for memory in its own way.
 //! - [`bindings`]: the types of the interfaces that tests speak.
 //! - [`child`]: whatever may crash, in a process of its own.
@@ -24,5 +25,6 @@ pub mod languages;
 pub mod odd;
 pub mod scene;
 pub mod wat;
+pub mod windows;
 
 pub use scene::{Guest, Kind, Scene, on_each_store};

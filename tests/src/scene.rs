@@ -64,6 +64,25 @@ impl Kind {
             }
         }
         .expect("a linker");
+        let (get, table) = (State::iommap, State::table);
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::wasi::add_open_files_to_linker(&mut linker, get, table)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::wasi::add_open_files_to_linker_async(&mut linker, get, table)
+            }
+        }
+        .expect("a linker");
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::windows::add_to_linker(&mut linker, State::iommap)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::windows::add_to_linker_async(&mut linker, State::iommap)
+            }
+        }
+        .expect("a linker");
         let done = match self {
             Kind::Sync => iommap::add_to_linker(&mut linker, State::iommap)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
@@ -92,6 +111,16 @@ impl Kind {
             Kind::ALL.map(|kind| component(kind).expect("the guest on the Rust guest crate"))
         });
         &RUSTIC[self as usize]
+    }
+
+    /// The guest with windows on the Rust guest crate, for this kind's engine.
+    fn viewer(self) -> &'static Component {
+        static VIEWER: LazyLock<[Component; 4]> = LazyLock::new(|| {
+            let component =
+                |kind: Kind| Component::from_file(kind.engine(), iommap_artifacts::guest("viewer"));
+            Kind::ALL.map(|kind| component(kind).expect("the guest with windows"))
+        });
+        &VIEWER[self as usize]
     }
 
     /// The driver in Rust.
@@ -278,9 +307,24 @@ impl Scene {
         context: &mut IommapCtxBuilder,
         change: impl FnOnce(&mut Linker<State>),
     ) -> Guest {
+        self.guest_in(self.kind.rustic(), context, change)
+    }
+
+    /// A guest with windows, on the Rust guest crate. What it understands is in
+    /// `tests/script/src/windows.rs`.
+    pub fn viewer(&self, context: &mut IommapCtxBuilder) -> Guest {
+        self.guest_in(self.kind.viewer(), context, |_| {})
+    }
+
+    fn guest_in(
+        &self,
+        component: &Component,
+        context: &mut IommapCtxBuilder,
+        change: impl FnOnce(&mut Linker<State>),
+    ) -> Guest {
         let mut linker = self.kind.linker();
         change(&mut linker);
-        let linked = linker.instantiate_pre(self.kind.rustic()).expect("its imports");
+        let linked = linker.instantiate_pre(component).expect("its imports");
         Host::new(self.kind, context).into_guest(&linked)
     }
 }
@@ -307,7 +351,18 @@ impl Host {
 
     /// Brings a component to life.
     pub fn instantiate(&mut self, component: &Component) -> wasmtime::Result<Instance> {
-        let linked = self.kind.linker().instantiate_pre(component)?;
+        self.instantiate_with(component, |_| {})
+    }
+
+    /// The same, with a linker in which something was changed.
+    pub fn instantiate_with(
+        &mut self,
+        component: &Component,
+        change: impl FnOnce(&mut Linker<State>),
+    ) -> wasmtime::Result<Instance> {
+        let mut linker = self.kind.linker();
+        change(&mut linker);
+        let linked = linker.instantiate_pre(component)?;
         self.instantiate_linked(&linked)
     }
 
@@ -417,6 +472,7 @@ impl Guest {
 pub fn assert_all_returned(usage: &Usage) {
     let used = usage.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
+    assert_eq!((used.windows, used.window_bytes), (0, 0), "{used:?}");
 }
 
 /// Bytes none of which tells where it is by itself, but any few of which do.

@@ -21,7 +21,7 @@ pub const FREE: u32 = 1024;
 pub const RESULT_BYTES: u32 = 20;
 
 /// The names of errors, in the order of `iommap.wit`.
-fn error_codes() -> &'static [String] {
+pub(crate) fn error_codes() -> &'static [String] {
     static CODES: LazyLock<Vec<String>> =
         LazyLock::new(|| iommap_wat::error_codes().expect("the interface's errors"));
     &CODES

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own commands.
 
 mod ci;
+mod container;
 mod demo;
 mod document;
 mod geoip;
@@ -96,6 +97,10 @@ enum Command {
         #[arg(long, conflicts_with = "quick")]
         write: bool,
     },
+    /// Run components in containers, by Debian's containerd and runc: needs root
+    Container,
+    /// Run them on two machines in network namespaces, by Debian's Docker Swarm: needs root
+    Cluster,
     /// Count the packages that iommap adds to a program that has wasmtime and wasmtime-wasi
     Embedder,
     /// Check formatting, lints, documentation and packages, and run every test
@@ -140,6 +145,8 @@ fn other(command: Command) -> Result<()> {
         Command::Load(options) => serve::load(&options),
         Command::Bench { quick, args } => run::bench(quick, &args),
         Command::Platforms { quick, write } => platforms::run(quick, write),
+        Command::Container => container::container(),
+        Command::Cluster => container::cluster(),
         Command::Embedder => ci::embedder(),
         Command::Ci { no_test } => ci::run(!no_test),
     }

@@ -68,7 +68,15 @@ fn guests(workspace: &str, toolchain: &Toolchain, iommap: &Path) -> Result<Comma
     cargo.args(["--tests", "--target", TARGET]);
     // Some of them make files.
     let tmp = format!("{}::/tmp", env::temp_dir().display());
-    let runner = format!("target.{TARGET}.runner=[{iommap:?}, \"run\", \"--dir\", {tmp:?}]");
+    let mut run = vec![iommap, "run", "--dir", &tmp, "--limit", "windows=16"];
+    // The tests change no file while they have a window on it.
+    run.extend([
+        "--limit",
+        "window-bytes=64M",
+        "--windows-on-changing-files",
+        "--writable-windows",
+    ]);
+    let runner = format!("target.{TARGET}.runner={run:?}");
     cargo.arg("--config").arg(runner);
     // A test that panics takes the whole program with it, and what was captured so far.
     cargo.args(["--", "--nocapture"]);

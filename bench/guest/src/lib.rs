@@ -1,6 +1,8 @@
 //! The benchmark's guest as users write one: plain bindings with a `Vec` for each read, and the
 //! crate `iommap-guest` with one buffer for all of them.
 
+mod windows;
+
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
     wit_bindgen::generate!({

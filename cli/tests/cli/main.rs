@@ -2,6 +2,7 @@
 //! are a few lines of text each; those that map files are run by the tests in `tests/`.
 
 mod compile;
+mod crash;
 mod ending;
 mod imports;
 mod memory;

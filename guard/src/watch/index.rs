@@ -6,20 +6,24 @@
 //! found by one walk down, whatever there is.
 //!
 //! Nodes are made when they are needed and never freed, because a handler may be reading one. So
-//! the tree is as large as the part of the address space that ever had windows, a KiB for each 4
-//! MiB and less above; a process that maps and unmaps gets the same addresses again.
+//! the tree is as large as the part of the address space where windows ever began or ended, a KiB
+//! for 256 KiB of it and less above; a process that maps and unmaps gets the same addresses again.
 
 use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::UNIT;
 use super::place::Place;
+
+/// The smallest page of any processor that has a handler. Not wasm's page: a memory begins where the
+/// kernel has put it, on a page of the system's.
+const UNIT: usize = 4096;
 
 const BITS: u32 = 6;
 const WAYS: usize = 1 << BITS;
 
-/// So many levels are addresses of 58 bits, which is more than a process has on any processor.
+/// So many levels are addresses of 54 bits. A process has 47 or 48, and more only where it asks the
+/// kernel for an address up there.
 const LEVELS: u32 = 7;
 
 #[derive(Debug)]
@@ -191,6 +195,6 @@ mod tests {
     #[test]
     fn addresses_that_no_process_has_are_not_found() {
         assert!(find(usize::MAX).is_none() && find(0).is_none());
-        assert!(holds(&(0..1 << 57)) && !holds(&(0..1 << 60)));
+        assert!(holds(&(0..1 << 54)) && !holds(&(0..1 << 55)));
     }
 }

@@ -36,23 +36,23 @@
 //! ```
 //! # use std::os::fd::AsRawFd;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use iommap_guard::watch::{UNIT, Watch};
+//! use iommap_guard::watch::Watch;
 //!
 //! iommap_guard::install()?;
+//! # const LEN: usize = 64 * 1024;
 //! # let file = tempfile::tempfile()?;
-//! # file.set_len(UNIT as u64)?;
+//! # file.set_len(LEN as u64)?;
 //! # let (protection, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
 //! # // SAFETY: new mappings, the second over a part of the first.
 //! # let place = unsafe {
 //! #     let anonymous = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-//! #     let all = libc::mmap(std::ptr::null_mut(), 3 * UNIT, protection, anonymous, -1, 0);
-//! #     let place = all.byte_add(all.align_offset(UNIT));
+//! #     let place = libc::mmap(std::ptr::null_mut(), LEN, protection, anonymous, -1, 0);
 //! #     let shared = shared | libc::MAP_FIXED;
-//! #     libc::mmap(place, UNIT, protection, shared, file.as_raw_fd(), 0).cast::<u64>()
+//! #     libc::mmap(place, LEN, protection, shared, file.as_raw_fd(), 0).cast::<u64>()
 //! # };
 //! // `place` is a page-aligned place of this program's, where a file was just mapped.
 //! // SAFETY: its pages may be replaced by zeros, and it stays longer than the watch.
-//! let watch = unsafe { Watch::new(place.addr()..place.addr() + UNIT, 1) }?;
+//! let watch = unsafe { Watch::new(place.addr()..place.addr() + LEN, 1) }?;
 //! file.set_len(0)?;
 //! // SAFETY: mapped and aligned.
 //! assert_eq!(unsafe { place.read_volatile() }, 0);
@@ -82,9 +82,6 @@ use turn::Turn;
 
 pub use owner::exact;
 
-/// A window begins and ends at a multiple of this: wasm's page.
-pub const UNIT: usize = 64 * 1024;
-
 /// Faults in windows that were covered with zeros.
 static COVERED: AtomicUsize = AtomicUsize::new(0);
 
@@ -95,7 +92,7 @@ static PAGE: AtomicUsize = AtomicUsize::new(4096);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
-    /// It is empty, or doesn't begin and end at a multiple of [`UNIT`].
+    /// It is empty, or doesn't begin and end on a page.
     Misplaced,
     /// Its owner has a watch on a part of it.
     Overlaps,
@@ -108,7 +105,7 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Misplaced => "a window begins and ends at a multiple of 64 KiB",
+            Self::Misplaced => "a window begins and ends on a page",
             Self::Overlaps => "a window of the same owner is there already",
             Self::TooMany => "the process has as many windows as it may",
         })
@@ -146,10 +143,11 @@ impl Watch {
     ///   any of it is held across an access.
     /// - Or else it was unmapped just now, and this is dropped as soon as may be.
     pub unsafe fn new(range: Range<usize>, owner: usize) -> Result<Self, Refused> {
-        if range.is_empty() || !(range.start | range.end).is_multiple_of(UNIT) {
+        let page = page_size();
+        if range.is_empty() || !(range.start | range.end).is_multiple_of(page) {
             return Err(Refused::Misplaced);
         }
-        PAGE.store(page_size(), Ordering::Relaxed);
+        PAGE.store(page, Ordering::Relaxed);
         spare::keep();
         let file = owner::at(range.start);
         let (place, version) = table::lock().add(range, owner, file)?;
@@ -160,7 +158,13 @@ impl Watch {
     /// if this was thrown out.
     #[inline]
     pub fn lost(&self) -> u32 {
-        self.place.lost(self.version).unwrap_or(1)
+        self.counted().unwrap_or(1)
+    }
+
+    /// The same; `None` if this was thrown out, and nothing is known any more.
+    #[inline]
+    pub fn counted(&self) -> Option<u32> {
+        self.place.lost(self.version)
     }
 
     /// Begins anew, after another file or another part of it was mapped at the start of the range.

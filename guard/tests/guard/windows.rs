@@ -14,13 +14,16 @@ use crate::child::in_child;
 use crate::handlers::*;
 use crate::pages::{page, pattern, patterned};
 use iommap_guard as guard;
-use iommap_guard::watch::{self, Refused, UNIT, Watch};
+use iommap_guard::watch::{self, Refused, Watch};
+
+/// wasm's page, of which a guest's windows are multiples.
+const UNIT: usize = 64 * 1024;
 
 /// A place of a program's own memory with a window on a file in it: the file's pages in front, and
 /// behind them at least a page that is the program's, as a guest has it.
 pub(crate) struct Window {
     pub(crate) file: File,
-    /// What was mapped, in which the aligned place lies.
+    /// What was mapped, in which the place lies.
     mapped: *mut u8,
     pub(crate) at: *mut u8,
     units: usize,
@@ -48,7 +51,8 @@ impl Window {
             unsafe { libc::mmap(ptr::null_mut(), (units + 1) * UNIT, protection, flags, -1, 0) };
         assert_ne!(mapped, libc::MAP_FAILED, "{}", io::Error::last_os_error());
         let mapped = mapped.cast::<u8>();
-        let at = mapped.wrapping_add(mapped.align_offset(UNIT));
+        // On a page, and on nothing that is larger: a guest's memory begins where the kernel puts it.
+        let at = mapped.wrapping_add(mapped.align_offset(UNIT) + page());
         // SAFETY: the last word of the place.
         unsafe { at.add(units * UNIT - 8).cast::<u64>().write(TOKEN) };
         Self { file: tempfile::tempfile().unwrap(), mapped, at, units }
@@ -306,6 +310,7 @@ fn an_owners_windows_may_not_overlap_and_a_new_owner_throws_old_ones_out() {
         let first = part(start..start + UNIT, 2).unwrap();
         let last = part(end - UNIT..end, 2).unwrap();
         assert_eq!((old.lost(), first.lost(), last.lost()), (1, 0, 0), "the old one is out");
+        assert_eq!((old.counted(), first.counted()), (None, Some(0)));
         // The old one's end ends nothing of theirs.
         drop(old);
         window.cut(page());

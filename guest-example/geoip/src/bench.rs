@@ -50,7 +50,8 @@ pub(crate) fn run(database: &mut Mapped, options: &Options, bench: &Bench) -> Re
             rates.push(measure(database, version, batch, addresses).map_err(failure)?);
         }
     }
-    print(&rates, kept, options.json).map_err(written)
+    let window = database.source().has_window();
+    print(&rates, kept, window, options.json).map_err(written)
 }
 
 /// The addresses to look up, by IP version: those of a file, or as many random ones of either.
@@ -105,7 +106,7 @@ fn country(record: &Value) -> Option<&str> {
     PATHS.iter().find_map(|path| record.at(path)).and_then(Value::as_str)
 }
 
-fn print(rates: &[Rate], kept: Duration, json: bool) -> io::Result<()> {
+fn print(rates: &[Rate], kept: Duration, window: bool, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for Rate { version, batch, lookups, countries, took } in rates {
         let per_second = *lookups as f64 / took.as_secs_f64().max(1e-9);
@@ -113,6 +114,7 @@ fn print(rates: &[Rate], kept: Duration, json: bool) -> io::Result<()> {
             let line = serde_json::json!({
                 "ip_version": version,
                 "batch": batch,
+                "window": window,
                 "lookups": lookups,
                 "countries": countries,
                 "seconds": took.as_secs_f64(),
@@ -131,7 +133,11 @@ fn print(rates: &[Rate], kept: Duration, json: bool) -> io::Result<()> {
     }
     if !json {
         let ms = kept.as_secs_f64() * 1e3;
-        writeln!(out, "before that, {ms:.1} ms to read the {KEPT} uppermost nodes of each tree")?;
+        let how = if window { "through a window" } else { "by calls" };
+        writeln!(
+            out,
+            "{how}; before that, {ms:.1} ms to read the {KEPT} uppermost nodes of each tree"
+        )?;
     }
     out.flush()
 }

@@ -1,6 +1,6 @@
 //! Lookups of addresses that somebody has.
 
-use crate::database::{Failure, Mapped, damaged, written};
+use crate::database::{CUT, Failure, Mapped, damaged, last, written};
 use crate::options::Options;
 use crate::output;
 use mmdb::{Answer, Cache, Error};
@@ -23,6 +23,8 @@ const LONGEST: u64 = 1 << 10;
 pub(crate) struct Lookups<'a> {
     database: &'a Mapped,
     name: &'a str,
+    /// The file's last bytes before the first lookup.
+    end: [u8; 16],
     json: bool,
     out: BufWriter<StdoutLock<'static>>,
     cache: Cache,
@@ -34,17 +36,18 @@ pub(crate) struct Lookups<'a> {
 }
 
 impl<'a> Lookups<'a> {
-    pub(crate) fn new(database: &'a Mapped, options: &'a Options) -> Lookups<'a> {
-        Lookups {
+    pub(crate) fn new(database: &'a Mapped, options: &'a Options) -> Result<Lookups<'a>, Failure> {
+        Ok(Lookups {
             database,
             name: &options.database,
+            end: last(database, &options.database)?,
             json: options.json,
             out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
             cache: Cache::new(RECORDS),
             waiting: Vec::with_capacity(BATCH),
             answers: Vec::with_capacity(BATCH),
             failed: false,
-        }
+        })
     }
 
     /// Looks up what is in each line of a file of this name.
@@ -102,13 +105,19 @@ impl<'a> Lookups<'a> {
         let damaged = |error| damaged(self.name, &error);
         self.answers.clear();
         self.database.lookup_many(&self.waiting, &mut self.answers).map_err(damaged)?;
+        let mut said = Vec::new();
         for (&address, answer) in self.waiting.iter().zip(&self.answers) {
             let record = match answer.record {
                 Some(record) => Some(self.cache.value(self.database, record).map_err(damaged)?),
                 None => None,
             };
-            output::answer(&mut self.out, self.json, address, answer, record).map_err(written)?;
+            output::answer(&mut said, self.json, address, answer, record).map_err(written)?;
         }
+        // Only now is it known that all of it was in the file.
+        if last(self.database, self.name)? != self.end {
+            return Err(format!("{}: {CUT}", self.name));
+        }
+        self.out.write_all(&said).map_err(written)?;
         self.waiting.clear();
         Ok(())
     }

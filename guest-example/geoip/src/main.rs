@@ -36,7 +36,8 @@ fn main() -> ExitCode {
 
 /// Tells whether all of it went well; what didn't was said, or is the error.
 fn run(options: &Options) -> Result<bool, Failure> {
-    let mut database = open(&options.database)?;
+    let given = matches!(options.addresses, Addresses::Given(_)) && options.bench.is_none();
+    let mut database = open(&options.database, !given)?;
     if options.info {
         return output::info(&database, options.json).map(|()| true).map_err(written);
     }
@@ -47,7 +48,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
         // Worth its time for more than a handful.
         database.keep(lookups::KEPT).map_err(|error| damaged(&options.database, &error))?;
     }
-    let mut lookups = Lookups::new(&database, options);
+    let mut lookups = Lookups::new(&database, options)?;
     match &options.addresses {
         Addresses::Given(given) => given.iter().try_for_each(|address| lookups.add(address, ""))?,
         Addresses::In(file) => lookups.read(&mut *lines(file)?, file)?,

@@ -3,6 +3,8 @@
 
 #include "scan.h"
 
+#include "window.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +13,19 @@
 // How many bytes of a line are shown at most.
 enum { SHOWN = 512 };
 
+// A file of less than this is read before a window would be open.
+enum { WORTH = 512 << 10 };
+
 typedef struct {
     const char *path;
     const mapped_file *file;
     const query *query;
     tally *tally;
-    // The window: `data` begins at `base` in the file.
+    // What is searched now: `data` begins at `base` in the file. It was read, or lies in `pages`.
     mapped_bytes window;
     uint64_t base;
+    mapped_window pages;
+    bool has_pages;
     // Where the current line begins, and its number, as far as `upto`.
     uint64_t line, number, upto;
     // Where the last line begins that was printed.
@@ -94,18 +101,45 @@ static void print(scanner *s, uint64_t at) {
     mapped_free(&read);
 }
 
+// Has `window` hold the bytes from `base` to `end`: pages of the file where the host has windows, or
+// else a copy.
+static mapped_status show(scanner *s, uint64_t end) {
+    size_t length = (size_t)(end - s->base);
+    if (s->has_pages) {
+        s->has_pages = window_move(&s->pages, s->file, s->base, length) == MAPPED_OK;
+        if (!s->has_pages) window_close(&s->pages);
+    } else if (s->base == 0 && s->file->size >= WORTH) {
+        size_t room = (size_t)(s->query->window + s->query->length);
+        s->has_pages = window_open(&s->pages, s->file, s->base, length, room) == MAPPED_OK;
+    }
+    if (!s->has_pages) return mapped_read(s->file, s->base, length, &s->window);
+    s->window = (mapped_bytes){(uint8_t *)s->pages.data, length};
+    return MAPPED_OK;
+}
+
+// Was all of it really in the file so far?
+static mapped_status believed(const scanner *s) {
+    return s->has_pages ? window_check(&s->pages) : MAPPED_OK;
+}
+
+static void hide(scanner *s) {
+    if (!s->has_pages) mapped_free(&s->window);
+    s->window = (mapped_bytes){0};
+}
+
 static uint8_t lower(uint8_t byte) {
     return byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte;
 }
 
 // Searches the window, whose matches are those that begin at `free` or behind it. Returns where
-// the next match may begin, or `UINT64_MAX` if enough was found.
+// the next match may begin, or `UINT64_MAX` if enough was found, or a page was lost.
 static uint64_t search_window(scanner *s, const uint8_t *text, uint64_t free) {
     size_t length = s->query->length;
     const uint8_t *end = text + s->window.length;
     const uint8_t *from = text;
     for (;;) {
         const uint8_t *match = memmem(from, (size_t)(end - from), s->query->pattern, length);
+        if (believed(s) != MAPPED_OK) return UINT64_MAX;
         if (match == NULL) return free;
         uint64_t at = s->base + (uint64_t)(match - text);
         advance(s, at);
@@ -140,7 +174,7 @@ mapped_status scan(const char *path, const query *query, tally *tally) {
         s.base = scanned < query->length ? 0 : scanned - (query->length - 1);
         if (s.base < free_from) s.base = free_from;
         uint64_t end = file.size - scanned < query->window ? file.size : scanned + query->window;
-        status = mapped_read(&file, s.base, end - s.base, &s.window);
+        status = show(&s, end);
         if (status != MAPPED_OK) break;
 
         const uint8_t *text = s.window.data;
@@ -153,10 +187,12 @@ mapped_status scan(const char *path, const query *query, tally *tally) {
         free_from = search_window(&s, text, free_from);
         bool enough = free_from == UINT64_MAX;
         if (!enough) advance(&s, end);
-        mapped_free(&s.window);
-        if (enough) break;
+        status = believed(&s);
+        hide(&s);
+        if (status != MAPPED_OK || enough) break;
         tally->scanned_here = end;
     }
+    if (s.has_pages) window_close(&s.pages);
     free(folded);
     tally->scanned += tally->scanned_here;
     mapped_close(&file);

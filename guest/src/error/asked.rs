@@ -26,6 +26,11 @@ pub(crate) enum Asked {
         ranges: usize,
         length: u64,
     },
+    #[cfg(feature = "windows")]
+    Window {
+        offset: u64,
+        length: u64,
+    },
     Sync,
     SetLen(u64),
     Advise,
@@ -52,6 +57,10 @@ impl Asked {
             }
             Asked::WriteMany { ranges, length } => {
                 write!(f, "cannot write {length} bytes in {ranges} ranges of {file}")
+            }
+            #[cfg(feature = "windows")]
+            Asked::Window { offset, length } => {
+                write!(f, "cannot have a window on {length} bytes at offset {offset} of {file}")
             }
             Asked::Sync => write!(f, "cannot write {file} back to the device"),
             Asked::SetLen(len) => write!(f, "cannot make {file} {len} bytes long"),

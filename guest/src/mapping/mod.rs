@@ -262,7 +262,8 @@ impl Mapping {
     /// # Errors
     ///
     /// [`ErrorKind::Closed`]; [`ErrorKind::Eio`], [`ErrorKind::Enospc`]: the device or the file
-    /// system could not take the bytes.
+    /// system could not take the bytes; [`ErrorKind::Sigbus`]: the file was cut short, and what was
+    /// written to a private mapping may be lost.
     pub fn sync(&self) -> Result<(), Error> {
         self.sync_with(SyncMode::Sync)
     }
@@ -334,6 +335,17 @@ impl Mapping {
         let length = buf.len() as u64;
         in_pieces(offset, buf.len(), |offset, piece| self.handle.read(offset, &mut buf[piece]))
             .map_err(self.when(Asked::Read { offset, length }))
+    }
+
+    #[cfg(feature = "windows")]
+    pub(crate) fn handle(&self) -> &sys::Handle {
+        &self.handle
+    }
+
+    /// How it was opened.
+    #[cfg(feature = "windows")]
+    pub(crate) fn path(&self) -> Option<&Arc<str>> {
+        self.path.as_ref()
     }
 
     /// Gives an error its words.

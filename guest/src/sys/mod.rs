@@ -10,5 +10,9 @@ mod loan;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use component::Handle;
+#[cfg(all(feature = "windows", target_arch = "wasm32"))]
+pub(crate) use component::Window;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use file::Handle;
+#[cfg(all(feature = "windows", not(target_arch = "wasm32")))]
+pub(crate) use file::Window;

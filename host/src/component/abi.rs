@@ -8,6 +8,7 @@
 //!   discriminant last, so that a page that is gone is an error and not a list of zeros.
 //! - [`ReadManyReply`] does the same for `pread-many`, with one `realloc` for all ranges.
 //! - `lift` leaves the lists and paths that a guest passes where they are.
+//! - `region` lifts the place that a guest names for a window, with the memory that it lies in.
 //! - [`write`] and [`write_many`] copy straight out of the guest's memory, for `pwrite` and
 //!   `pwrite-many`.
 //!
@@ -24,12 +25,17 @@
 //! looked up.
 
 mod lift;
+#[cfg(feature = "windows")]
+mod region;
 
 pub(super) use lift::{ByteList, GuestPath, RangeList};
+#[cfg(feature = "windows")]
+pub(super) use region::{GuestMemory, GuestRegion, has_room};
 
+use super::access::Access;
 use super::bindings::types::ErrorCode;
 use super::log::Call;
-use super::{Answer, Getter, Handle};
+use super::{Answer, Handle};
 use crate::error::{Error, ErrorKind};
 use crate::mapping::{Mapped, Range};
 use lift::{RANGE_BYTES, pairs, range_at};
@@ -49,12 +55,12 @@ type Bytes = StdResult<Vec<u8>, ErrorCode>;
 /// A call that reads, and how its mapping is found in the data of a store of this kind.
 struct Source<T: 'static> {
     call: Call,
-    get: Getter<T>,
+    get: Access<T>,
     rep: u32,
 }
 
 impl<T> Source<T> {
-    fn new(name: &'static str, get: Getter<T>, this: &Handle) -> Source<T> {
+    fn new(name: &'static str, get: Access<T>, this: &Handle) -> Source<T> {
         Source { call: Call::new(name), get, rep: this.rep() }
     }
 
@@ -69,7 +75,7 @@ impl<T> Source<T> {
         // The store that a reply is lowered into is the one whose call made it.
         let data: &mut dyn Any = cx.store.data_mut();
         let Some(data) = data.downcast_mut() else { bail!("a reply to another kind of store") };
-        (self.get)(data).read(&Handle::new_borrow(self.rep), |mapped| {
+        self.get.view(data).read(&Handle::new_borrow(self.rep), |mapped| {
             // SAFETY: the memory was lent by `cx`, and `cx` is borrowed for as long as it is used.
             // Since it was lent, `get` and the table were run: they have the store's data and not
             // the store, so they can't reach the guest's memory, which is no part of that data.
@@ -87,7 +93,7 @@ impl<T> Source<T> {
     ) -> Result<StdResult<(), ErrorCode>> {
         let data: &mut dyn Any = cx.store.data_mut();
         let Some(data) = data.downcast_mut() else { bail!("a reply to another kind of store") };
-        let view = (self.get)(data);
+        let view = self.get.view(data);
         let mapped = view.mapped(&Handle::new_borrow(self.rep))?;
         Ok(self.call.on(mapped, arguments, result).0)
     }
@@ -96,7 +102,7 @@ impl<T> Source<T> {
 /// Writes a guest's bytes to its mapping (`pwrite`).
 pub(super) fn write<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
-    get: Getter<T>,
+    get: Access<T>,
     this: &Handle,
     offset: u64,
     data: &ByteList,
@@ -104,21 +110,21 @@ pub(super) fn write<T: 'static>(
     let call = Call::new("pwrite");
     let range = Range { offset, length: data.len() as u64 };
     let bytes: Option<*const [u8]> = data.bytes(store).map(std::ptr::from_ref);
-    let result = get(store.data_mut()).write(this, |mapped| match bytes {
+    let result = get.view(store.data_mut()).write(this, |mapped| match bytes {
         // SAFETY: as in `Source::read`, with `store` in place of `cx`.
         Some(bytes) => mapped.write(offset, unsafe { &*bytes }).map(|()| range.length),
         None => mapped.check_write(offset, range.length).and(Err(too_long())),
     })?;
     match result {
         Ok(()) if !call.is_told() => Ok((Ok(()),)),
-        result => Ok(call.on(get(store.data_mut()).mapped(this)?, &range, result)),
+        result => Ok(call.on(get.view(store.data_mut()).mapped(this)?, &range, result)),
     }
 }
 
 /// Writes pieces of a guest's bytes to ranges of its mapping (`pwrite-many`).
 pub(super) fn write_many<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
-    get: Getter<T>,
+    get: Access<T>,
     this: &Handle,
     ranges: &RangeList,
     data: &ByteList,
@@ -126,7 +132,7 @@ pub(super) fn write_many<T: 'static>(
     let call = Call::new("pwrite-many");
     let words: Option<*const [u64]> = ranges.words(store).map(std::ptr::from_ref);
     let bytes: Option<*const [u8]> = data.bytes(store).map(std::ptr::from_ref);
-    let result = get(store.data_mut()).write(this, |mapped| match words.zip(bytes) {
+    let result = get.view(store.data_mut()).write(this, |mapped| match words.zip(bytes) {
         Some((words, bytes)) => {
             // SAFETY: as in `Source::read`, with `store` in place of `cx`.
             let (words, bytes) = unsafe { (&*words, &*bytes) };
@@ -135,7 +141,7 @@ pub(super) fn write_many<T: 'static>(
         None => mapped.check_write(0, 0).and(Err(too_long())),
     })?;
     let arguments = ("ranges", ranges.len());
-    Ok(call.on(get(store.data_mut()).mapped(this)?, &arguments, result))
+    Ok(call.on(get.view(store.data_mut()).mapped(this)?, &arguments, result))
 }
 
 /// A list is longer than a call may lift.
@@ -158,13 +164,13 @@ impl<T> ReadReply<T> {
     /// for memory.
     pub(super) fn new(
         store: &mut StoreContextMut<'_, T>,
-        get: Getter<T>,
+        get: Access<T>,
         this: &Handle,
         offset: u64,
         length: u64,
     ) -> Result<ReadReply<T>> {
         let source = Source::new("pread", get, this);
-        let allowed = get(store.data_mut()).mapped(this)?.check_read(offset, length);
+        let allowed = get.view(store.data_mut()).mapped(this)?.check_read(offset, length);
         let range = Range { offset, length };
         Ok(ReadReply { source, range, length: allowed.map(|()| length) })
     }
@@ -193,13 +199,13 @@ impl<T> ReadManyReply<T> {
     /// Checks every range, and sends for its bytes.
     pub(super) fn new(
         store: &mut StoreContextMut<'_, T>,
-        get: Getter<T>,
+        get: Access<T>,
         this: &Handle,
         ranges: RangeList,
     ) -> Result<ReadManyReply<T>> {
         let source = Source::new("pread-many", get, this);
         let words: Option<*const [u64]> = ranges.words(store).map(std::ptr::from_ref);
-        let view = get(store.data_mut());
+        let view = get.view(store.data_mut());
         let mapped = view.mapped(this)?;
         // SAFETY: as in `Source::read`, with `store` in place of `cx`.
         let length = match words.map(|words| unsafe { &*words }) {

@@ -1,16 +1,18 @@
 //! What an embedder puts into a store: [`IommapCtx`], its builder, and the view that host calls
 //! get of it.
 
-use super::handle::MappingHandle;
-use crate::error::Error;
 use crate::grants::Grants;
-use crate::mapping::{FsPerms, Mapped, Mapping};
+use crate::mapping::{FsPerms, Mapping};
 use crate::usage::local::LocalCounter;
 use crate::usage::{Budget, Counters, Limits, Usage};
 use std::io;
+#[cfg(feature = "wasi")]
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
+#[cfg(feature = "wasi")]
+use std::path::PathBuf;
 use std::sync::Arc;
-use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::component::ResourceTable;
 
 /// The state of one store: what its guest may map, and what it uses.
 ///
@@ -30,7 +32,14 @@ use wasmtime::component::{Resource, ResourceTable};
 #[derive(Debug)]
 pub struct IommapCtx {
     pub(super) grants: Arc<Grants>,
-    counter: LocalCounter,
+    pub(super) counter: LocalCounter,
+    /// The store's windows, once it has had one.
+    #[cfg(feature = "windows")]
+    pub(super) windows: Option<Arc<super::windows::WindowSet>>,
+    #[cfg(feature = "windows")]
+    pub(super) windows_on_changing_files: bool,
+    #[cfg(feature = "windows")]
+    pub(super) writable_windows: bool,
     #[cfg(feature = "async")]
     pub(super) allow_blocking_current_thread: bool,
 }
@@ -103,6 +112,10 @@ pub struct IommapCtxBuilder {
     grants: Grants,
     limits: Limits,
     budget: Option<Arc<Budget>>,
+    #[cfg(feature = "windows")]
+    windows_on_changing_files: bool,
+    #[cfg(feature = "windows")]
+    writable_windows: bool,
     #[cfg(feature = "async")]
     allow_blocking_current_thread: bool,
 }
@@ -116,6 +129,10 @@ impl Default for IommapCtxBuilder {
             grants,
             limits: Limits::default(),
             budget: None,
+            #[cfg(feature = "windows")]
+            windows_on_changing_files: false,
+            #[cfg(feature = "windows")]
+            writable_windows: false,
             #[cfg(feature = "async")]
             allow_blocking_current_thread: false,
         }
@@ -172,21 +189,28 @@ impl IommapCtxBuilder {
     /// # }
     /// ```
     ///
+    /// On Linux, with `/proc`, what WASI gets is the very directory that was granted, whatever its path
+    /// leads to by now. Elsewhere its path is looked up again.
+    ///
     /// # Errors
     ///
-    /// A directory cannot be opened again, or was granted open already, by
-    /// [`Grants::preopened`], so that there is no path to open it by.
+    /// A directory cannot be opened again; or it was granted open, by [`Grants::preopened`], and
+    /// where it is opened by its path there is none.
     #[cfg(feature = "wasi")]
     pub fn preopen_into(&self, wasi: &mut wasmtime_wasi::WasiCtxBuilder) -> wasmtime::Result<()> {
-        for (host_path, guest_path, perms) in self.grants.directories() {
-            let Some(host_path) = host_path else {
-                wasmtime::bail!(
+        for (dir, grant) in self.grants.open_directories() {
+            let guest_path = &*grant.guest_path;
+            // WASI takes no directory that is open already, but its name.
+            let same = PathBuf::from(format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd()));
+            let path = match &grant.host_path {
+                _ if cfg!(target_os = "linux") && same.exists() => &same,
+                Some(host_path) => &**host_path,
+                None => wasmtime::bail!(
                     "the grant {guest_path} was open already: WASI opens directories by path"
-                );
+                ),
             };
-            wasi.preopened_dir(host_path, guest_path, perms.into()).map_err(|error| {
-                error.context(format!("cannot grant {} to WASI", host_path.display()))
-            })?;
+            wasi.preopened_dir(path, guest_path, grant.perms.into())
+                .map_err(|error| error.context(format!("cannot grant {guest_path} to WASI")))?;
         }
         Ok(())
     }
@@ -229,7 +253,8 @@ impl IommapCtxBuilder {
         self
     }
 
-    /// How many handles of mappings a guest may hold at once, closed ones too: 4,096 unless set.
+    /// How many handles of mappings and windows a guest may hold at once, closed ones too: 4,096
+    /// unless set.
     pub fn max_handles(&mut self, handles: u64) -> &mut IommapCtxBuilder {
         self.limits.handles = handles;
         self
@@ -268,6 +293,63 @@ impl IommapCtxBuilder {
         self
     }
 
+    /// How many windows there may be at once: 0 unless set, so that there are none. With more, each
+    /// mapping keeps a descriptor. See [`max_window_bytes`](Self::max_window_bytes), too.
+    pub fn max_windows(&mut self, windows: u64) -> &mut IommapCtxBuilder {
+        self.limits.windows = windows;
+        self
+    }
+
+    /// How many bytes there may be in windows at once, in whole pages: 0 unless set. They lie in the
+    /// guest's memory, whose own limit has to be large enough for them, and bounds also what the
+    /// guest may store there.
+    pub fn max_window_bytes(&mut self, bytes: u64) -> &mut IommapCtxBuilder {
+        self.limits.window_bytes = bytes;
+        self
+    }
+
+    /// Lets the guest have windows on any file that it may map, and not only on those whose bytes
+    /// nobody can change: sealed memory files, such as [`Mapping::frozen_copy`] makes, and files with
+    /// fs-verity.
+    ///
+    /// wasmtime takes it for granted that a guest's memory does not change while the host reads it.
+    /// For one, it looks whether the bytes of a string are UTF-8, and copies them afterwards. A file
+    /// that is written in between makes a `String` that is not UTF-8, which is undefined behaviour.
+    /// Cutting a file short is such a change too: what is behind the new end becomes zeros, and that
+    /// may be the second half of a character.
+    ///
+    /// # Safety
+    ///
+    /// While a host call reads the guest's memory, nobody writes to a file that the guest has a
+    /// window on, nor cuts it short: no other process, no other guest, and not this guest, by its own
+    /// `pwrite` and `truncate` in another thread's store, or by a write through WASI that goes on in
+    /// the background. Files that are replaced by `rename` and never changed in place are safe, in
+    /// directories that guests have for reading only.
+    ///
+    /// Where a file is changed all the same, no more is promised than that the process is not ended
+    /// by a lost page.
+    #[cfg(feature = "windows")]
+    pub unsafe fn windows_on_changing_files(&mut self, allow: bool) -> &mut IommapCtxBuilder {
+        self.windows_on_changing_files = allow;
+        self
+    }
+
+    /// Lets the guest have windows that are `shared`: what it stores there reaches the file, if it
+    /// may write to it.
+    ///
+    /// # Safety
+    ///
+    /// What [`windows_on_changing_files`](Self::windows_on_changing_files) says of a file holds of
+    /// one with such a window as well, and guests change it by plain stores. So the guest is trusted:
+    /// while another guest has a window on the file, it stores nothing there, and it has no other
+    /// window of its own on the same bytes. Otherwise the memory of a guest changes, or two places of
+    /// it are one, where the host takes it for granted that neither is so.
+    #[cfg(feature = "windows")]
+    pub unsafe fn writable_windows(&mut self, allow: bool) -> &mut IommapCtxBuilder {
+        self.writable_windows = allow;
+        self
+    }
+
     /// With `add_to_linker_async`: lets calls that wait for a device wait on the executor's
     /// thread, as `WasiCtxBuilder::allow_blocking_current_thread` does. Off unless set. It saves
     /// the hand-over to another thread, and suits an executor that runs one guest a thread.
@@ -288,6 +370,12 @@ impl IommapCtxBuilder {
         IommapCtx {
             grants: Arc::new(self.grants.clone()),
             counter: LocalCounter::of_new(usage),
+            #[cfg(feature = "windows")]
+            windows: None,
+            #[cfg(feature = "windows")]
+            windows_on_changing_files: self.windows_on_changing_files,
+            #[cfg(feature = "windows")]
+            writable_windows: self.writable_windows,
             #[cfg(feature = "async")]
             allow_blocking_current_thread: self.allow_blocking_current_thread,
         }
@@ -311,59 +399,6 @@ pub struct IommapCtxView<'a> {
     pub ctx: &'a mut IommapCtx,
     /// Where the guest's mappings are kept.
     pub table: &'a mut ResourceTable,
-}
-
-impl<'a> IommapCtxView<'a> {
-    /// The mapping behind a handle. A handle that names none is a bug of the guest's runtime or
-    /// of the host, and traps.
-    #[inline]
-    pub(super) fn mapped(&self, handle: &Resource<MappingHandle>) -> wasmtime::Result<&Mapped> {
-        Ok(&self.table.get(handle)?.mapped)
-    }
-
-    /// Copies out of a mapping, as `read` does, and counts the bytes.
-    #[inline]
-    pub(super) fn read(
-        self,
-        handle: &Resource<MappingHandle>,
-        read: impl FnOnce(&Mapped) -> Result<u64, Error>,
-    ) -> wasmtime::Result<Result<(), Error>> {
-        let done = read(&self.table.get(handle)?.mapped);
-        Ok(done.map(|bytes| self.ctx.counter.count_read(bytes)))
-    }
-
-    /// Copies into a mapping, as `write` does, and counts the bytes.
-    #[inline]
-    pub(super) fn write(
-        self,
-        handle: &Resource<MappingHandle>,
-        write: impl FnOnce(&mut Mapped) -> Result<u64, Error>,
-    ) -> wasmtime::Result<Result<(), Error>> {
-        let done = write(&mut self.table.get_mut(handle)?.mapped);
-        Ok(done.map(|bytes| self.ctx.counter.count_written(bytes)))
-    }
-
-    /// The same, to change it.
-    pub(super) fn mapped_mut(
-        &mut self,
-        handle: &Resource<MappingHandle>,
-    ) -> wasmtime::Result<&mut Mapped> {
-        Ok(&mut self.table.get_mut(handle)?.mapped)
-    }
-
-    /// Gives the guest a handle to a mapping.
-    pub(super) fn push(
-        &mut self,
-        handle: MappingHandle,
-    ) -> wasmtime::Result<Resource<MappingHandle>> {
-        Ok(self.table.push(handle)?)
-    }
-
-    /// Takes a handle back; the mapping closes with it.
-    pub(super) fn drop_handle(&mut self, rep: u32) -> wasmtime::Result<()> {
-        self.table.delete(Resource::<MappingHandle>::new_own(rep))?;
-        Ok(())
-    }
 }
 
 /// A store's data that holds an [`IommapCtx`]. See [`add_to_linker`](crate::add_to_linker).

@@ -1,6 +1,8 @@
 //! What a store's table holds for a guest's `mapping`.
 
+use super::access::Opener;
 use crate::error::Error;
+use crate::grants::Grants;
 use crate::mapping::{Mapped, Mapping};
 use crate::usage::{Reservation, Resource, Usage};
 use std::sync::Arc;
@@ -28,21 +30,34 @@ pub struct MappingHandle {
     pub(super) mapped: Mapped,
     /// A handle takes memory until it is dropped, also when its mapping was closed.
     _handle: Option<Reservation>,
+    /// Whether calls on it may wait on an executor's thread, where no context says so.
+    #[cfg(feature = "async")]
+    pub(super) may_block: bool,
 }
 
 impl MappingHandle {
-    /// A place for a handle, taken before the mapping is opened.
-    pub(super) fn reserve(usage: &Arc<Usage>) -> Result<Reservation, Error> {
-        Reservation::new(usage, Resource::Handles, 1)
-    }
-
-    pub(super) fn new(mapped: Mapped, handle: Reservation) -> MappingHandle {
-        MappingHandle { mapped, _handle: Some(handle) }
+    /// Opens a mapping for a guest. The place for its handle is taken before.
+    pub(super) fn open(
+        opener: &Opener,
+        open: impl FnOnce(&Grants, &Arc<Usage>) -> Result<Mapped, Error>,
+    ) -> Result<MappingHandle, Error> {
+        let handle = Reservation::new(&opener.usage, Resource::Handles, 1)?;
+        Ok(MappingHandle {
+            mapped: open(&opener.grants, &opener.usage)?,
+            _handle: Some(handle),
+            #[cfg(feature = "async")]
+            may_block: opener.may_block,
+        })
     }
 }
 
 impl From<Mapping> for MappingHandle {
     fn from(mapping: Mapping) -> MappingHandle {
-        MappingHandle { mapped: mapping.into_mapped(), _handle: None }
+        MappingHandle {
+            mapped: mapping.into_mapped(),
+            _handle: None,
+            #[cfg(feature = "async")]
+            may_block: false,
+        }
     }
 }

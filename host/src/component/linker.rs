@@ -4,6 +4,7 @@
 //! `waiting`, and wait on the guest's thread or, on async stores, on another (`offload`).
 
 use super::abi::{ByteList, GuestPath, RangeList, ReadManyReply, ReadReply, write, write_many};
+use super::access::{Access, Opener, View};
 use super::bindings::types::{self, OpenFlags};
 use super::convert::open_options;
 use super::handle::MappingHandle;
@@ -11,14 +12,12 @@ use super::log::Call;
 #[cfg(feature = "async")]
 use super::offload::{self, Elsewhere, elsewhere};
 use super::waiting::{self, Here};
-use super::{Answer, Getter, Handle, IommapCtxView};
+use super::{Answer, Getter, Handle, Import};
 use crate::error::{Error, ErrorKind};
-use crate::grants::Grants;
 use crate::mapping::OpenOptions;
 use crate::usage::Usage;
 use std::fmt;
 use std::result::Result as StdResult;
-use std::sync::Arc;
 #[cfg(feature = "async")]
 use tracing::Instrument;
 use tracing::trace_span;
@@ -56,14 +55,23 @@ const OPEN: &str = "[static]mapping.open";
 ///
 /// The linker has a definition of the interface already.
 pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<()> {
-    define_batch(&mut linker.instance(BATCH)?, get)?;
-    let mut types = define_resource(linker, get)?;
+    add(linker, &Import::new(get))
+}
+
+/// What [`Import::add_to_linker`] does.
+pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Result<()> {
+    let Import { access: get, find, name, .. } = import;
+    let (get, find) = (*get, find.clone());
+    if name.is_none() {
+        define_batch(&mut linker.instance(BATCH)?, get)?;
+    }
+    let mut types = define_resource(linker, name.as_deref(), get)?;
     types.func_wrap(OPEN, move |mut store: StoreContextMut<'_, T>, params: OpenParams| {
-        let opening = Opening::new(&store, params)?;
+        let opener = find(store.data_mut())?;
+        let opening = Opening::new(&store, params, opener)?;
         let _span = trace_span!("open", ?opening).entered();
-        let view = get(store.data_mut());
-        let opened = opening.open(&view.ctx.grants, view.ctx.usage());
-        opening.answer(view, opened)
+        let opened = opening.open();
+        opening.answer(get.view(store.data_mut()), opened)
     })?;
     waiting::define(&mut types, get, &Here)?;
     define_transfers(&mut types, get)
@@ -145,24 +153,38 @@ pub fn add_to_linker_async_with<T: Send + 'static>(
     options: AsyncOptions,
     get: Getter<T>,
 ) -> Result<()> {
-    let mut batch = linker.instance(BATCH)?;
-    match options.offload_above {
-        None => define_batch(&mut batch, get)?,
-        Some(bytes) => offload::define_batch(&mut batch, get, bytes)?,
+    add_async(linker, &Import::new(get), options)
+}
+
+/// What [`Import::add_to_linker_async`] does.
+#[cfg(feature = "async")]
+pub(super) fn add_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    import: &Import<T>,
+    options: AsyncOptions,
+) -> Result<()> {
+    let Import { access: get, find, name, .. } = import;
+    let (get, find) = (*get, find.clone());
+    if name.is_none() {
+        let mut batch = linker.instance(BATCH)?;
+        match options.offload_above {
+            None => define_batch(&mut batch, get)?,
+            Some(bytes) => offload::define_batch(&mut batch, get, bytes)?,
+        }
     }
-    let mut types = define_resource(linker, get)?;
+    let mut types = define_resource(linker, name.as_deref(), get)?;
     types.func_wrap_async(OPEN, move |mut store: StoreContextMut<'_, T>, params: OpenParams| {
+        let opener = find(store.data_mut());
         let call = async move {
-            let opening = Opening::new(&store, params)?;
-            let ctx = get(store.data_mut()).ctx;
-            let (grants, usage) = (ctx.grants.clone(), ctx.usage().clone());
-            let here = ctx.allow_blocking_current_thread;
-            let (opening, opened) = elsewhere(here, move || {
-                let opened = opening.open(&grants, &usage);
+            let opener = opener?;
+            let may_block = opener.may_block;
+            let opening = Opening::new(&store, params, opener)?;
+            let (opening, opened) = elsewhere(may_block, move || {
+                let opened = opening.open();
                 (opening, opened)
             })
             .await?;
-            opening.answer(get(store.data_mut()), opened)
+            opening.answer(get.view(store.data_mut()), opened)
         };
         Box::new(call.instrument(trace_span!("open")))
     })?;
@@ -175,20 +197,21 @@ pub fn add_to_linker_async_with<T: Send + 'static>(
 
 /// Defines the resource, and the function that never waits. Returns the interface `types`, open
 /// for the others.
-fn define_resource<T: 'static>(
-    linker: &mut Linker<T>,
-    get: Getter<T>,
-) -> Result<LinkerInstance<'_, T>> {
-    let mut types = linker.instance(TYPES)?;
+fn define_resource<'l, T: 'static>(
+    linker: &'l mut Linker<T>,
+    name: Option<&str>,
+    get: Access<T>,
+) -> Result<LinkerInstance<'l, T>> {
+    let mut types = linker.instance(name.unwrap_or(TYPES))?;
     types.resource("mapping", ResourceType::host::<MappingHandle>(), move |mut store, rep| {
         let _span = trace_span!("drop", mapping = rep).entered();
-        get(store.data_mut()).drop_handle(rep)
+        get.view(store.data_mut()).drop_handle(rep)
     })?;
     let position = "[method]mapping.position";
     types.func_wrap(position, move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
         let _span = trace_span!("position", mapping = this.rep()).entered();
         let call = Call::new(position);
-        let view = get(store.data_mut());
+        let view = get.view(store.data_mut());
         let mapped = view.mapped(&this)?;
         Ok(call.on(mapped, &(), mapped.len()))
     })?;
@@ -196,7 +219,7 @@ fn define_resource<T: 'static>(
 }
 
 /// Defines `pread` and `pwrite` so that they wait for their pages where they are.
-fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T>) -> Result<()> {
+fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Access<T>) -> Result<()> {
     types.func_wrap(
         "[method]mapping.pread",
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
@@ -215,7 +238,7 @@ fn define_transfers<T: 'static>(types: &mut LinkerInstance<'_, T>, get: Getter<T
 }
 
 /// Defines the batch calls likewise.
-fn define_batch<T: 'static>(batch: &mut LinkerInstance<'_, T>, get: Getter<T>) -> Result<()> {
+fn define_batch<T: 'static>(batch: &mut LinkerInstance<'_, T>, get: Access<T>) -> Result<()> {
     batch.func_wrap(
         "pread-many",
         move |mut store: StoreContextMut<'_, T>, (this, ranges): (Handle, RangeList)| {
@@ -237,38 +260,40 @@ fn define_batch<T: 'static>(batch: &mut LinkerInstance<'_, T>, get: Getter<T>) -
 /// `open`'s parameters as a guest passes them.
 type OpenParams = (GuestPath, types::AccessMode, OpenFlags, Option<u64>);
 
-/// An `open` under way: a guest's path, copied, and its options.
+/// An `open` under way: a guest's path, copied, its options, and what it is held to.
 struct Opening {
     call: Call,
     /// Or how long it is, if it is too long to be one.
     path: StdResult<String, usize>,
     options: OpenOptions,
+    opener: Opener,
 }
 
 impl Opening {
     fn new<T: 'static>(
         store: &StoreContextMut<'_, T>,
         (path, mode, flags, size): OpenParams,
+        opener: Opener,
     ) -> Result<Opening> {
         let path = path.text(store)?.map(|path| path.into_owned());
-        Ok(Opening { call: Call::new("open"), path, options: open_options(mode, flags, size) })
+        let options = open_options(mode, flags, size);
+        Ok(Opening { call: Call::new("open"), path, options, opener })
     }
 
-    fn open(&self, grants: &Grants, usage: &Arc<Usage>) -> StdResult<MappingHandle, Error> {
+    fn open(&self) -> StdResult<MappingHandle, Error> {
         let path = self.path.as_ref().map_err(|length| {
             Error::because(ErrorKind::Badarg, format!("a path of {length} units is too long"))
         })?;
-        let handle = MappingHandle::reserve(usage)?;
-        Ok(MappingHandle::new(grants.map(usage, path, &self.options)?, handle))
+        MappingHandle::open(&self.opener, |grants, usage| grants.map(usage, path, &self.options))
     }
 
     fn answer(
         self,
-        mut view: IommapCtxView<'_>,
+        view: View<'_>,
         opened: StdResult<MappingHandle, Error>,
     ) -> Result<Answer<Handle>> {
         let path = self.path.as_deref().unwrap_or("");
-        answer_opened(self.call, &mut view, path, &self.options, opened)
+        answer_opened(self.call, view, &self.opener.usage, path, &self.options, opened)
     }
 }
 
@@ -281,16 +306,17 @@ impl fmt::Debug for Opening {
 /// Gives the guest the handle to a mapping that was opened, or says why there is none.
 pub(super) fn answer_opened(
     call: Call,
-    view: &mut IommapCtxView<'_>,
+    mut view: View<'_>,
+    usage: &Usage,
     path: &str,
     options: &OpenOptions,
     opened: StdResult<MappingHandle, Error>,
 ) -> Result<Answer<Handle>> {
     match opened {
         Ok(handle) => {
-            call.done(view.ctx.usage().name(), path, options);
+            call.done(usage.name(), path, options);
             Ok((Ok(view.push(handle)?),))
         }
-        Err(error) => Ok((Err(call.refused_opening(view, path, options, &error)),)),
+        Err(error) => Ok((Err(call.refused_opening(usage, path, options, &error)),)),
     }
 }

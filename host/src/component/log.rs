@@ -5,10 +5,11 @@
 //! arguments, the reason, and the `errno` behind the code. What a guest may do as often as it
 //! likes is no warning. At level `trace` every call is told of, with how long it took.
 
+use super::Answer;
 use super::bindings::types::ErrorCode;
-use super::{Answer, IommapCtxView};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::mapping::Mapped;
+use crate::usage::Usage;
 use std::fmt::Debug;
 use std::io;
 use std::time::{Duration, Instant};
@@ -26,8 +27,7 @@ impl Call {
     /// The call begins now.
     #[inline]
     pub(super) fn new(name: &'static str) -> Call {
-        // Without `[method]mapping.`.
-        let name = name.rsplit_once('.').map_or(name, |(_, name)| name);
+        let name = name.strip_prefix("[method]mapping.").unwrap_or(name);
         Call { name, begun: enabled!(Level::TRACE).then(Instant::now) }
     }
 
@@ -45,12 +45,24 @@ impl Call {
         arguments: &dyn Debug,
         result: Result<R, Error>,
     ) -> Answer<R> {
+        self.of(mapped.usage(), mapped.name(), arguments, result)
+    }
+
+    /// A call on something of a file's ends.
+    #[inline]
+    pub(super) fn of<R>(
+        self,
+        usage: &Usage,
+        path: &str,
+        arguments: &dyn Debug,
+        result: Result<R, Error>,
+    ) -> Answer<R> {
         match result {
             Ok(done) => {
-                self.done(mapped.usage().name(), mapped.name(), arguments);
+                self.done(usage.name(), path, arguments);
                 (Ok(done),)
             }
-            Err(error) => (Err(self.refused_on(mapped, arguments, &error)),),
+            Err(error) => (Err(self.refused_by(usage, path, arguments, &error)),),
         }
     }
 
@@ -58,27 +70,29 @@ impl Call {
     #[cold]
     pub(super) fn refused_opening(
         self,
-        view: &IommapCtxView<'_>,
+        usage: &Usage,
         path: &str,
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        let usage = view.ctx.usage();
-        usage.count_refused();
-        self.refused(usage.name(), path, arguments, error)
+        self.refused_by(usage, path, arguments, error)
     }
 
-    /// A call on a mapping was refused.
+    /// A call was refused.
     #[cold]
-    pub(super) fn refused_on(
+    fn refused_by(
         self,
-        mapped: &Mapped,
+        usage: &Usage,
+        path: &str,
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        let usage = mapped.usage();
-        usage.count_refused();
-        self.refused(usage.name(), mapped.name(), arguments, error)
+        // A guest may ask for a window that it was given none of, and goes on without.
+        let none = usage.limits().windows == 0 && error.kind() == ErrorKind::Enotsup;
+        if !(none && self.name.starts_with("window.")) {
+            usage.count_refused(error.kind());
+        }
+        self.refused(usage.name(), path, arguments, error)
     }
 
     /// A call has done what it should.

@@ -2,20 +2,24 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `bindings` | the types that wasmtime makes of `wit/iommap.wit` |
+//! | `bindings` | the types that wasmtime makes of `wit/` |
 //! | `ctx`, `handle` | what an embedder sets up, and what a store's table holds |
+//! | `import`, `access` | under which name the interface is added, and where its calls find what they need |
 //! | `linker` | every function of the interface, defined for sync and async stores |
 //! | `waiting`, `offload` | calls that wait for a device: where they are, or on another thread |
 //! | `abi` | the copy between a page and the guest's memory |
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
+//! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
+mod access;
 mod bindings;
 mod convert;
 mod ctx;
 mod handle;
+mod import;
 mod linker;
 mod log;
 #[cfg(feature = "async")]
@@ -23,9 +27,12 @@ mod offload;
 mod waiting;
 #[cfg(feature = "wasi")]
 pub mod wasi;
+#[cfg(feature = "windows")]
+pub mod windows;
 
 pub use ctx::{IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
 pub use handle::MappingHandle;
+pub use import::Import;
 pub use linker::add_to_linker;
 #[cfg(feature = "async")]
 pub use linker::{AsyncOptions, add_to_linker_async, add_to_linker_async_with};

@@ -5,10 +5,11 @@
 //! does not begin any more if it has not begun; if it has, it ends, and with it the mapping, whose
 //! store is not to be told any more.
 
+use super::Handle;
 use super::abi::{ByteList, RangeList, ReadManyReply, ReadReply, write, write_many};
+use super::access::Access;
 use super::log::Call;
 use super::waiting::{Waiting, Work};
-use super::{Getter, Handle};
 use crate::mapping::{Mapped, Range, cost, most_ranges};
 use std::fmt::Debug;
 use std::future::Future;
@@ -58,19 +59,19 @@ impl<R> Drop for Cancelled<R> {
 /// Has a mapping elsewhere for as long as `work` takes.
 async fn with_mapped<T: 'static, R: Send + 'static>(
     store: &mut StoreContextMut<'_, T>,
-    get: Getter<T>,
+    get: Access<T>,
     this: &Handle,
     work: impl FnOnce(&mut Mapped) -> R + Send + 'static,
 ) -> Result<R> {
-    let mut view = get(store.data_mut());
-    let here = view.ctx.allow_blocking_current_thread;
+    let mut view = get.view(store.data_mut());
+    let here = view.may_block(this)?;
     let mut mapped = view.mapped_mut(this)?.take();
     let (mapped, result) = elsewhere(here, move || {
         let result = work(&mut mapped);
         (mapped, result)
     })
     .await?;
-    *get(store.data_mut()).mapped_mut(this)? = mapped;
+    *get.view(store.data_mut()).mapped_mut(this)? = mapped;
     Ok(result)
 }
 
@@ -81,7 +82,7 @@ impl<T: Send + 'static> Waiting<T> for Elsewhere {
     fn define<P, A>(
         &self,
         types: &mut LinkerInstance<'_, T>,
-        get: Getter<T>,
+        get: Access<T>,
         name: &'static str,
         split: fn(P) -> (Handle, A),
         work: Work<A>,
@@ -98,7 +99,7 @@ impl<T: Send + 'static> Waiting<T> for Elsewhere {
                 let result =
                     with_mapped(&mut store, get, &this, move |mapped| work(mapped, arguments))
                         .await?;
-                Ok(call.on(get(store.data_mut()).mapped(&this)?, &arguments, result))
+                Ok(call.on(get.view(store.data_mut()).mapped(&this)?, &arguments, result))
             };
             Box::new(future.instrument(span))
         })
@@ -109,7 +110,7 @@ impl<T: Send + 'static> Waiting<T> for Elsewhere {
 /// ready elsewhere.
 pub(super) fn define_transfers<T: Send + 'static>(
     types: &mut LinkerInstance<'_, T>,
-    get: Getter<T>,
+    get: Access<T>,
     above: u64,
 ) -> Result<()> {
     types.func_wrap_async(
@@ -145,7 +146,7 @@ pub(super) fn define_transfers<T: Send + 'static>(
 /// Defines the batch calls likewise: those whose ranges are more than `above` bytes' worth of work.
 pub(super) fn define_batch<T: Send + 'static>(
     batch: &mut LinkerInstance<'_, T>,
-    get: Getter<T>,
+    get: Access<T>,
     above: u64,
 ) -> Result<()> {
     batch.func_wrap_async(
@@ -153,7 +154,8 @@ pub(super) fn define_batch<T: Send + 'static>(
         move |mut store: StoreContextMut<'_, T>, (this, ranges): (Handle, RangeList)| {
             let span = trace_span!("pread-many", mapping = this.rep(), n = ranges.len());
             let future = async move {
-                let longest = most_ranges(get(store.data_mut()).ctx.usage().limits());
+                let longest =
+                    most_ranges(get.view(store.data_mut()).mapped(&this)?.usage().limits());
                 let list = ranges.copied(&store, longest);
                 if cost(&list) > above {
                     make_ready(&mut store, get, &this, list, false).await?;
@@ -169,7 +171,8 @@ pub(super) fn define_batch<T: Send + 'static>(
               (this, ranges, data): (Handle, RangeList, ByteList)| {
             let span = trace_span!("pwrite-many", mapping = this.rep(), n = ranges.len());
             let future = async move {
-                let longest = most_ranges(get(store.data_mut()).ctx.usage().limits());
+                let longest =
+                    most_ranges(get.view(store.data_mut()).mapped(&this)?.usage().limits());
                 let list = ranges.copied(&store, longest);
                 if cost(&list) > above {
                     make_ready(&mut store, get, &this, list, true).await?;
@@ -184,7 +187,7 @@ pub(super) fn define_batch<T: Send + 'static>(
 /// Makes the pages of a call ready elsewhere. What is not allowed is left for the call to refuse.
 async fn make_ready<T: 'static, R>(
     store: &mut StoreContextMut<'_, T>,
-    get: Getter<T>,
+    get: Access<T>,
     this: &Handle,
     ranges: R,
     for_writing: bool,
@@ -192,11 +195,9 @@ async fn make_ready<T: 'static, R>(
 where
     R: AsRef<[Range]> + Send + 'static,
 {
-    let view = get(store.data_mut());
+    let view = get.view(store.data_mut());
     let mapped = view.mapped(this)?;
-    if !view.ctx.allow_blocking_current_thread
-        && mapped.check_many(ranges.as_ref(), for_writing).is_ok()
-    {
+    if !view.may_block(this)? && mapped.check_many(ranges.as_ref(), for_writing).is_ok() {
         with_mapped(store, get, this, move |mapped| {
             for Range { offset, length } in ranges.as_ref() {
                 mapped.prefault(*offset, *length, for_writing);

@@ -1,8 +1,9 @@
 //! Calls that may wait for a device, and where they wait: see [`Waiting`].
 
+use super::Handle;
+use super::access::Access;
 use super::bindings::types;
 use super::log::Call;
-use super::{Getter, Handle};
 use crate::error::Error;
 use crate::mapping::{Mapped, Range};
 use std::fmt::Debug;
@@ -14,12 +15,12 @@ use wasmtime::{Result, StoreContextMut};
 pub(super) type Work<A> = fn(&mut Mapped, A) -> std::result::Result<(), Error>;
 
 /// Where calls on a mapping wait.
-pub(super) trait Waiting<T> {
+pub(super) trait Waiting<T: 'static> {
     /// Defines a call. `split` parts a guest's parameters into the mapping and the rest.
     fn define<P, A>(
         &self,
         types: &mut LinkerInstance<'_, T>,
-        get: Getter<T>,
+        get: Access<T>,
         name: &'static str,
         split: fn(P) -> (Handle, A),
         work: Work<A>,
@@ -30,9 +31,9 @@ pub(super) trait Waiting<T> {
 }
 
 /// Defines every call on a mapping that may wait for a device, but for those that move bytes.
-pub(super) fn define<T, W: Waiting<T>>(
+pub(super) fn define<T: 'static, W: Waiting<T>>(
     types: &mut LinkerInstance<'_, T>,
-    get: Getter<T>,
+    get: Access<T>,
     waiting: &W,
 ) -> Result<()> {
     waiting.define(
@@ -85,7 +86,7 @@ impl<T: 'static> Waiting<T> for Here {
     fn define<P, A>(
         &self,
         types: &mut LinkerInstance<'_, T>,
-        get: Getter<T>,
+        get: Access<T>,
         name: &'static str,
         split: fn(P) -> (Handle, A),
         work: Work<A>,
@@ -98,7 +99,7 @@ impl<T: 'static> Waiting<T> for Here {
             let (this, arguments) = split(params);
             let _span = trace_span!("call", name, mapping = this.rep()).entered();
             let call = Call::new(name);
-            let mut view = get(store.data_mut());
+            let mut view = get.view(store.data_mut());
             let mapped = view.mapped_mut(&this)?;
             let result = work(mapped, arguments);
             Ok(call.on(mapped, &arguments, result))

@@ -9,16 +9,20 @@
 //! how wasmtime tells resources apart: guests of any 0.2 and of 0.3 are served by the one function
 //! defined here.
 
+mod open;
+
+pub use open::{add_open_files_to_linker, add_open_files_to_linker_async};
+
+use super::access::{Opener, View};
 use super::bindings::types::{AccessMode, OpenFlags};
 use super::convert::open_options;
 use super::handle::MappingHandle;
 use super::linker::answer_opened;
 use super::log::Call;
 use super::offload::elsewhere;
-use super::{Answer, Getter, Handle, IommapCtxView};
+use super::{Answer, Getter, Handle, Import};
 use crate::error::{Error, ErrorKind};
 use crate::mapping::{FsPerms, OpenOptions, open_file};
-use crate::usage::Usage;
 use std::fs::File;
 use std::result::Result as StdResult;
 use std::sync::Arc;
@@ -73,14 +77,24 @@ pub fn add_to_linker<T: 'static>(
     get: Getter<T>,
     descriptors: Descriptors<T>,
 ) -> Result<()> {
+    add(linker, &Import::new(get), descriptors)
+}
+
+/// The same, for whatever import.
+pub(super) fn add<T: 'static>(
+    linker: &mut Linker<T>,
+    import: &Import<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    let (get, find) = (import.access, import.find.clone());
     linker.instance(INTERFACE)?.func_wrap(
         "map-descriptor",
         move |mut store: StoreContextMut<'_, T>, params: Params| {
             let request = Request::new(descriptors(store.data_mut()), params)?;
             let _span = trace_span!("map-descriptor", request.name, ?request.options).entered();
-            let mut view = get(store.data_mut());
-            let mapped = request.map(view.ctx.usage(), view.ctx.grants.has_common_regions());
-            request.answer(&mut view, mapped)
+            let opener = find(store.data_mut())?;
+            let mapped = request.map(&opener);
+            request.answer(get.view(store.data_mut()), &opener, mapped)
         },
     )
 }
@@ -97,20 +111,29 @@ pub fn add_to_linker_async<T: Send + 'static>(
     get: Getter<T>,
     descriptors: Descriptors<T>,
 ) -> Result<()> {
+    add_async(linker, &Import::new(get), descriptors)
+}
+
+/// The same, for whatever import.
+pub(super) fn add_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    import: &Import<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    let (get, find) = (import.access, import.find.clone());
     linker.instance(INTERFACE)?.func_wrap_async(
         "map-descriptor",
         move |mut store: StoreContextMut<'_, T>, params: Params| {
+            let opener = find(store.data_mut());
             let call = async move {
+                let opener = opener?;
                 let request = Request::new(descriptors(store.data_mut()), params)?;
-                let ctx = get(store.data_mut()).ctx;
-                let (usage, here) = (ctx.usage().clone(), ctx.allow_blocking_current_thread);
-                let common = ctx.grants.has_common_regions();
-                let (request, mapped) = elsewhere(here, move || {
-                    let mapped = request.map(&usage, common);
-                    (request, mapped)
+                let (request, opener, mapped) = elsewhere(opener.may_block, move || {
+                    let mapped = request.map(&opener);
+                    (request, opener, mapped)
                 })
                 .await?;
-                request.answer(&mut get(store.data_mut()), mapped)
+                request.answer(get.view(store.data_mut()), &opener, mapped)
             };
             Box::new(call.instrument(trace_span!("map-descriptor")))
         },
@@ -122,8 +145,8 @@ struct Request {
     call: Call,
     /// What the log calls it: WASI keeps no path with a descriptor.
     name: String,
-    /// `None` for a directory.
-    file: Option<Arc<File>>,
+    /// Or why there is none that could be mapped.
+    file: StdResult<Arc<File>, ErrorKind>,
     readable: bool,
     perms: FsPerms,
     options: OpenOptions,
@@ -133,43 +156,45 @@ impl Request {
     /// Looks the descriptor up. A handle that names none traps.
     fn new(table: &ResourceTable, (handle, mode, flags, size): Params) -> Result<Request> {
         let (file, perms, open_mode) = match table.get(&handle)? {
-            Descriptor::File(file) => (Some(file.file.clone()), file.perms, file.open_mode),
-            Descriptor::Dir(dir) => (None, dir.perms, dir.open_mode),
-        };
-        // Both have to allow it: where the file lies, and how it was opened.
-        let perms = match open_mode.contains(OpenMode::WRITE) {
-            true => perms.into(),
-            false => FsPerms::ReadOnly,
+            Descriptor::File(file) => (Ok(file.file.clone()), file.perms, file.open_mode),
+            Descriptor::Dir(dir) => (Err(ErrorKind::Enotreg), dir.perms, dir.open_mode),
         };
         Ok(Request {
             call: Call::new("map-descriptor"),
             name: format!("descriptor {}", handle.rep()),
             file,
             readable: open_mode.contains(OpenMode::READ),
-            perms,
+            perms: granted(perms, open_mode),
             options: open_options(mode, flags, size),
         })
     }
 
-    fn map(&self, usage: &Arc<Usage>, common: bool) -> StdResult<MappingHandle, Error> {
+    fn map(&self, opener: &Opener) -> StdResult<MappingHandle, Error> {
         let Request { name, file, readable, perms, options, .. } = self;
         options.validate()?;
-        let Some(file) = file else { return Err(ErrorKind::Enotreg.into()) };
+        let file = file.as_ref().map_err(|kind| *kind)?;
         // `mmap` reads the pages, whatever the guest may do with them.
         if !readable {
             return Err(Error::because(ErrorKind::Eacces, "the descriptor is not for reading"));
         }
-        let handle = MappingHandle::reserve(usage)?;
-        Ok(MappingHandle::new(open_file(file, name, *perms, usage, options, common)?, handle))
+        MappingHandle::open(opener, |grants, usage| {
+            open_file(file, name, *perms, usage, options, grants.has_common_regions())
+        })
     }
 
     fn answer(
         &self,
-        view: &mut IommapCtxView<'_>,
+        view: View<'_>,
+        opener: &Opener,
         mapped: StdResult<MappingHandle, Error>,
     ) -> Result<Answer<Handle>> {
-        answer_opened(self.call, view, &self.name, &self.options, mapped)
+        answer_opened(self.call, view, &opener.usage, &self.name, &self.options, mapped)
     }
+}
+
+/// What a descriptor allows: both where the file lies and how it was opened have to.
+fn granted(perms: wasmtime_wasi::FsPerms, open_mode: OpenMode) -> FsPerms {
+    if open_mode.contains(OpenMode::WRITE) { perms.into() } else { FsPerms::ReadOnly }
 }
 
 impl From<FsPerms> for wasmtime_wasi::FsPerms {

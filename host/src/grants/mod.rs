@@ -43,9 +43,9 @@ pub(crate) struct Grant {
     /// The guest's name for it.
     name: Name,
     /// The same, as it was given.
-    guest_path: Arc<str>,
+    pub(crate) guest_path: Arc<str>,
     /// Where it was found, unless it was open already.
-    host_path: Option<Arc<Path>>,
+    pub(crate) host_path: Option<Arc<Path>>,
     pub(crate) place: Place,
     pub(crate) perms: FsPerms,
 }
@@ -261,10 +261,16 @@ impl Grants {
     /// # }
     /// ```
     pub fn directories(&self) -> impl Iterator<Item = (Option<&Path>, &str, FsPerms)> {
-        self.grants
-            .iter()
-            .filter(|grant| matches!(grant.place, Place::Dir(_)))
-            .map(|grant| (grant.host_path.as_deref(), &*grant.guest_path, grant.perms))
+        self.open_directories()
+            .map(|(_, grant)| (grant.host_path.as_deref(), &*grant.guest_path, grant.perms))
+    }
+
+    /// The same, as they are open here.
+    pub(crate) fn open_directories(&self) -> impl Iterator<Item = (&Dir, &Grant)> {
+        self.grants.iter().filter_map(|grant| match &grant.place {
+            Place::Dir(dir) => Some((&**dir, grant)),
+            Place::Mapping(_) => None,
+        })
     }
 
     /// The grant that a guest's path falls in, and the path inside it.

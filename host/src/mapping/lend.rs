@@ -51,6 +51,7 @@ impl Mapping {
         let mapped = Reservation::new(usage, Resource::MappedBytes, open.region.len())?;
         let region = open.region.lend();
         let file = open.file.clone().filter(|_| access.writes());
+        let kept = open.kept.clone().filter(|_| usage.limits().windows > 0);
         // What this guest writes to private pages, it uses.
         let private = match open.private {
             Some(_) if access.writes() => Some(PrivatePages::none(usage)?),
@@ -68,6 +69,7 @@ impl Mapping {
             open: Some(Open {
                 region,
                 file,
+                kept,
                 private,
                 nocache: false,
                 common: false,

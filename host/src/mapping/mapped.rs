@@ -30,6 +30,8 @@ pub(crate) struct Open {
     pub(super) region: RegionRef,
     /// The file, where the mapping may change it: shared, and open for writing.
     pub(super) file: Option<Arc<File>>,
+    /// The file, where windows on it may be asked for.
+    pub(super) kept: Option<Arc<File>>,
     /// Which pages were written, where each is a copy in memory.
     pub(super) private: Option<PrivatePages>,
     /// Whether the pages are to stay out of the cache, where the platform can.
@@ -99,6 +101,7 @@ impl Mapped {
             range: range_or_all,
             // An empty mapping has no pages; what may wait for the device is the file's length.
             length_only: range.is_none() && length == 0,
+            private: open.private.as_ref().is_some_and(|private| !private.is_empty()),
             mode,
         })
     }
@@ -124,15 +127,22 @@ pub(crate) struct WriteBack {
     file: Option<Arc<File>>,
     range: Range,
     length_only: bool,
+    /// What was written is in private pages: there is nothing to write back, but they may be lost.
+    private: bool,
     mode: SyncMode,
 }
 
 impl WriteBack {
     /// Writes the pages back, and has the device keep them where `msync` alone doesn't.
     pub(crate) fn run(self) -> Result<(), Error> {
-        let WriteBack { region: Some(region), file, range, length_only, mode } = self else {
+        let WriteBack { region: Some(region), file, range, length_only, private, mode } = self
+        else {
             return Ok(());
         };
+        if private && region.was_cut() {
+            let reason = "the file was cut short, and pages written privately went with it";
+            return Err(Error::because(ErrorKind::Sigbus, reason));
+        }
         let Range { offset, length } = range;
         region.write_back(mode, || match (&file, mode) {
             (Some(file), SyncMode::Sync) if length_only => Ok(platform::sync_file(file)?),

@@ -5,15 +5,19 @@
 //! | `options` | what can be asked for |
 //! | `lookup`, `open` | how a file is found, and how it becomes a mapping |
 //! | `lend` | how an embedder's mapping becomes a guest's |
+//! | `fair` | the lock of a native program's mapping |
 //! | `mapped` | a mapping as its owner has it, `transfer` its reads and writes, `resize` its length |
 //! | `region`, `pages` | the mapped bytes, and the range of address space that they take |
 //! | `common`, `registry`, `writeback` | many mappings on one region |
-//! | `private` | the pages that a guest has copied by writing to them |
+//! | `private`, `canary` | the pages that a guest has copied by writing to them, and whether they were lost |
+//! | `window` | pages of a file, put where somebody else's memory is |
 //! | `platform` | what differs between operating systems |
 //!
 //! The order of checks is always: closed, `eacces`, out of bounds, limit, and then the operation.
 
+mod canary;
 mod common;
+mod fair;
 mod lend;
 mod lookup;
 mod mapped;
@@ -28,6 +32,7 @@ mod region;
 mod registry;
 mod resize;
 mod transfer;
+mod window;
 mod writeback;
 
 pub use options::{AccessMode, Advice, FsPerms, OpenOptions, SyncMode};
@@ -36,21 +41,23 @@ pub use range::Range;
 pub(crate) use mapped::Mapped;
 pub(crate) use open::{Request, open_file};
 pub(crate) use transfer::{cost, most_ranges};
+pub(crate) use window::{GRAIN, Shown, clear, populate};
 
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::usage::Usage;
+use fair::FairLock;
 use resize::Resize;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 /// A file mapped into memory. No operation on it can kill the process: a page that vanishes
 /// under it is [`ErrorKind::Sigbus`].
 ///
-/// Many threads may use a mapping at once: reads run side by side, writes one at a time.
-/// Dropping it closes it.
+/// Many threads may use a mapping at once: reads run side by side, writes one at a time, and neither
+/// keep the others out. Dropping it closes it.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -67,7 +74,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 /// ```
 #[derive(Debug)]
 pub struct Mapping {
-    mapped: RwLock<Mapped>,
+    mapped: FairLock<Mapped>,
     /// Held while the file changes its length: one `set_len` at a time, reads and writes go on.
     resizing: Mutex<()>,
 }
@@ -219,7 +226,9 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`], [`ErrorKind::Eio`], [`ErrorKind::Enospc`].
+    /// [`ErrorKind::Closed`], [`ErrorKind::Eio`], [`ErrorKind::Enospc`]; [`ErrorKind::Sigbus`] for a
+    /// private mapping that was written to, if the file has been cut in front of its last page
+    /// since, and what was written may be lost.
     pub fn sync(&self, mode: SyncMode) -> Result<(), Error> {
         let work = self.shared().write_back(None, mode)?;
         work.run()
@@ -229,8 +238,7 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`], [`ErrorKind::OutOfBounds`], [`ErrorKind::Eio`],
-    /// [`ErrorKind::Enospc`].
+    /// [`ErrorKind::OutOfBounds`], and those of [`sync`](Mapping::sync), whatever the range.
     pub fn sync_range(&self, offset: u64, length: u64, mode: SyncMode) -> Result<(), Error> {
         let work = self.shared().write_back(Some(Range { offset, length }), mode)?;
         work.run()
@@ -296,22 +304,20 @@ impl Mapping {
     }
 
     pub(crate) fn into_mapped(self) -> Mapped {
-        self.mapped.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.mapped.into_inner()
     }
 
-    // A panic while the lock is held can't leave the mapping half changed: each change of it is
-    // one assignment. So a poisoned lock is as good as any.
     pub(crate) fn shared(&self) -> RwLockReadGuard<'_, Mapped> {
-        self.mapped.read().unwrap_or_else(PoisonError::into_inner)
+        self.mapped.read()
     }
 
     fn exclusive(&self) -> RwLockWriteGuard<'_, Mapped> {
-        self.mapped.write().unwrap_or_else(PoisonError::into_inner)
+        self.mapped.write()
     }
 }
 
 impl From<Mapped> for Mapping {
     fn from(mapped: Mapped) -> Mapping {
-        Mapping { mapped: mapped.into(), resizing: Mutex::new(()) }
+        Mapping { mapped: FairLock::new(mapped), resizing: Mutex::new(()) }
     }
 }

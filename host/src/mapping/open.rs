@@ -222,6 +222,10 @@ impl<'a> Request<'a> {
             platform::raise(file, plan.target)?;
         }
         prepare(&region, file, &plan, options)?;
+        // A file that is cut at this very moment is one that was cut since.
+        if region.watch_for_cuts().is_err() {
+            usage.count_fault();
+        }
         let private = match (options.private && options.write, plan.copied) {
             (false, _) => None,
             (true, None) => Some(PrivatePages::none(usage)?),
@@ -236,6 +240,7 @@ impl<'a> Request<'a> {
             open: Some(Open {
                 region,
                 file: (writable && options.writes_file()).then(|| file.clone()),
+                kept: (usage.limits().windows > 0).then(|| file.clone()),
                 private,
                 nocache: options.nocache,
                 common: self.common,

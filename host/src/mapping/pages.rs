@@ -44,8 +44,13 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// Maps the first `len` bytes of a file, at least 1 (`mmap`).
-    pub(super) fn map(file: &File, len: usize, protection: Protection) -> Result<Pages, Errno> {
+    /// Maps `len` bytes of a file, at least 1, from a page on (`mmap`).
+    pub(super) fn map(
+        file: &File,
+        start: u64,
+        len: usize,
+        protection: Protection,
+    ) -> Result<Pages, Errno> {
         let mut access = ProtFlags::READ;
         if protection.is_writable() {
             access |= ProtFlags::WRITE;
@@ -60,7 +65,7 @@ impl Pages {
             }
         }
         // SAFETY: a new mapping, at an address that the kernel chooses.
-        let address = unsafe { mmap(ptr::null_mut(), len, access, flags, file, 0) }?;
+        let address = unsafe { mmap(ptr::null_mut(), len, access, flags, file, start) }?;
         Ok(Pages { address: address.cast(), len })
     }
 

@@ -34,6 +34,11 @@ impl PrivatePages {
         PrivatePages { groups: HashMap::new(), reserved, all: true }
     }
 
+    /// Was nothing written?
+    pub(super) fn is_empty(&self) -> bool {
+        !self.all && self.groups.is_empty()
+    }
+
     /// Takes what the pages of a range will use that were not written before, or says
     /// `limit-exceeded` and takes nothing. The range lies inside the mapping.
     pub(super) fn reserve(&mut self, offset: u64, length: u64) -> Result<(), Error> {
@@ -81,6 +86,7 @@ mod tests {
         let mut written = PrivatePages::none(&usage).unwrap();
         written.reserve(0, 0).unwrap();
         assert_eq!(used(), 0);
+        assert!(written.is_empty());
         written.reserve(page - 1, 2).unwrap();
         assert_eq!(used(), 2);
         written.reserve(0, 2 * page).unwrap();
@@ -90,6 +96,7 @@ mod tests {
         assert_eq!(used(), 3);
         assert_eq!(written.reserve(page, 3 * page).unwrap_err(), ErrorKind::LimitExceeded);
         assert_eq!(used(), 3, "nothing is taken of what is too much");
+        assert!(!written.is_empty());
         written.reserve(2 * page, page).unwrap();
         drop(written);
         assert_eq!(used(), 0);

@@ -7,6 +7,7 @@
 //! Calls that lock the process's address space for as long as they work are made for a few
 //! megabytes at a time: no other `mmap` of the process waits for more than that.
 
+use super::canary::Canary;
 use super::options::{Advice, SyncMode};
 use super::pages::{Pages, Protection, pieces};
 use super::platform;
@@ -30,8 +31,10 @@ pub(crate) struct Region {
     /// The logical length: the last page may reach further, and is never touched there.
     len: usize,
     protection: Protection,
-    /// The range of address space, of which the kernel gives a process only so many.
-    _range: Reservation,
+    /// What notices that pages which were written to are lost, where they are private.
+    canary: Option<Canary>,
+    /// The ranges of address space, of which the kernel gives a process only so many.
+    _ranges: Reservation,
 }
 
 /// The file no longer backs a page of the range.
@@ -53,17 +56,20 @@ impl Region {
             .ok()
             .filter(|len| isize::try_from(*len).is_ok())
             .ok_or_else(too_long)?;
-        let range = Reservation::new(usage, Resource::Ranges, u64::from(len > 0))?;
+        let huge = platform::page_size_of(file);
+        // A huge page is too much to give for one.
+        let with_canary = protection == Protection::PrivateWrite && huge.is_none();
+        let ranges = if len == 0 { 0 } else { 1 + u64::from(with_canary) };
+        let ranges = Reservation::new(usage, Resource::Ranges, ranges)?;
         if len == 0 {
-            return Ok(Region { pages: None, len, protection, _range: range });
+            return Ok(Region { pages: None, len, protection, canary: None, _ranges: ranges });
         }
         guard::install()?;
         // Where pages are huge, the kernel maps whole ones, and unmaps nothing less.
-        let whole = platform::page_size_of(file)
-            .and_then(|page| len.checked_next_multiple_of(page))
-            .unwrap_or(len);
-        let pages = Pages::map(file, whole, protection)?;
-        Ok(Region { pages: Some(pages), len, protection, _range: range })
+        let whole = huge.and_then(|page| len.checked_next_multiple_of(page)).unwrap_or(len);
+        let pages = Pages::map(file, 0, whole, protection)?;
+        let canary = with_canary.then(|| Canary::new(file, len)).transpose()?;
+        Ok(Region { pages: Some(pages), len, protection, canary, _ranges: ranges })
     }
 
     /// Another range of address space over the same pages, without the file: for a region that is
@@ -75,7 +81,18 @@ impl Region {
         let range = Reservation::new(usage, Resource::Ranges, 1)?;
         let Some(pages) = pages.again() else { return Ok(None) };
         let Region { len, protection, .. } = *self;
-        Ok(Some(Region { pages: Some(pages), len, protection, _range: range }))
+        Ok(Some(Region { pages: Some(pages), len, protection, canary: None, _ranges: range }))
+    }
+
+    /// From now on [`was_cut`](Region::was_cut) can tell, where pages are private and written to.
+    pub(super) fn watch_for_cuts(&self) -> Result<(), Lost> {
+        self.canary.as_ref().map_or(Ok(()), |canary| canary.set().map_err(|_| Lost))
+    }
+
+    /// Was the file cut short, so that written pages of a private region may be lost, whatever
+    /// they read as now? Once it was, this stays so.
+    pub(super) fn was_cut(&self) -> bool {
+        self.canary.as_ref().is_some_and(Canary::is_gone)
     }
 
     /// The logical length in bytes.

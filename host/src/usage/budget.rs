@@ -19,6 +19,11 @@ pub struct BudgetLimits {
     pub locked_bytes: u64,
     /// Bytes of pages written in `private` mappings.
     pub private_bytes: u64,
+    /// Windows at once. However large this is, a process has no more than an eighth of the ranges
+    /// of address space that the kernel gives it.
+    pub windows: u64,
+    /// Bytes in windows at once.
+    pub window_bytes: u64,
     /// Ranges of address space. The kernel gives a process only so many (`vm.max_map_count` on
     /// Linux, 65,530 as a rule); one that has none left can neither start a thread nor allocate.
     /// Mappings on one common region take one; a mapping with hints for parts of it takes more.
@@ -31,13 +36,16 @@ impl BudgetLimits {
     /// in private mappings a quarter of the memory that this machine or its container has.
     pub fn for_this_process() -> BudgetLimits {
         let memory = machine::memory().unwrap_or(1 << 30);
+        let ranges = machine::ranges().unwrap_or(65_530);
         BudgetLimits {
             mappings: 1 << 20,
             handles: 1 << 20,
             mapped_bytes: 1 << 46,
             locked_bytes: memory / 4,
             private_bytes: memory / 4,
-            ranges: machine::ranges().unwrap_or(65_530) / 2,
+            windows: ranges / 8,
+            window_bytes: 1 << 46,
+            ranges: ranges / 2,
         }
     }
 
@@ -49,6 +57,8 @@ impl BudgetLimits {
             mapped_bytes: u64::MAX,
             locked_bytes: u64::MAX,
             private_bytes: u64::MAX,
+            windows: u64::MAX,
+            window_bytes: u64::MAX,
             ranges: u64::MAX,
         }
     }
@@ -60,6 +70,8 @@ impl BudgetLimits {
         each[Resource::MappedBytes as usize] = self.mapped_bytes;
         each[Resource::LockedBytes as usize] = self.locked_bytes;
         each[Resource::PrivateBytes as usize] = self.private_bytes;
+        each[Resource::Windows as usize] = self.windows;
+        each[Resource::WindowBytes as usize] = self.window_bytes;
         each[Resource::Ranges as usize] = self.ranges;
         Pool::new(each)
     }
@@ -125,6 +137,8 @@ impl Budget {
             mapped_bytes: self.pool.used(Resource::MappedBytes),
             locked_bytes: self.pool.used(Resource::LockedBytes),
             private_bytes: self.pool.used(Resource::PrivateBytes),
+            windows: self.pool.used(Resource::Windows),
+            window_bytes: self.pool.used(Resource::WindowBytes),
             ranges: self.pool.used(Resource::Ranges),
         }
     }

@@ -1,10 +1,10 @@
 //! Counting without a locked instruction, which would wait for the copy that it counts.
 
-use super::Usage;
+use super::{Moved, Usage};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
-/// Counts the bytes that one store moves: only whoever has the store has its counter, and so it
+/// Counts what one store moves: only whoever has the store has its counter, and so it
 /// counts by plain additions. What others move for the same usage, from any thread, is counted by
 /// [`Usage::count_read`] and [`Usage::count_written`].
 #[derive(Debug)]
@@ -31,10 +31,12 @@ impl LocalCounter {
     }
 }
 
-/// Adds to a number that nobody else changes.
+/// Counts a call and its bytes where nobody else does.
 #[inline]
-fn add_alone(number: &AtomicU64, more: u64) {
-    number.store(number.load(Relaxed).wrapping_add(more), Relaxed);
+fn add_alone(moved: &Moved, bytes: u64) {
+    for (number, more) in [(&moved.calls, 1), (&moved.bytes, bytes)] {
+        number.store(number.load(Relaxed).wrapping_add(more), Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -52,5 +54,8 @@ mod tests {
         usage.count_written(20);
         let counters = usage.counters();
         assert_eq!((counters.bytes_read, counters.bytes_written), (11, 22));
+        counter.count_written(0);
+        let counters = usage.counters();
+        assert_eq!((counters.reads, counters.writes, counters.bytes_written), (2, 3, 22));
     }
 }

@@ -32,8 +32,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 pub struct Limits {
     /// Mappings open at once: 64.
     pub mappings: u64,
-    /// Handles of mappings that a guest holds at once, closed ones too: 4,096. Each takes some
-    /// hundred bytes of the host's memory until the guest drops it.
+    /// Handles of mappings and windows that a guest holds at once, closed ones too: 4,096. Each
+    /// takes some hundred bytes of the host's memory until the guest drops it.
     pub handles: u64,
     /// Bytes mapped at once, all mappings together: 64 GiB. They are address space and page cache.
     pub mapped_bytes: u64,
@@ -47,6 +47,11 @@ pub struct Limits {
     /// Bytes of the pages that a guest has written in `private` mappings: 64 MiB. They are memory
     /// of the host's that can't be evicted.
     pub private_bytes: u64,
+    /// Windows at once: 0, so that there are none. With more, a mapping keeps its file open, for
+    /// the windows that it may be asked for.
+    pub windows: u64,
+    /// Bytes in windows at once, in whole pages: 0, so that there are none.
+    pub window_bytes: u64,
 }
 
 impl Default for Limits {
@@ -59,12 +64,14 @@ impl Default for Limits {
             call_bytes: 64 << 20,
             locked_bytes: 0,
             private_bytes: 64 << 20,
+            windows: 0,
+            window_bytes: 0,
         }
     }
 }
 
 impl Limits {
-    /// No limits, for a program that trusts itself.
+    /// No limits, for a program that trusts itself. It has no windows: those are for guests.
     pub(crate) fn unlimited() -> Limits {
         Limits {
             mappings: u64::MAX,
@@ -74,14 +81,25 @@ impl Limits {
             call_bytes: u64::MAX,
             locked_bytes: u64::MAX,
             private_bytes: u64::MAX,
+            windows: 0,
+            window_bytes: 0,
         }
     }
 
     fn pool(&self) -> Pool {
         let Limits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, .. } = *self;
-        let unlimited = BudgetLimits::unlimited();
-        BudgetLimits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, ..unlimited }
-            .pool()
+        let Limits { windows, window_bytes, .. } = *self;
+        BudgetLimits {
+            mappings,
+            handles,
+            mapped_bytes,
+            locked_bytes,
+            private_bytes,
+            windows,
+            window_bytes,
+            ..BudgetLimits::unlimited()
+        }
+        .pool()
     }
 }
 
@@ -104,15 +122,41 @@ pub struct Counters {
     pub locked_bytes: u64,
     /// Bytes of pages written in private mappings now.
     pub private_bytes: u64,
+    /// Windows now.
+    pub windows: u64,
+    /// Bytes in windows now.
+    pub window_bytes: u64,
+    /// The most mappings that were open at once.
+    pub peak_mappings: u64,
+    /// The most handles that guests held at once.
+    pub peak_handles: u64,
+    /// The most bytes that were mapped at once.
+    pub peak_mapped_bytes: u64,
+    /// The most bytes that were locked in memory at once.
+    pub peak_locked_bytes: u64,
+    /// The most bytes of pages that were written in private mappings at once.
+    pub peak_private_bytes: u64,
+    /// The most windows at once.
+    pub peak_windows: u64,
+    /// The most bytes in windows at once.
+    pub peak_window_bytes: u64,
     /// Mappings opened so far.
     pub opened: u64,
+    /// Calls so far that read through mappings.
+    pub reads: u64,
     /// Bytes read through mappings so far.
     pub bytes_read: u64,
+    /// Calls so far that wrote through mappings.
+    pub writes: u64,
     /// Bytes written through mappings so far.
     pub bytes_written: u64,
     /// Reads and writes so far that met a page without a file behind it, and lived.
     pub faults_recovered: u64,
-    /// Calls of a guest that were refused so far, for whatever reason.
+    /// Lost pages in windows so far that became zeros. Of a window that is there they are counted
+    /// when its guest asks for them or moves it, and else when it ends.
+    pub window_faults: u64,
+    /// Calls of a guest that were refused so far, for whatever reason: see
+    /// [`Usage::refused`].
     pub refused: u64,
 }
 
@@ -133,13 +177,28 @@ pub struct Usage {
     pool: Pool,
     budget: Arc<Budget>,
     opened: AtomicU64,
-    bytes_read: AtomicU64,
-    bytes_written: AtomicU64,
+    read: Moved,
+    written: Moved,
     faults_recovered: AtomicU64,
-    refused: AtomicU64,
-    /// What the store's [`LocalCounter`] counts beside `bytes_read` and `bytes_written`.
-    local_read: AtomicU64,
-    local_written: AtomicU64,
+    window_faults: AtomicU64,
+    refused: [AtomicU64; ErrorKind::ALL.len()],
+    /// What the store's [`LocalCounter`] counts beside `read` and `written`.
+    local_read: Moved,
+    local_written: Moved,
+}
+
+/// How many calls moved how many bytes.
+#[derive(Debug, Default)]
+struct Moved {
+    calls: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Moved {
+    fn add(&self, bytes: u64) {
+        self.calls.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
 }
 
 impl Usage {
@@ -159,19 +218,19 @@ impl Usage {
 
     /// Nothing used yet, for a store of this name that shares a budget with others.
     pub fn within(limits: Limits, name: impl Into<String>, budget: Arc<Budget>) -> Arc<Usage> {
-        let zero = AtomicU64::default;
         Arc::new(Usage {
             name: name.into(),
             pool: limits.pool(),
             limits,
             budget,
-            opened: zero(),
-            bytes_read: zero(),
-            bytes_written: zero(),
-            faults_recovered: zero(),
-            refused: zero(),
-            local_read: zero(),
-            local_written: zero(),
+            opened: AtomicU64::default(),
+            read: Moved::default(),
+            written: Moved::default(),
+            faults_recovered: AtomicU64::default(),
+            window_faults: AtomicU64::default(),
+            refused: Default::default(),
+            local_read: Moved::default(),
+            local_written: Moved::default(),
         })
     }
 
@@ -193,18 +252,45 @@ impl Usage {
     /// What is used now and was done so far. Each number is exact; taken together they may be
     /// apart by a call that runs on another thread meanwhile.
     pub fn counters(&self) -> Counters {
+        let both = |one: &AtomicU64, other: &AtomicU64| one.load(Relaxed) + other.load(Relaxed);
         Counters {
             mappings: self.pool.used(Resource::Mappings),
             handles: self.pool.used(Resource::Handles),
             mapped_bytes: self.pool.used(Resource::MappedBytes),
             locked_bytes: self.pool.used(Resource::LockedBytes),
             private_bytes: self.pool.used(Resource::PrivateBytes),
+            windows: self.pool.used(Resource::Windows),
+            window_bytes: self.pool.used(Resource::WindowBytes),
+            peak_mappings: self.pool.peak(Resource::Mappings),
+            peak_handles: self.pool.peak(Resource::Handles),
+            peak_mapped_bytes: self.pool.peak(Resource::MappedBytes),
+            peak_locked_bytes: self.pool.peak(Resource::LockedBytes),
+            peak_private_bytes: self.pool.peak(Resource::PrivateBytes),
+            peak_windows: self.pool.peak(Resource::Windows),
+            peak_window_bytes: self.pool.peak(Resource::WindowBytes),
             opened: self.opened.load(Relaxed),
-            bytes_read: self.bytes_read.load(Relaxed) + self.local_read.load(Relaxed),
-            bytes_written: self.bytes_written.load(Relaxed) + self.local_written.load(Relaxed),
+            reads: both(&self.read.calls, &self.local_read.calls),
+            bytes_read: both(&self.read.bytes, &self.local_read.bytes),
+            writes: both(&self.written.calls, &self.local_written.calls),
+            bytes_written: both(&self.written.bytes, &self.local_written.bytes),
             faults_recovered: self.faults_recovered.load(Relaxed),
-            refused: self.refused.load(Relaxed),
+            window_faults: self.window_faults.load(Relaxed),
+            refused: self.refused.iter().map(|kind| kind.load(Relaxed)).sum(),
         }
+    }
+
+    /// How many calls of a guest were refused so far with this kind of error. A metric of each:
+    ///
+    /// ```
+    /// use iommap::{ErrorKind, Usage};
+    /// let usage = Usage::new(Default::default());
+    /// for kind in ErrorKind::ALL {
+    ///     println!("refused{{code={:?}}} {}", kind.name(), usage.refused(*kind));
+    /// }
+    /// # assert_eq!(usage.refused(ErrorKind::Enoent), 0);
+    /// ```
+    pub fn refused(&self, kind: ErrorKind) -> u64 {
+        self.refused[kind as usize].load(Relaxed)
     }
 
     /// Is a call allowed to move this many bytes?
@@ -220,28 +306,37 @@ impl Usage {
         if bytes > limit { Err(exceeded("file-bytes", limit, bytes)) } else { Ok(()) }
     }
 
+    /// Counts a mapping that was opened, and whatever was reserved for it.
     pub(crate) fn count_open(&self) {
         self.opened.fetch_add(1, Relaxed);
+        self.note_peaks();
+    }
+
+    /// Notes what is in use, now that what was reserved last is what it is for.
+    pub(crate) fn note_peaks(&self) {
+        self.pool.note_peaks();
     }
 
     pub(crate) fn count_read(&self, bytes: u64) {
-        if bytes > 0 {
-            self.bytes_read.fetch_add(bytes, Relaxed);
-        }
+        self.read.add(bytes);
     }
 
     pub(crate) fn count_written(&self, bytes: u64) {
-        if bytes > 0 {
-            self.bytes_written.fetch_add(bytes, Relaxed);
-        }
+        self.written.add(bytes);
     }
 
     pub(crate) fn count_fault(&self) {
         self.faults_recovered.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn count_refused(&self) {
-        self.refused.fetch_add(1, Relaxed);
+    pub(crate) fn count_window_faults(&self, faults: u64) {
+        if faults > 0 {
+            self.window_faults.fetch_add(faults, Relaxed);
+        }
+    }
+
+    pub(crate) fn count_refused(&self, kind: ErrorKind) {
+        self.refused[kind as usize].fetch_add(1, Relaxed);
     }
 
     fn take(&self, resource: Resource, amount: u64) -> Result<(), Error> {
@@ -282,6 +377,7 @@ impl Reservation {
     /// Takes `more` beside what it has, or takes nothing.
     pub(crate) fn grow(&mut self, more: u64) -> Result<(), Error> {
         self.usage.take(self.resource, more)?;
+        self.usage.pool.note_peak(self.resource);
         self.amount += more;
         Ok(())
     }
@@ -296,11 +392,16 @@ impl Reservation {
 
     /// Adds another reservation of the same usage and resource to this one.
     pub(crate) fn join(&mut self, mut other: Reservation) {
+        self.usage.pool.note_peak(self.resource);
         self.amount += std::mem::take(&mut other.amount);
     }
 
     pub(crate) fn amount(&self) -> u64 {
         self.amount
+    }
+
+    pub(crate) fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 }
 
@@ -343,7 +444,21 @@ mod tests {
         held.shrink_to(90);
         assert_eq!(usage.counters().mapped_bytes, 10);
         drop(held);
-        assert_eq!(usage.counters().mapped_bytes, 0);
+        let counters = usage.counters();
+        assert_eq!((counters.mapped_bytes, counters.peak_mapped_bytes), (0, 100));
+    }
+
+    #[test]
+    fn each_kind_of_error_is_counted_by_itself() {
+        let usage = usage(100);
+        for (n, kind) in ErrorKind::ALL.iter().enumerate() {
+            (0..=n).for_each(|_| usage.count_refused(*kind));
+        }
+        for (n, kind) in ErrorKind::ALL.iter().enumerate() {
+            assert_eq!(usage.refused(*kind), n as u64 + 1, "{kind:?}");
+        }
+        let all = ErrorKind::ALL.len() as u64;
+        assert_eq!(usage.counters().refused, all * (all + 1) / 2);
     }
 
     #[test]
@@ -358,7 +473,8 @@ mod tests {
         assert_eq!(refused, ErrorKind::LimitExceeded);
         let reason = "mapped-bytes of all stores together is 100, 60 in use, asked for 60";
         assert_eq!(refused.reason(), Some(reason));
-        assert_eq!(other.counters().mapped_bytes, 0, "nothing of its own is taken either");
+        let counters = other.counters();
+        assert_eq!((counters.mapped_bytes, counters.peak_mapped_bytes), (0, 0), "nor of its own");
         drop(held);
         assert!(Reservation::new(&other, Resource::MappedBytes, 60).is_ok());
     }

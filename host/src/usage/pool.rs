@@ -11,12 +11,14 @@ pub(crate) enum Resource {
     MappedBytes,
     LockedBytes,
     PrivateBytes,
+    Windows,
+    WindowBytes,
     /// Ranges of address space, of which the kernel gives a process only so many.
     Ranges,
 }
 
 /// How many kinds of resources there are.
-pub(super) const RESOURCES: usize = 6;
+pub(super) const RESOURCES: usize = 8;
 
 impl Resource {
     fn name(self) -> &'static str {
@@ -26,6 +28,8 @@ impl Resource {
             Resource::MappedBytes => "mapped-bytes",
             Resource::LockedBytes => "locked-bytes",
             Resource::PrivateBytes => "private-bytes",
+            Resource::Windows => "windows",
+            Resource::WindowBytes => "window-bytes",
             Resource::Ranges => "address ranges",
         }
     }
@@ -35,6 +39,15 @@ impl Resource {
 pub(super) struct Pool {
     limits: [u64; RESOURCES],
     used: [AtomicU64; RESOURCES],
+    peak: [AtomicU64; RESOURCES],
+}
+
+fn note_peak(peak: &AtomicU64, used: &AtomicU64) {
+    let used = used.load(Relaxed);
+    // As a rule it is no new one, and nothing is written.
+    if used > peak.load(Relaxed) {
+        peak.fetch_max(used, Relaxed);
+    }
 }
 
 /// There is not as much left as was asked for.
@@ -48,11 +61,25 @@ pub(super) struct Full {
 
 impl Pool {
     pub(super) fn new(limits: [u64; RESOURCES]) -> Pool {
-        Pool { limits, used: Default::default() }
+        Pool { limits, used: Default::default(), peak: Default::default() }
     }
 
     pub(super) fn used(&self, resource: Resource) -> u64 {
         self.used[resource as usize].load(Relaxed)
+    }
+
+    /// The most that was ever in use, of what was noted.
+    pub(super) fn peak(&self, resource: Resource) -> u64 {
+        self.peak[resource as usize].load(Relaxed)
+    }
+
+    /// Notes what is in use. Not with each reservation: what it is for may fail.
+    pub(super) fn note_peak(&self, resource: Resource) {
+        note_peak(&self.peak[resource as usize], &self.used[resource as usize]);
+    }
+
+    pub(super) fn note_peaks(&self) {
+        self.peak.iter().zip(&self.used).for_each(|(peak, used)| note_peak(peak, used));
     }
 
     /// Takes all of it or nothing.

@@ -67,6 +67,12 @@ fn a_descriptor_holds_where_permissions_say_more() {
         let refused = map(&world, &file, FsPerms::ReadWrite, &options);
         assert_eq!(refused.unwrap_err(), Eacces, "{options:?}");
     }
+    // What needs no more than to read the file is fine, and a size that it has.
+    for options in [READ, READ.private(true), PRIVATE, PRIVATE.size(5), READ.size(5)] {
+        let mapping = map(&world, &file, FsPerms::ReadWrite, &options).unwrap();
+        assert_eq!(all(&mapping), b"hello", "{options:?}");
+        assert_eq!(mapping.set_len(4), Err(Eacces.into()), "{options:?}");
+    }
     let writing: Arc<File> = File::options().write(true).open(world.path("f")).unwrap().into();
     for options in [READ, WRITE, PRIVATE] {
         let refused = map(&world, &writing, FsPerms::ReadWrite, &options);
@@ -74,6 +80,27 @@ fn a_descriptor_holds_where_permissions_say_more() {
     }
     assert_eq!(world.contents("f"), b"hello");
     assert_eq!(world.usage.counters().mapped_bytes, 0);
+}
+
+#[test]
+fn a_private_mapping_of_an_open_file_grows_it_and_writes_none_of_it() {
+    let world = World::new();
+    world.file("f", b"hello");
+    let grown = map(&world, &both(&world), FsPerms::ReadWrite, &PRIVATE.size(2 * page())).unwrap();
+    grown.pwrite(page(), b"mine").unwrap();
+    assert_eq!(bytes(&grown, page(), 4), b"mine");
+    assert_eq!(grown.set_len(1), Err(Eacces.into()));
+    assert_eq!(grown.sync(iommap::SyncMode::Sync), Ok(()));
+    let mut expected = b"hello".to_vec();
+    expected.resize(2 * page() as usize, 0);
+    assert_same!(world.contents("f"), expected);
+    // Neither permissions nor a descriptor for reading let it grow any more.
+    let more = PRIVATE.size(3 * page());
+    for (file, perms) in [(both(&world), FsPerms::ReadOnly), (reading(&world), FsPerms::ReadWrite)]
+    {
+        assert_eq!(map(&world, &file, perms, &more).unwrap_err(), Eacces);
+    }
+    assert_same!(world.contents("f"), expected);
 }
 
 #[test]

@@ -2,11 +2,10 @@
 #![cfg(target_os = "linux")]
 
 use crate::support::*;
-use iommap::{AccessMode, FsPerms, Limits, OpenOptions, SyncMode};
+use iommap::{AccessMode, FsPerms, Limits, OpenOptions};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -184,42 +183,6 @@ fn no_region_is_common_where_a_files_bytes_leave_its_identity() {
         assert_eq!(world.contents("f"), b"new bytes\n");
         assert_eq!(all(&world.map("f", &READ)), b"new bytes\n");
         assert_eq!(all(&world.map("f", &PRIVATE)), b"new bytes\n");
-    });
-}
-
-#[test]
-fn a_failed_sync_is_said_by_every_later_sync_of_the_mapping() {
-    // A disk that claims to be larger than what it is kept on.
-    let script = "mkdir back && mount -t tmpfs -o size=6M tmpfs back && \
-        truncate -s 64M back/image && mkfs.ext4 -q -F -m 0 -O ^has_journal back/image && \
-        mount -o loop back/image \"$0\"";
-    on_mount("a disk that fails", script, |disk| {
-        let world = World::at(disk, Limits::default(), FsPerms::ReadWrite);
-        let size = 16 << 20;
-        let mapping = world.map("f", &CREATE.size(size));
-        let data = vec![0x77; size as usize];
-        mapping.pwrite(0, &data).unwrap();
-        // Nothing else is written in between.
-        for round in 0..5 {
-            for synced in
-                [mapping.sync(SyncMode::Sync), mapping.sync_range(0, size, SyncMode::Sync)]
-            {
-                let error = synced.expect_err(&format!("forgotten in round {round}"));
-                assert!([Eio, Enospc].contains(&error.kind()), "{error}");
-            }
-        }
-        // The device is well again. This mapping can't know what was lost; a new one begins anew.
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let mut back = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-        let back = back.rfind(|place| place.ends_with("/back")).unwrap();
-        let more = ["-o", "remount,size=80M", back];
-        assert!(Command::new("mount").args(more).status().unwrap().success());
-        mapping.sync(SyncMode::Sync).unwrap_err();
-        drop(mapping);
-        let mapping = world.map("f", &READ_WRITE);
-        mapping.pwrite(0, &data).unwrap();
-        assert_eq!(mapping.sync(SyncMode::Sync), Ok(()));
-        assert_same!(world.contents("f"), data);
     });
 }
 

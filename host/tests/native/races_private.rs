@@ -1,9 +1,11 @@
 //! Private mappings: what POSIX leaves open and this kernel does, and what their pages may take.
 
 use crate::support::*;
-use iommap::{FsPerms, Limits, Mapping};
+use iommap::{Error, FsPerms, Limits, Mapping, SyncMode};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 
 #[test]
 fn private_pages_go_when_the_file_is_emptied_and_written_again() {
@@ -32,6 +34,143 @@ fn private_pages_that_were_never_written_follow_the_file() {
     // All of a page that was written is the mapping's own.
     assert_eq!(bytes(&mapping, page(), 5), b"MINEa");
     assert_eq!(bytes(&mapping, 2 * page() - 1, 1), b"a");
+}
+
+/// What every kind of `sync` says of a mapping: the same.
+#[track_caller]
+fn synced(mapping: &Mapping) -> Result<(), Error> {
+    let end = mapping.len().unwrap();
+    let said = mapping.sync(SyncMode::Sync);
+    for mode in [SyncMode::Async, SyncMode::Sync] {
+        assert_eq!(mapping.sync(mode), said, "{mode:?}");
+        assert_eq!(mapping.sync_range(0, 1, mode), said, "{mode:?}");
+        assert_eq!(mapping.sync_range(end, 0, mode), said, "{mode:?}");
+    }
+    said
+}
+
+#[test]
+fn a_sync_tells_whether_private_pages_may_be_lost() {
+    const LOST: Result<(), ErrorKind> = Err(Sigbus);
+    let world = World::read_only();
+    // Three pages and a part of one, of which the second was written to.
+    let length = 3 * page() + 5;
+    for (cut_to, told) in [
+        (length, Ok(())),
+        (length - 1, Ok(())),
+        (3 * page() + 1, Ok(())),
+        // The last page went. Which pages did is not known afterwards.
+        (3 * page(), LOST),
+        (page() + 1, LOST),
+        (page(), LOST),
+        (1, LOST),
+        (0, LOST),
+    ] {
+        for grows_back in [false, true] {
+            world.file("f", &vec![b'a'; length as usize]);
+            let (mapping, unwritten) = (world.map("f", &PRIVATE), world.map("f", &PRIVATE));
+            mapping.pwrite(page(), b"MINE").unwrap();
+            assert_eq!(synced(&mapping), Ok(()));
+            world.set_length("f", cut_to);
+            if grows_back {
+                world.set_length("f", length);
+            }
+            let told = told.map_err(Error::from);
+            let case = format!("cut to {cut_to}, grows back: {grows_back}");
+            assert_eq!(synced(&mapping), told, "{case}");
+            let kept =
+                mapping.pread(page(), &mut [0; 4]).is_ok() && bytes(&mapping, page(), 4) == b"MINE";
+            assert_eq!(kept, cut_to > page(), "{case}");
+            assert!(kept || told.is_err(), "{case}");
+            // What was written to no page can't be lost.
+            assert_eq!(synced(&unwritten), Ok(()), "{case}");
+            if grows_back {
+                // It is said for as long as the mapping lives, and of no other.
+                mapping.pwrite(0, &vec![b'b'; length as usize]).unwrap();
+                assert_eq!(synced(&mapping), told, "{case}");
+                let anew = world.map("f", &PRIVATE);
+                anew.pwrite(page(), b"MINE").unwrap();
+                assert_eq!(synced(&anew), Ok(()), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sync_says_nothing_of_private_pages_that_are_there() {
+    let world = World::new();
+    for length in [1, page() - 1, page(), page() + 1, 64 * page()] {
+        let path = world.file("f", &vec![b'a'; length as usize]);
+        let mapping = world.map("f", &PRIVATE);
+        mapping.pwrite(length - 1, b"M").unwrap();
+        // Others write all of it anew, make it longer, take the blocks out of it and its name away.
+        fs::File::options().write(true).open(&path).unwrap().set_len(3 * length).unwrap();
+        world.map("f", &WRITE).pwrite(0, &vec![b'b'; length as usize]).unwrap();
+        let punched = rustix::fs::fallocate(
+            fs::File::options().write(true).open(&path).unwrap(),
+            rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE,
+            0,
+            3 * length,
+        );
+        assert!(matches!(punched, Ok(()) | Err(rustix::io::Errno::OPNOTSUPP)));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(synced(&mapping), Ok(()), "{length}");
+        assert_eq!(bytes(&mapping, length - 1, 1), b"M", "{length}");
+    }
+    // Nothing can be written to what is empty.
+    world.file("f", b"");
+    assert_eq!(world.map("f", &PRIVATE).sync(SyncMode::Sync), Ok(()));
+    // One that grows or empties the file itself does not take that for a cut.
+    for options in [PRIVATE.size(5 * page()), PRIVATE.truncate(true).size(2 * page())] {
+        world.file("f", &vec![b'a'; 3 * page() as usize]);
+        let mapping = world.map("f", &options);
+        mapping.pwrite(0, b"MINE").unwrap();
+        assert_eq!(synced(&mapping), Ok(()), "{options:?}");
+    }
+}
+
+#[test]
+fn private_bytes_that_are_lost_in_a_race_are_told_of() {
+    let world = World::new();
+    let length = 8 * page();
+    let path = world.file("f", &vec![b'a'; length as usize]);
+    let over = AtomicBool::new(false);
+    let mut lost = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            for cut in (0..8).map(|pages| pages * page()).cycle() {
+                file.set_len(cut).unwrap();
+                file.set_len(length).unwrap();
+                if over.load(Relaxed) {
+                    return;
+                }
+                thread::yield_now();
+            }
+        });
+        for round in 0..20_000 {
+            let Ok(mapping) = world.open("f", &PRIVATE) else { continue };
+            let last = mapping.len().unwrap() / page() * page();
+            let at = (round % 8 * page()).min(last.saturating_sub(page()));
+            if mapping.pwrite(at, b"MINE").is_err() {
+                continue;
+            }
+            for _ in 0..2000 {
+                let mut found = [0; 4];
+                let read = mapping.pread(at, &mut found);
+                if read.is_ok() && found != *b"MINE" {
+                    lost += 1;
+                    assert_eq!(synced(&mapping), Err(Sigbus.into()), "round {round}");
+                    break;
+                }
+            }
+            if lost >= 200 {
+                break;
+            }
+        }
+        over.store(true, Relaxed);
+    });
+    assert!(lost > 0, "nothing was lost");
 }
 
 #[cfg(target_pointer_width = "64")]

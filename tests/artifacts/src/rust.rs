@@ -13,7 +13,14 @@ use std::process::{Command, Stdio};
 pub const TARGET: &str = "wasm32-wasip2";
 
 /// The guest workspaces, relative to the root of the clone.
-pub const WORKSPACES: [&str; 4] = ["guest-example", "tests/guests", "tests/bare", "bench/guest"];
+pub const WORKSPACES: [&str; 6] = [
+    "guest-example",
+    "guest-example/maxminddb",
+    "memmap2",
+    "tests/guests",
+    "tests/bare",
+    "bench/guest",
+];
 
 /// A compiler that can build guests: rustup's, or one that `ci/wasm-std.sh` made.
 #[derive(Clone, Debug)]

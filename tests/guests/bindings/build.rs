@@ -12,12 +12,13 @@ fn main() {
     println!("cargo:rerun-if-env-changed=IOMMAP_WRITE");
     hold("mmap.rs", &generate(&["wit"], "imports", opts("iommap-guest")));
 
-    let with = [
-        ("iommap:mmap/types@0.1.0", "super::mmap::iommap::mmap::types"),
-        ("wasi:filesystem/types@0.2.0", "wasip2::filesystem::types"),
-    ];
-    let with = with.map(|(name, path)| (name.into(), WithOption::Path(path.into())));
-    let opts = Opts { with: with.into(), ..opts("iommap-guest-wasi") };
+    let types = ("iommap:mmap/types@0.1.0", "super::mmap::iommap::mmap::types");
+    let batch = ("iommap:mmap/batch@0.1.0", "super::mmap::iommap::mmap::batch");
+    let opts = opts_with("iommap-guest-windows", &[types, batch]);
+    hold("windows.rs", &generate(&["wit"], "windows-imports", opts));
+
+    let descriptors = ("wasi:filesystem/types@0.2.1", "wasip2::filesystem::types");
+    let opts = opts_with("iommap-guest-wasi", &[types, descriptors]);
     hold("wasi.rs", &generate(&["wit", "wit/wasi"], "iommap:wasi/imports", opts));
 }
 
@@ -28,13 +29,19 @@ fn path(name: &str) -> PathBuf {
     path
 }
 
-/// What both have in common.
+/// What all have in common.
 fn opts(suffix: &str) -> Opts {
     // A user's own bindings of the same world get a section of their own.
     let type_section_suffix = Some(suffix.into());
     // They are called by hand, in `imports.rs`.
     let skip = ["[method]mapping.pread", "pread-many", "pwrite-many"].map(Into::into).into();
     Opts { format: true, type_section_suffix, skip, ..Opts::default() }
+}
+
+/// With interfaces that are bound elsewhere.
+fn opts_with(suffix: &str, with: &[(&str, &str)]) -> Opts {
+    let with = with.iter().map(|&(name, path)| (name.into(), WithOption::Path(path.into())));
+    Opts { with: with.collect(), ..opts(suffix) }
 }
 
 /// What is generated for a world, from the WIT in these directories.

@@ -125,7 +125,8 @@ fn guest(
 fn agree(found: &Result<Value, String>, expected: &Expected) -> Result<(), String> {
     let same = match (found, expected) {
         (Err(found), Err(expected)) => found == expected,
-        (Ok(Value::Nothing), Ok(Answer::Nothing)) => true,
+        (Ok(Value::Nothing), Ok(Answer::Nothing | Answer::NothingOr(_))) => true,
+        (Err(found), Ok(Answer::NothingOr(error))) => found == error,
         (Ok(Value::Number(found)), Ok(Answer::Number(expected))) => found == expected,
         (Ok(Value::Bytes(found)), Ok(Answer::Bytes(expected))) => {
             return match matches(found, expected) {

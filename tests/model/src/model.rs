@@ -18,6 +18,8 @@ pub enum Answer {
     Number(u64),
     /// Bytes, some of them perhaps unknown.
     Bytes(Vec<Cell>),
+    /// Nothing, or this error: it depends on the file system.
+    NothingOr(&'static str),
 }
 
 /// A mapping, open or closed.
@@ -30,6 +32,20 @@ pub(crate) struct Mapped {
     pub(crate) length: Option<u64>,
     /// A private mapping's own pages: those that were written to.
     pub(crate) own: BTreeMap<u64, Vec<Cell>>,
+    /// Something was written to a private mapping.
+    pub(crate) written: bool,
+    /// The file was cut in front of the mapping's last page; `None` if that is not known.
+    pub(crate) cut: Option<bool>,
+}
+
+impl Mapped {
+    /// The file has so many pages now, and no more.
+    pub(crate) fn cut_to(&mut self, pages: u64) {
+        self.own.retain(|index, _| *index < pages);
+        if self.length.is_some_and(|length| length.div_ceil(page()) > pages) {
+            self.cut = Some(true);
+        }
+    }
 }
 
 /// What there is: files, names for them, and one guest's mappings.
@@ -127,7 +143,7 @@ impl Model {
         self.files[file].set_len(length);
         let pages = self.files[file].pages();
         for mapped in self.mappings_of(file) {
-            mapped.own.retain(|index, _| *index < pages);
+            mapped.cut_to(pages);
         }
     }
 
@@ -144,6 +160,7 @@ impl Model {
             for cells in mapped.own.values_mut() {
                 cells.fill(UNKNOWN);
             }
+            mapped.cut = mapped.cut.filter(|cut| *cut);
         }
     }
 

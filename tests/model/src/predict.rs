@@ -31,10 +31,10 @@ impl Model {
         let Some(mut mapped) = self.slots[slot].take() else { return DONE };
         let expected = self.call(&mut mapped, call);
         // What a cut does to private pages, it did while this one was out.
-        let pages = self.files[mapped.file].pages();
-        mapped.own.retain(|index, _| *index < pages);
+        mapped.cut_to(self.files[mapped.file].pages());
         self.slots[slot] = Some(mapped);
-        if expected == Err("sigbus") {
+        // That a `sync` tells of lost pages is no fault.
+        if expected == Err("sigbus") && !matches!(call, Call::Sync(_) | Call::SyncRange(..)) {
             self.faults += 1;
         }
         expected
@@ -97,6 +97,8 @@ impl Model {
             private: open.private,
             length: Some(target),
             own: BTreeMap::new(),
+            written: false,
+            cut: Some(false),
         })
     }
 
@@ -111,8 +113,12 @@ impl Model {
                 DONE
             }
             Call::Position => Ok(Answer::Number(length)),
-            Call::Sync(_) => DONE,
-            Call::SyncRange(offset, bytes, _) | Call::Advise(offset, bytes, _) => {
+            Call::Sync(_) => synced(mapped),
+            Call::SyncRange(offset, bytes, _) => {
+                inside(length, *offset, *bytes)?;
+                synced(mapped)
+            }
+            Call::Advise(offset, bytes, _) => {
                 inside(length, *offset, *bytes).map(|()| Answer::Nothing)
             }
             Call::Pread(offset, bytes) => {
@@ -184,6 +190,7 @@ impl Model {
         if !mapped.private {
             file.write_mapped(offset, whole.then_some(data), length);
         } else {
+            mapped.written |= length > 0;
             for index in touched(offset, length).take_while(|index| *index < file.pages()) {
                 let own = mapped.own.entry(index).or_insert_with(|| file.page(index).to_vec());
                 if !whole {
@@ -217,6 +224,15 @@ impl Model {
         self.set_len(mapped.file, size);
         mapped.length = Some(size);
         DONE
+    }
+}
+
+/// What a private mapping wrote may be lost, and then all of its `sync` say so.
+fn synced(mapped: &Mapped) -> Expected {
+    match mapped.cut {
+        Some(true) if mapped.written => Err("sigbus"),
+        None if mapped.written => Ok(Answer::NothingOr("sigbus")),
+        _ => DONE,
     }
 }
 

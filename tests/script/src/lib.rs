@@ -16,11 +16,17 @@
 //! cost                             ok A: what the last command before had the allocator do
 //! ```
 
+#[cfg(feature = "windows")]
+mod windows;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 
 use iommap_commands::{Bad, Words};
+#[cfg(feature = "windows")]
+pub use windows::WindowScript;
+
 use iommap_guest::{Advice, Error, Mapping, Range, Reader, SyncMode, Writer};
 
 /// Mappings with names, and what is done to them.
@@ -42,14 +48,22 @@ impl Script {
 
     /// Carries out one command and says what came of it.
     pub fn step(&mut self, command: &str) -> String {
-        match self.answer(command) {
-            Ok(Ok(answer)) => answer.say(),
-            Ok(Err(error)) => match error.message() {
-                Some(words) => format!("err other {words}"),
-                None => format!("err {}", error.kind().name()),
-            },
-            Err(Bad(why)) => format!("bad {why}"),
-        }
+        said(self.answer(command))
+    }
+
+    #[cfg(feature = "windows")]
+    fn mapping(&self, name: &str) -> Result<&Mapping, Bad> {
+        self.mappings.get(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
+    }
+
+    #[cfg(feature = "windows")]
+    fn keep(&mut self, name: String, mapping: Mapping) {
+        self.mappings.insert(name, mapping);
+    }
+
+    #[cfg(feature = "windows")]
+    fn take(&mut self, name: &str) -> Result<Mapping, Bad> {
+        self.mappings.remove(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
     }
 
     fn answer(&mut self, command: &str) -> Result<Result<Answer, Error>, Bad> {
@@ -113,6 +127,18 @@ impl Script {
             place.insert(mapping);
             Answer::Nothing
         }))
+    }
+}
+
+/// An answer as the tests read it.
+fn said(answer: Result<Result<Answer, Error>, Bad>) -> String {
+    match answer {
+        Ok(Ok(answer)) => answer.say(),
+        Ok(Err(error)) => match error.message() {
+            Some(words) => format!("err other {words}"),
+            None => format!("err {}", error.kind().name()),
+        },
+        Err(Bad(why)) => format!("bad {why}"),
     }
 }
 
@@ -265,6 +291,8 @@ fn kept(error: std::io::Error) -> Bad {
 enum Answer {
     Nothing,
     Number(u64),
+    #[cfg(feature = "windows")]
+    Numbers(u64, u64),
     Bytes(Vec<u8>),
     /// With how many they are.
     Count(Vec<u8>),
@@ -275,6 +303,8 @@ impl Answer {
         match self {
             Answer::Nothing => "ok".into(),
             Answer::Number(number) => format!("ok {number}"),
+            #[cfg(feature = "windows")]
+            Answer::Numbers(one, other) => format!("ok {one} {other}"),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
             Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),
         }

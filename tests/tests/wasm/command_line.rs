@@ -215,6 +215,7 @@ fn stats_print_the_counters_of_a_guest() {
     };
     assert!(line("mappings opened", "1"), "{err}");
     assert!(line("faults recovered", "0"), "{err}");
+    assert!(line("calls refused", "0"), "{err}");
     assert!(line("written", "0 bytes"), "{err}");
 }
 
@@ -222,10 +223,11 @@ fn stats_print_the_counters_of_a_guest() {
 fn a_guest_that_reaches_a_limit_is_told() {
     let scene = scene();
     scene.write("log", log(&[3], 10).0);
-    let options = ["--limit", "mapped-bytes=10"];
+    let options = ["--stats", "--limit", "mapped-bytes=10"];
     let (code, _, err) = said(&run(&scene, &options, guest("search"), &["needle", "/data/log"]));
     assert_eq!(code, 3, "{err}");
     assert!(err.contains("a limit of the host is reached"), "{err}");
+    assert!(err.contains("calls refused     1, 1 by limit-exceeded"), "{err}");
 }
 
 #[test]

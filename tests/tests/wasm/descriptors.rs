@@ -216,8 +216,109 @@ fn a_file_opened_with_std_is_mapped_or_an_error() {
 }
 
 #[test]
+fn a_private_mapping_of_a_descriptor_may_grow_the_file() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.guest();
+        guest.play(
+            "
+            wasi-open fd /data/f read,write             -> ok
+            map p fd read-write private size=8          -> ok
+            position p                                  -> ok 8
+            pwrite p 4 text:O!!!                        -> ok
+            pread p 0 8                                 -> ok hex:68656c6c4f212121
+            truncate p 9                                -> err eacces
+            map w fd write private size=9               -> ok
+            position w                                  -> ok 9
+            map s fd read-write private size=3          -> ok
+            position s                                  -> ok 9
+            map x fd read private size=10               -> err badarg
+            map x fd read-write private size=0xffffffffffffffff -> err limit-exceeded
+            ",
+        );
+        assert_eq!(
+            scene.read("f"),
+            b"hello\0\0\0\0",
+            "the size acts on the file, a write does not"
+        );
+        let usage = guest.usage();
+        drop(guest);
+        assert_all_returned(&usage);
+    });
+}
+
+#[test]
+fn a_private_mapping_of_a_file_of_std_may_grow_it() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.guest();
+        guest.play(
+            "
+            std /data/f read-write private              -> ok hex:68656c6c6f
+            std /data/f read-write private size=7       -> ok hex:68656c6c6f0000
+            std /data/f read-write size=8               -> ok hex:68656c6c6f000000
+            std /data/f read-write private size=3       -> ok hex:68656c6c6f000000
+            ",
+        );
+        assert_eq!(scene.read("f"), b"hello\0\0\0");
+        // Where it may only be read, what does not grow it is fine.
+        let mut guest = scene.guest_with(&mut scene.grant_as(FsPerms::ReadOnly));
+        guest.play("std /data/f read-write private size=8 -> ok hex:68656c6c6f000000");
+        let refused = guest.step("std /data/f read-write private size=9");
+        assert!(refused.contains("not permitted"), "{refused}");
+        assert_eq!(scene.read("f"), b"hello\0\0\0");
+        assert_all_returned(&guest.usage());
+    });
+}
+
+#[test]
 fn no_grant_and_no_descriptor() {
     let scene = Scene::new(Kind::Sync);
     let mut guest = scene.guest_with(&mut IommapCtx::builder());
     guest.play("wasi-open fd /data/f read -> bad no directory has this name");
+}
+
+#[test]
+fn an_open_file_is_mapped_whatever_became_of_its_path() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.viewer(&mut scene.grant());
+        guest.play("file h /data/f read-write -> ok\nmap-open m h read -> ok");
+        fs::rename(scene.path("f"), scene.path("g")).unwrap();
+        scene.write("f", "other");
+        guest.play("map-open n h read-write -> ok\npwrite n 0 text:J -> ok");
+        fs::remove_file(scene.path("g")).unwrap();
+        guest.play(
+            "
+            map-open o h read                       -> ok
+            file-drop h                             -> ok
+            pread m 0 5                             -> ok hex:4a656c6c6f
+            pread o 0 5                             -> ok hex:4a656c6c6f
+            ",
+        );
+        assert_eq!(scene.read("f"), b"other");
+    });
+}
+
+#[test]
+fn an_open_file_is_mapped_for_no_more_than_it_is_open_for() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        let mut guest = scene.viewer(&mut scene.grant());
+        guest.play(
+            "
+            file r /data/f read                     -> ok
+            map-open m r read-write                 -> err eacces
+            file w /data/f read-write               -> ok
+            map-open m r read-write                 -> ok
+            file-drop w                             -> ok
+            map-open n r read-write                 -> err eacces
+            map-open n r read                       -> ok
+            file d /data read                       -> ok
+            map-open x d read                       -> err enoent
+            ",
+        );
+        let mut guest = scene.viewer(&mut scene.grant_as(FsPerms::ReadOnly));
+        guest.play("file r /data/f read -> ok\nmap-open m r read-write -> err eacces");
+    });
 }

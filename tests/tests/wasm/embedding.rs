@@ -2,7 +2,10 @@
 //! without, with a table that WASI shares and with one of its own. Each with epochs, fuel and a
 //! limiter, as a runtime that runs strangers' plugins has them.
 
+use std::fs;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use iommap::{
     AsyncOptions, Counters, Error, FsPerms, Grants, IommapCtx, IommapCtxBuilder, IommapCtxView,
@@ -106,6 +109,15 @@ impl Guest {
     fn new(way: Way, engine: &Engine, linker: &Linker<State>, dir: &TempDir) -> Guest {
         let mut iommap = IommapCtx::builder();
         iommap.preopened_dir(dir.path(), "/data", FsPerms::ReadWrite).unwrap();
+        Guest::of(way, engine, linker, &mut iommap)
+    }
+
+    fn of(
+        way: Way,
+        engine: &Engine,
+        linker: &Linker<State>,
+        iommap: &mut IommapCtxBuilder,
+    ) -> Guest {
         let mut wasi = WasiCtx::builder();
         iommap.preopen_into(&mut wasi).unwrap();
         let state = State {
@@ -154,7 +166,7 @@ impl Guest {
 fn every_way_to_embed_serves_guests_within_their_limits() {
     for way in Way::all() {
         let dir = TempDir::new().unwrap();
-        std::fs::write(dir.path().join("f"), "hello").unwrap();
+        fs::write(dir.path().join("f"), "hello").unwrap();
         let engine = way.engine();
         let linker = way.linker(&engine);
 
@@ -201,7 +213,7 @@ fn every_way_to_embed_serves_guests_within_their_limits() {
 fn each_guest_of_a_pool_finds_it_empty() {
     let way = Way { pooling: true, concurrency: false, calls_are_async: false, own_table: false };
     let dir = TempDir::new().unwrap();
-    std::fs::write(dir.path().join("f"), "hello").unwrap();
+    fs::write(dir.path().join("f"), "hello").unwrap();
     let engine = way.engine();
     let linker = way.linker(&engine);
     // Far more than the pool holds at once.
@@ -217,7 +229,7 @@ fn each_guest_of_a_pool_finds_it_empty() {
 fn a_spawned_async_store_runs_on_any_thread() {
     let way = Way { pooling: false, concurrency: true, calls_are_async: true, own_table: false };
     let dir = TempDir::new().unwrap();
-    std::fs::write(dir.path().join("f"), "hello").unwrap();
+    fs::write(dir.path().join("f"), "hello").unwrap();
     let engine = way.engine();
     let mut guest = Guest::new(way, &engine, &way.linker(&engine), &dir);
     let runtime = guest.runtime.clone();
@@ -231,6 +243,23 @@ fn a_spawned_async_store_runs_on_any_thread() {
         answers
     });
     assert_eq!(runtime.block_on(task).unwrap(), ["ok", "ok hex:6865", "ok"]);
+}
+
+#[test]
+fn a_call_that_needs_a_runtime_fails_without_one_and_does_not_panic() {
+    let way = Way { pooling: false, concurrency: false, calls_are_async: true, own_table: false };
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("f"), "hello").unwrap();
+    let engine = way.engine();
+    let mut guest = Guest::new(way, &engine, &way.linker(&engine), &dir);
+    let call = guest.step.call_async(&mut guest.store, ("open m /data/f read".to_owned(),));
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(answer) = pin!(call).poll(&mut context) else { panic!("it waits for nobody") };
+    let error = answer.unwrap_err();
+    assert!(format!("{error:#}").contains("outside of a tokio runtime"), "{error:#}");
+    let usage = guest.store.data().iommap.usage().clone();
+    drop(guest);
+    assert_all_returned(&usage);
 }
 
 #[test]
@@ -254,12 +283,33 @@ fn what_a_runtime_moves_between_threads_may_be_moved() {
 }
 
 #[test]
-fn wasi_can_take_over_the_same_grants() {
-    let dir = TempDir::new().unwrap();
+fn wasi_gets_the_very_directories_that_were_granted() {
+    let around = TempDir::new().unwrap();
+    let (granted, moved) = (around.path().join("granted"), around.path().join("moved"));
+    fs::create_dir(&granted).unwrap();
+    fs::write(granted.join("f"), "granted").unwrap();
     let mut iommap = IommapCtx::builder();
-    iommap.preopened_dir(dir.path(), "/data", FsPerms::ReadOnly).unwrap();
-    iommap.preopen_into(&mut WasiCtx::builder()).unwrap();
-    dir.close().unwrap();
-    let error = iommap.preopen_into(&mut WasiCtx::builder()).unwrap_err();
-    assert!(format!("{error:#}").contains("cannot grant"), "{error:#}");
+    iommap.preopened_dir(&granted, "/data", FsPerms::ReadOnly).unwrap();
+    // What its path leads to now was never granted.
+    fs::rename(&granted, &moved).unwrap();
+    fs::create_dir(&granted).unwrap();
+    fs::write(granted.join("f"), "another").unwrap();
+
+    let way = Way { pooling: false, concurrency: false, calls_are_async: false, own_table: false };
+    let engine = way.engine();
+    let mut guest = Guest::of(way, &engine, &way.linker(&engine), &mut iommap);
+    let by_wasi = if cfg!(target_os = "linux") { "granted" } else { "another" };
+    for (command, expected) in [
+        ("open m /data/f read", "ok".to_owned()),
+        ("pread m 0 7", format!("ok hex:{}", hex("granted"))),
+        ("wasi-open fd /data/f read", "ok".to_owned()),
+        ("map d fd read", "ok".to_owned()),
+        ("pread d 0 7", format!("ok hex:{}", hex(by_wasi))),
+    ] {
+        assert_eq!(guest.try_step(command).unwrap(), expected, "{command}");
+    }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -109,6 +109,27 @@ fn a_guest_that_waits_for_a_hung_file_system_is_ended_all_the_same() {
     });
 }
 
+#[test]
+fn a_guest_that_waits_for_an_open_is_ended_when_that_is_answered() {
+    in_namespace(|| {
+        let mut fuse = match Fuse::mount(1 << 20) {
+            Ok(fuse) => fuse,
+            Err(why) => return eprintln!("skipped: no file system that hangs: {why}"),
+        };
+        fuse.hold(Request::Open);
+        let mut child = search(fuse.directory(), &["--timeout", "1s"], &["x", "/data/f"]);
+        let mut messages = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        messages.read_line(&mut line).unwrap();
+        assert!(line.contains("was ended after 1s"), "{line}");
+        // It has done all it can. Linux keeps a thread that a FUSE server owes an answer, even where
+        // the process is killed.
+        fuse.wait_for_one();
+        fuse.release();
+        assert_eq!(end(child).0, Some(124));
+    });
+}
+
 /// Waits until a process has mapped a file.
 fn reads_now(child: &Child, file: &Path) {
     let maps = format!("/proc/{}/maps", child.id());

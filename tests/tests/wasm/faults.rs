@@ -104,6 +104,47 @@ fn a_cut_file_can_be_hinted_synced_and_closed() {
 }
 
 #[test]
+fn a_sync_says_that_what_was_written_privately_may_be_lost() {
+    in_child(|| {
+        on_each_store(|scene| {
+            let length = 2 * page();
+            scene.write("f", pattern(length as usize));
+            let mut guest = scene.guest_with(scene.grant().max_mappings(3));
+            guest.play(
+                "
+                open p /data/f read-write private       -> ok
+                open u /data/f read-write private       -> ok
+                pwrite p 0 hex:aa                       -> ok
+                sync p sync                             -> ok
+                ",
+            );
+            // As editors save. Nothing else would tell the guest.
+            scene.write("f", pattern(length as usize));
+            guest.play(&format!(
+                "
+                pread p 0 1                             -> ok {}
+                sync p sync                             -> err sigbus
+                sync p async                            -> err sigbus
+                sync-range p {length} 0 sync            -> err sigbus
+                sync-range p {length} 1 sync            -> err out-of-bounds
+                pwrite p 0 hex:aa                       -> ok
+                sync p sync                             -> err sigbus
+                sync u sync                             -> ok
+                open n /data/f read-write private       -> ok
+                pwrite n 0 hex:aa                       -> ok
+                sync n sync                             -> ok
+                ",
+                shown(&pattern(1))
+            ));
+            assert_eq!(guest.counters().faults_recovered, 0);
+            let usage = guest.usage();
+            drop(guest);
+            iommap_tests::scene::assert_all_returned(&usage);
+        });
+    });
+}
+
+#[test]
 fn a_fault_asks_the_guest_for_memory_once() {
     in_child(|| {
         on_each_store(|scene| {

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use crate::samples::WINDOWS;
 use iommap_artifacts::guest;
 use iommap_tests::command_line::iommap_run;
 use iommap_tests::languages::{C, JAVASCRIPT, PYTHON};
@@ -14,8 +15,14 @@ fn scene() -> Scene {
 /// Runs a guest with the scene's directory as its `/data`: its exit code and what it wrote.
 #[track_caller]
 fn run(scene: &Scene, guest: &str, args: &[&str]) -> (i32, String, String) {
+    run_with(scene, &[], guest, args)
+}
+
+/// The same with options for the host.
+#[track_caller]
+fn run_with(scene: &Scene, options: &[&str], guest: &str, args: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } =
-        iommap_run(scene.directory(), &[], guest, args).output().unwrap();
+        iommap_run(scene.directory(), options, guest, args).output().unwrap();
     // A sample prints the bytes of a file as they are, text or not.
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let (out, err) = (text(stdout), text(stderr));
@@ -74,6 +81,24 @@ fn search_in_c_finds_what_search_in_rust_finds() {
     assert!(err.contains("/data/none: there is no such file") && err.contains("enoent"), "{err}");
     let (_, _, err) = run(&scene, search, &["a needle", "/data/log"]);
     assert!(err.starts_with("search: 1 match in 1 line, "), "{err}");
+}
+
+#[test]
+fn search_in_c_finds_the_same_through_windows() {
+    let Some(search) = C.sample() else { return };
+    let scene = scene();
+    // Longer than what is worth a window, and than a window.
+    scene.write("log", text().repeat(1 + (3 << 20) / text().len()));
+    for args in
+        ["needle", "-i -n needle", "-c --window 100000 needle", "--window 65536 ż", "missing"]
+    {
+        let args: Vec<_> = args.split(' ').chain(["/data/log"]).collect();
+        let (code, out, err) = run_with(&scene, &WINDOWS, search, &args);
+        let (rust_code, rust_out, _) = run(&scene, guest("search"), &args);
+        assert!((code, &out) == (rust_code, &rust_out), "{args:?}: {err}");
+        // What it counts is what it has searched.
+        assert_eq!(err, run(&scene, search, &args).2, "{args:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! That what a guest used returns on every path. Each limit is a case in
 //! `tests/conformance/cases.txt`.
 
-use iommap_tests::scene::{assert_all_returned, on_each_store, pattern};
+use iommap::ErrorKind;
+use iommap_tests::scene::{assert_all_returned, on_each_store, page, pattern};
 
 #[test]
 fn the_default_limits_are_as_documented() {
@@ -71,6 +72,51 @@ fn many_opens_and_closes_add_up_to_nothing() {
         }
         assert_all_returned(&guest.usage());
         assert_eq!(guest.counters().opened, 500);
+    });
+}
+
+#[test]
+fn refusals_are_counted_by_kind_and_peaks_stay_known() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(10_000));
+        let mut guest = scene.guest();
+        guest.play(
+            "
+            open a /data/f read                     -> ok
+            open c /data/none read                  -> err enoent
+            open c /data/none read                  -> err enoent
+            open b /data/f read                     -> ok
+            close a                                 -> ok
+            pread b 9999 2                          -> err out-of-bounds
+            pread a 0 1                             -> err closed
+            pread-many b 0+1,9999+2                 -> err out-of-bounds
+            pwrite b 0 fill:1:1                     -> err eacces
+            pwrite-many b 0+2 fill:1:1              -> err eacces
+            truncate b 5                            -> err eacces
+            close b                                 -> ok
+            ",
+        );
+        let usage = guest.usage();
+        let found: Vec<_> = ErrorKind::ALL
+            .iter()
+            .map(|kind| (kind.name(), usage.refused(*kind)))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        assert_eq!(found, [("enoent", 2), ("eacces", 3), ("closed", 1), ("out-of-bounds", 2)]);
+        let counters = usage.counters();
+        assert_eq!((counters.refused, counters.reads, counters.writes), (8, 0, 0));
+        assert_eq!((counters.mappings, counters.mapped_bytes), (0, 0));
+        assert_eq!((counters.peak_mappings, counters.peak_mapped_bytes), (2, 20_000));
+        assert_eq!((counters.peak_handles, counters.peak_private_bytes), (2, 0));
+        guest.play("open n /data/f read-write private -> ok");
+        guest.play("pwrite n 0 fill:1:1 -> ok");
+        guest.play("truncate n 20 -> err eacces");
+        guest.play("open w /data/f read-write -> ok");
+        guest.play("truncate w 30000 -> ok");
+        guest.play("close w -> ok");
+        let counters = guest.counters();
+        assert_eq!(counters.peak_mapped_bytes, 40_000);
+        assert_eq!(counters.peak_private_bytes, page());
     });
 }
 

@@ -23,6 +23,7 @@ mod open;
 mod plugins;
 mod process;
 mod race;
+mod runtimes;
 mod rust_guest;
 mod samples;
 mod share;
@@ -30,3 +31,6 @@ mod time;
 mod transfer;
 mod traps;
 mod versions;
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod windows;
+mod windows_guest;

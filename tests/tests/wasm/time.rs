@@ -103,6 +103,7 @@ fn endless() -> Job {
         owner: 0,
         owners: 1,
         private: false,
+        grow: false,
         trap_after: None,
     }
 }

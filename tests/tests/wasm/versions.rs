@@ -54,9 +54,9 @@ const MODULE: &str = r#"
 fn guest(version: &str) -> Vec<u8> {
     // As the comment at the end of that file tells a user to.
     let wasi = iommap_wat::WASI
-        .replace("wasi:filesystem/types@0.2.0", &format!("wasi:filesystem/types@{version}"))
+        .replace("wasi:filesystem/types@0.2.1", &format!("wasi:filesystem/types@{version}"))
         .replace(
-            "package wasi:filesystem@0.2.0 {",
+            "package wasi:filesystem@0.2.1 {",
             &format!(
                 "package wasi:filesystem@{version} {{
                      interface preopens {{

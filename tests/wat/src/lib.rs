@@ -22,8 +22,9 @@ use anyhow::{Context, Result};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, TypeDefKind};
 
-/// `iommap:mmap`.
-pub const MMAP: &str = include_str!("../../../wit/iommap.wit");
+/// `iommap:mmap`, all of it.
+pub const MMAP: &str =
+    concat!(include_str!("../../../wit/iommap.wit"), include_str!("../../../wit/windows.wit"),);
 
 /// `iommap:wasi`, and what it needs of WASI's.
 pub const WASI: &str = include_str!("../../../wit/wasi/iommap-wasi.wit");

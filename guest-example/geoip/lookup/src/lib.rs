@@ -50,7 +50,7 @@ fn respond(request: &IncomingRequest) -> Answer {
     let path = env::var("LOOKUP_DATABASE");
     let path = path.as_deref().unwrap_or(DATABASE);
     match question.via {
-        Via::Iommap => lookup::answer(&question, || sources::map(path)),
+        Via::Iommap => lookup::answer(&question, || sources::map(path, question.repeat)),
         Via::Wasi => lookup::answer(&question, || sources::open(path)),
     }
 }

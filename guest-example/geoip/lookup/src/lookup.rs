@@ -32,26 +32,13 @@ fn unavailable(reason: &str) -> Answer {
     Answer::error(503, "database-unavailable", reason)
 }
 
-/// The last bytes of the file: the same after all other reads as before them, if nobody has cut it
-/// meanwhile.
-///
-/// A page that is gone is an error, but the rest of one that was cut in the middle reads as zeros,
-/// and a tree of zeros has answers, too. Where the file was cut, its end is gone, or zeros.
-fn end<S: Source>(source: &S) -> Result<[u8; 16], Error<S::Error>> {
-    let mut end = [0; 16];
-    let length = source.len().map_err(Error::Source)?;
-    let start = length.saturating_sub(end.len() as u64);
-    source.read_at(start, &mut end[..(length - start) as usize]).map_err(Error::Source)?;
-    Ok(end)
-}
-
 fn ask<S: Source>(
     question: &Question,
     open: impl FnOnce() -> Result<Counted<S>, S::Error>,
 ) -> Result<Answer, Error<S::Error>> {
     let begin = Instant::now();
     let source = open().map_err(Error::Source)?;
-    let end = end(&source)?;
+    let end = mmdb::end(&source).map_err(Error::Source)?;
     let database = Database::open(&source)?;
     let opened = Instant::now();
     let opening_reads = source.take_reads();
@@ -61,7 +48,7 @@ fn ask<S: Source>(
     }
     let done = Instant::now();
     let lookup_reads = source.take_reads();
-    if self::end(&source)? != end {
+    if mmdb::end(&source).map_err(Error::Source)? != end {
         return Ok(unavailable("the file was cut short while it was read"));
     }
 
@@ -73,6 +60,7 @@ fn ask<S: Source>(
         "country": record.as_ref().and_then(country),
         "record": record,
         "via": question.via.name(),
+        "window": source.near(),
         "repeat": question.repeat,
         "reads": { "open": opening_reads, "lookup": lookup_reads },
         "micros": { "open": micros(opened - begin), "lookup": micros(done - opened) },

@@ -4,15 +4,19 @@ use std::cell::Cell;
 use std::fmt;
 
 use iommap_guest::Mapping;
-use mmdb::Source;
+use mmdb::{Mapped, Source};
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags,
 };
 
-/// Maps the database.
-pub(crate) fn map(path: &str) -> Result<Counted<Mapping>, iommap_guest::Error> {
-    Mapping::open(path).map(Counted::new)
+/// So many lookups are worth a window.
+const MANY: u32 = 32;
+
+/// Maps the database, for so many lookups.
+pub(crate) fn map(path: &str, lookups: u32) -> Result<Counted<Mapped>, iommap_guest::Error> {
+    let open = if lookups < MANY { Mapped::new } else { Mapped::with_window };
+    Mapping::open(path).map(|mapping| Counted::new(open(mapping)))
 }
 
 /// Opens the database through WASI: a descriptor, each read of which is one call and no stream.
@@ -58,6 +62,15 @@ impl<S: Source> Source for Counted<S> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), S::Error> {
         self.reads.set(self.reads.get().saturating_add(1));
         self.source.read_at(offset, buffer)
+    }
+
+    fn near(&self) -> bool {
+        self.source.near()
+    }
+
+    fn read_word(&self, offset: u64) -> Result<[u8; 8], S::Error> {
+        self.reads.set(self.reads.get().saturating_add(1));
+        self.source.read_word(offset)
     }
 }
 

@@ -95,6 +95,9 @@ impl<S: Source> Database<S> {
         for &address in addresses {
             walks.push(self.start(address)?);
         }
+        if self.source.near() {
+            walks.iter_mut().try_for_each(|walk| self.tree.finish(&self.source, walk))?;
+        }
         let mut on_their_way: Vec<usize> =
             (0..walks.len()).filter(|&index| self.tree.goes_on(&walks[index])).collect();
         let (mut offsets, mut windows) = (Vec::new(), Vec::new());

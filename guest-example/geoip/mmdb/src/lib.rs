@@ -42,7 +42,9 @@ mod value;
 pub use cache::Cache;
 pub use database::{Answer, Database, Record};
 pub use error::Error;
+#[cfg(feature = "iommap")]
+pub use mapping::Mapped;
 pub use metadata::Metadata;
 pub use network::Network;
-pub use source::{Bytes, PastTheEnd, Source};
+pub use source::{Bytes, PastTheEnd, Source, end};
 pub use value::Value;

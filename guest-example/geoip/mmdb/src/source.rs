@@ -26,6 +26,19 @@ pub trait Source {
         Ok(())
     }
 
+    /// Whether the bytes are in memory, so that a read costs no more than what it brings. Then
+    /// they are read as they are needed, and not ahead or together.
+    fn near(&self) -> bool {
+        false
+    }
+
+    /// The eight bytes from `offset` on.
+    fn read_word(&self, offset: u64) -> Result<[u8; 8], Self::Error> {
+        let mut word = [0; 8];
+        self.read_at(offset, &mut word)?;
+        Ok(word)
+    }
+
     /// Whether there is nothing in it.
     fn is_empty(&self) -> Result<bool, Self::Error> {
         Ok(self.len()? == 0)
@@ -45,6 +58,14 @@ impl<S: Source + ?Sized> Source for &S {
 
     fn read_many(&self, offsets: &[u64], buffer: &mut [u8]) -> Result<(), S::Error> {
         (**self).read_many(offsets, buffer)
+    }
+
+    fn near(&self) -> bool {
+        (**self).near()
+    }
+
+    fn read_word(&self, offset: u64) -> Result<[u8; 8], S::Error> {
+        (**self).read_word(offset)
     }
 }
 
@@ -77,4 +98,21 @@ impl<T: AsRef<[u8]>> Source for Bytes<T> {
         buffer.copy_from_slice(bytes);
         Ok(())
     }
+
+    fn near(&self) -> bool {
+        true
+    }
+}
+
+/// The last bytes: the same after all other reads as before them, if nobody has cut the file
+/// meanwhile.
+///
+/// A page that is gone is an error, but the rest of one that was cut in the middle reads as zeros,
+/// and a tree of zeros has answers, too. Where the file was cut, its end is gone, or zeros.
+pub fn end<S: Source>(source: &S) -> Result<[u8; 16], S::Error> {
+    let mut end = [0; 16];
+    let length = source.len()?;
+    let start = length.saturating_sub(end.len() as u64);
+    source.read_at(start, &mut end[..(length - start) as usize])?;
+    Ok(end)
 }

@@ -76,12 +76,28 @@ impl Tree {
         source: &S,
         walk: &mut Walk,
     ) -> Result<(), Error<S::Error>> {
+        if source.near() {
+            self.finish_near(source, walk)?;
+        }
         let mut window = [0; WINDOW];
         while self.goes_on(walk) {
             let start = self.window(walk.record);
             let window = &mut window[..self.window_length()];
             source.read_at(start, window).map_err(Error::Source)?;
             self.step(walk, start, window);
+        }
+        Ok(())
+    }
+
+    /// The same, node by node, as far as there are eight bytes from each node on.
+    fn finish_near<S: Source>(&self, source: &S, walk: &mut Walk) -> Result<(), Error<S::Error>> {
+        let last = self.end.saturating_sub(8);
+        while self.goes_on(walk) && self.offset(walk.record) <= last {
+            let word = source.read_word(self.offset(walk.record)).map_err(Error::Source)?;
+            // No node is longer.
+            let node = &word[..usize::from(self.node_length).min(8)];
+            walk.record = self.records(node)[walk.bits.next()];
+            walk.depth += 1;
         }
         Ok(())
     }

@@ -6,10 +6,14 @@ mod imports;
 mod reply;
 #[cfg(feature = "wasi")]
 mod wasi;
+#[cfg(feature = "windows")]
+mod window;
 
 use crate::{Advice, Error, OpenOptions, Range, SyncMode};
 use bindings::iommap::mmap::types;
 use core::mem::MaybeUninit;
+#[cfg(feature = "windows")]
+pub(crate) use window::Window;
 
 /// A handle to a mapping of the host's.
 pub(crate) struct Handle(types::Mapping);

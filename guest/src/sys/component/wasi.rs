@@ -1,11 +1,11 @@
 //! A file that is open through WASI, mapped.
 
-use super::bindings::wasi::iommap::wasi::files;
+use super::bindings::wasi::iommap::wasi::{files, open_files};
 use super::{Handle, convert};
 use crate::{Error, ErrorKind, OpenOptions};
 use alloc::string::ToString;
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{
     Descriptor, DescriptorFlags, ErrorCode as WasiError, OpenFlags, PathFlags,
@@ -17,14 +17,24 @@ impl Handle {
         Ok(Handle(files::map_descriptor(file, mode, convert::flags(options), options.size)?))
     }
 
+    /// Maps a file that the C library has open.
+    pub(crate) fn map_open(file: BorrowedFd<'_>, options: &OpenOptions) -> Result<Handle, Error> {
+        let (mode, flags) = (convert::mode(options)?, convert::flags(options));
+        Ok(Handle(open_files::map_open(number(file)?, mode, flags, options.size)?))
+    }
+
     /// Maps the file at `path`, if it is the one that `std` has open.
     pub(crate) fn map_again(
         file: &File,
         path: &str,
         options: &OpenOptions,
     ) -> Result<Option<Handle>, Error> {
-        let again = open(path, options.write && !options.private)?;
-        if again.metadata_hash()?.lower != number(file)? {
+        // A private mapping changes the file by growing it only, and may not be allowed to.
+        let again = match options.write && (!options.private || options.size.is_some()) {
+            true if options.private => open(path, true).or_else(|_| open(path, false))?,
+            writes => open(path, writes)?,
+        };
+        if again.metadata_hash()?.lower != number(file.as_fd())? {
             return Ok(None);
         }
         Handle::map(&again, options).map(Some)
@@ -80,9 +90,9 @@ fn split(path: &str) -> (&str, &str) {
     (part, skip(rest))
 }
 
-/// What tells a file that `std` has open from others: WASI has no numbers of inodes, and libc
+/// What tells a file that the C library has open from others: WASI has no numbers of inodes, and libc
 /// shows half of WASI's hash of a file in their place.
-fn number(file: &File) -> Result<u64, Error> {
+fn number(file: BorrowedFd<'_>) -> Result<u64, Error> {
     // SAFETY: all zeros is a `stat`, which is made of numbers.
     let mut stat: libc::stat = unsafe { core::mem::zeroed() };
     // SAFETY: the descriptor is open for as long as `file` is, and `stat` is ours.

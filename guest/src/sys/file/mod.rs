@@ -11,12 +11,16 @@ mod kinds;
 mod open;
 mod positioned;
 mod private;
+#[cfg(feature = "windows")]
+mod window;
 
 use crate::{Advice, Error, ErrorKind, OpenOptions, Range, SyncMode};
 use core::mem::MaybeUninit;
 use private::Private;
 use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "windows")]
+pub(crate) use window::Window;
 
 /// How many bytes are lost or kept together when a file is cut.
 const PAGE: u64 = 4096;
@@ -58,6 +62,19 @@ impl Handle {
         let handle = Handle::open(path, options)?;
         let again = open_state(&mut handle.lock()).and_then(|state| number(&state.file))?;
         Ok((again == number(file)?).then_some(handle))
+    }
+
+    /// Maps a file that is open.
+    #[cfg(all(feature = "wasi", unix))]
+    pub(crate) fn map_open(
+        file: std::os::fd::BorrowedFd<'_>,
+        options: &OpenOptions,
+    ) -> Result<Handle, Error> {
+        let file = File::from(file.try_clone_to_owned().map_err(kinds::of)?);
+        let len = open::map(&file, options)?;
+        let private = options.private.then(Private::default);
+        let state = Mutex::new(Some(State { file, len, private }));
+        Ok(Handle { reads: options.read, writes: options.write, state })
     }
 
     pub(crate) fn close(&self) -> Result<(), Error> {

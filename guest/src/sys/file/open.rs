@@ -29,6 +29,25 @@ pub(super) fn open(path: &str, options: &OpenOptions) -> Result<(File, u64), Err
     }
 }
 
+/// Prepares a file that is open already, and tells how long it is.
+#[cfg(all(feature = "wasi", unix))]
+pub(super) fn map(file: &File, options: &OpenOptions) -> Result<u64, Error> {
+    use std::os::unix::fs::FileExt;
+    if !options.read && !options.write {
+        return Err(ErrorKind::Badarg.into());
+    }
+    // Nothing is read and nothing written, but who may not is told so.
+    let allowed = |done: io::Result<usize>| done.map_err(|_| Error::from(ErrorKind::Eacces));
+    if !file.metadata().map_err(kinds::of)?.is_file() {
+        return Err(ErrorKind::Enotreg.into());
+    }
+    allowed(file.read_at(&mut [], 0))?;
+    if options.write && !options.private {
+        allowed(file.write_at(&[], 0))?;
+    }
+    prepare(file, options)
+}
+
 /// Opens a file, or makes one that was not there and tells so.
 fn open_or_create(path: &Path, options: &OpenOptions) -> Result<(File, bool), Error> {
     let mut existing = File::options();

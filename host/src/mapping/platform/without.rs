@@ -75,6 +75,16 @@ pub(crate) fn keeps_identity(_: &File) -> bool {
     false
 }
 
+/// Can nobody change a file's bytes any more? Nothing here says so.
+pub(crate) fn is_frozen(_: &File) -> bool {
+    false
+}
+
+/// A copy of a file that nobody can change: there is none.
+pub(crate) fn frozen_copy(_: &File) -> Result<File, Error> {
+    Err(Error::because(ErrorKind::Enotsup, "this system seals no memory files"))
+}
+
 /// The size of the pages that a file is mapped in, where it is not the system's.
 pub(crate) fn page_size_of(_: &File) -> Option<usize> {
     None

@@ -39,6 +39,25 @@ pub(crate) fn on_ext4<F: FnOnce(&Path)>(body: F) {
     on_mount("an ext4", script, body);
 }
 
+/// Runs a body in a process of its own, with an ext4 that claims to be larger than what it is kept
+/// on: to write more than a few MiB fails, until [`mend_disk`].
+#[track_caller]
+pub(crate) fn on_failing_disk<F: FnOnce(&Path)>(body: F) {
+    let script = "mkdir back && mount -t tmpfs -o size=6M tmpfs back && \
+        truncate -s 64M back/image && mkfs.ext4 -q -F -m 0 -O ^has_journal back/image && \
+        mount -o loop back/image \"$0\"";
+    on_mount("a disk that fails", script, body);
+}
+
+/// Gives a failing disk all the room that it claims to have.
+pub(crate) fn mend_disk() {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mut places = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    let back = places.rfind(|place| place.ends_with("/back")).unwrap();
+    let more = ["-o", "remount,size=80M", back];
+    assert!(Command::new("mount").args(more).status().unwrap().success());
+}
+
 /// Runs a body in a process of its own, with what a shell script mounts at `$0`. The script runs in
 /// an empty directory and in a mount namespace of its own: the mount, and a loop device with it,
 /// goes with the last process that sees it.

@@ -9,7 +9,7 @@ mod user;
 mod world;
 
 #[cfg(target_os = "linux")]
-pub(crate) use disk::{on_ext4, on_mount, on_small_disk};
+pub(crate) use disk::{mend_disk, on_ext4, on_failing_disk, on_mount, on_small_disk};
 pub(crate) use iommap::ErrorKind::{self, *};
 pub(crate) use iommap_child::{this_program, this_test};
 #[cfg(target_os = "linux")]

@@ -41,10 +41,16 @@ pub(crate) fn status(name: &str) -> u64 {
     kibibytes(status.lines(), name)
 }
 
-/// A line of `/proc/self/smaps` in bytes, for the range that maps a path: `Rss`, `Locked`.
+/// A line of `/proc/self/smaps` in bytes, for the longest range that maps a path: `Rss`, `Locked`.
 pub(crate) fn smaps(path: &Path, name: &str) -> u64 {
     let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
-    kibibytes(smaps.lines().skip_while(|line| !line.ends_with(path.to_str().unwrap())), name)
+    let mut lines = smaps.lines();
+    let mut longest = (0, 0);
+    while lines.by_ref().any(|line| line.ends_with(path.to_str().unwrap())) {
+        let found = (kibibytes(lines.clone(), "Size"), kibibytes(lines.clone(), name));
+        longest = longest.max(found);
+    }
+    longest.1
 }
 
 /// Which of the ranges that map a path have this flag in `/proc/self/smaps`: `rr`, `sr`.

@@ -1,7 +1,7 @@
 //! Descriptors of WASI's, by name.
 
 use crate::bindings::iommap::mmap::types::AccessMode;
-use iommap_commands::Bad;
+use iommap_commands::{Bad, Words};
 use iommap_guest::Mapping;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -70,15 +70,19 @@ pub(crate) fn stale() -> std::mem::ManuallyDrop<Descriptor> {
 pub(crate) fn std(
     path: &str,
     mode: AccessMode,
-    other: Option<String>,
+    mut words: Words,
 ) -> Result<Result<Vec<u8>, String>, Bad> {
     let failed = |error: std::io::Error| Bad(error.to_string());
     let file = File::open(path).map_err(failed)?;
-    if let Some(other) = other {
-        fs::rename(other, path).map_err(failed)?;
-    }
     let mut options = Mapping::options();
     options.read(true).write(mode != AccessMode::Read);
+    while let Some(word) = words.optional_text()? {
+        match (&*word, word.strip_prefix("size=")) {
+            ("private", _) => _ = options.private(true),
+            (_, Some(size)) => _ = options.size(size.parse().map_err(|_| Bad(word.clone()))?),
+            (other, None) => fs::rename(other, path).map_err(failed)?,
+        }
+    }
     let mapped = options.map_file(&file, path);
     drop(file);
     let bytes = mapped.and_then(|mapping| {

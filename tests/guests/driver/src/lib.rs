@@ -11,7 +11,7 @@
 //!                                           create, truncate or directory, with commas
 //! wasi-drop FD                              forgets the name too
 //! map NAME FD MODE [OPTIONS] [size=N]       as open does, but of a descriptor
-//! std PATH MODE [OTHER]                     opens a file with std, puts the file OTHER in its place,
+//! std PATH MODE [private] [size=N] [OTHER]  opens a file with std, puts the file OTHER in its place,
 //!                                           maps what it opened, and answers as pread does
 //! map-stale NAME MODE                       of a handle that names no descriptor
 //! close NAME                                `closed` can be provoked afterwards
@@ -45,7 +45,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: ["wit", "../../../wit/wasi", "wasi"],
         world: "iommap:test-wasi/driver",
-        with: { "wasi:filesystem/types@0.2.0": wasip2::filesystem::types },
+        with: { "wasi:filesystem/types@0.2.1": wasip2::filesystem::types },
         generate_all,
     });
 }
@@ -113,7 +113,7 @@ impl State {
             "std" => {
                 let path = words.text("a path")?;
                 let mode = words.one_of("a mode", &ACCESS_MODES)?;
-                return Ok(match descriptors::std(&path, mode, words.optional_text()?)? {
+                return Ok(match descriptors::std(&path, mode, words)? {
                     Ok(bytes) => Ok(Answer::Bytes(bytes)),
                     Err(error) => Err(ErrorCode::Other(Some(error))),
                 });

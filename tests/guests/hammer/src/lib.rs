@@ -51,6 +51,10 @@ impl Hammer {
 
     fn run(mut self) -> Report {
         while self.report.calls < self.job.calls {
+            if self.job.grow {
+                self.grow();
+                continue;
+            }
             let flags = if self.job.private { OpenFlags::PRIVATE } else { OpenFlags::SHARED };
             let opened = Mapping::open(&self.job.path, AccessMode::ReadWrite, flags, None);
             let Some(mapping) = self.count(opened) else { continue };
@@ -63,6 +67,21 @@ impl Hammer {
             }
         }
         self.report
+    }
+
+    /// Makes the file a little longer, whoever else adds to it meanwhile.
+    fn grow(&mut self) {
+        let open = |size| {
+            Mapping::open(&self.job.path, AccessMode::ReadWrite, OpenFlags::SHARED, size)
+        };
+        let now = open(None);
+        let length = now.and_then(|mapping| mapping.position());
+        let size = length.map(|length| length + 1 + self.random.u64(..3 * PAGE));
+        // No more than a few times what is appended to it.
+        let size = size.map(|size| size.min(4 * self.job.pages * PAGE));
+        let last = size.and_then(|size| open(Some(size))?.pread(size - 1, 1));
+        self.count(last);
+        self.report.calls += 3;
     }
 
     /// Works with one mapping for a while.
@@ -83,7 +102,8 @@ impl Hammer {
                     let done = mapping.truncate(self.job.pages * PAGE);
                     self.count(done);
                 }
-                95 => {
+                // Of a private one it may say that written pages are lost, which is no fault.
+                95 if !self.job.private => {
                     let (offset, length) = self.range(16 * PAGE);
                     let done = mapping.sync_range(offset, length, SyncMode::Async);
                     self.count(done);

@@ -1,10 +1,13 @@
 //! `geoip`, held to the crate `maxminddb` on the same files.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
+use super::WINDOWS;
 use fastrand::Rng;
 use iommap_artifacts::guest;
 use iommap_geoip::{Reference, random};
@@ -25,7 +28,7 @@ fn scene() -> Scene {
 }
 
 /// The databases that set-up fetches: of both IP versions, and of either. None if it did not.
-fn real_databases(test: &str) -> Option<Vec<PathBuf>> {
+pub(super) fn real_databases(test: &str) -> Option<Vec<PathBuf>> {
     let Some(both) = iommap_artifacts::database(iommap_artifacts::SetUp::Forbidden).ok() else {
         println!("skipped: no database: `cargo xtask data` fetches it, with npm: {test}");
         return None;
@@ -47,10 +50,15 @@ fn hold_to_maxminddb(database: &Path, addresses: &[IpAddr]) {
     let name = database.file_name().unwrap().to_str().unwrap();
     let grant = format!("{}::/db::ro", database.parent().unwrap().display());
     let args = [&format!("/db/{name}"), "--file", "/data/addresses"];
-    let output =
-        iommap_run(scene.directory(), &["--dir", &grant], guest("geoip"), &args).output().unwrap();
-    let (code, out, err) = said(&output);
-    assert_eq!((code, &*err), (0, ""), "{name}");
+    let mut ways = [&[][..], &WINDOWS].map(|windows| {
+        let options = [&["--dir", &*grant], windows].concat();
+        let output = iommap_run(scene.directory(), &options, guest("geoip"), &args).output();
+        let (code, out, err) = said(&output.unwrap());
+        assert_eq!((code, &*err), (0, ""), "{name}");
+        out
+    });
+    assert!(ways[0] == ways[1], "{name}: with windows it answers otherwise");
+    let out = std::mem::take(&mut ways[0]);
 
     let reference = Reference::open(database).unwrap();
     let mut lines = out.lines();
@@ -204,5 +212,67 @@ fn geoip_says_which_files_are_no_databases() {
         assert_eq!((code, &*out), (1, ""), "{name}");
         assert!(err.starts_with(&format!("geoip: /data/{name}: ")), "{err}");
         assert!(err.contains(expected), "{name}: {err}");
+    }
+}
+
+/// Has geoip answer an address, then lets something happen to its database, and has it answer another.
+/// What it says in the end.
+fn disturbed(windows: &[&str], disturb: impl FnOnce(&Path)) -> Output {
+    let scene = scene();
+    // Longer than a page, and with its records and its end in the last one.
+    let mut maker = Maker::new(6, 28).network("192.0.2.0/24", &country("AA"));
+    for n in 0..200 {
+        maker = maker.network(&format!("10.{n}.0.0/16"), &country(&format!("C{n}")));
+    }
+    scene.write("db", maker.make());
+    let args = ["/data/db", "--file", "-"];
+    let mut run = iommap_run(scene.directory(), windows, guest("geoip"), &args);
+    run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut run = run.spawn().unwrap();
+    let (mut to, mut from) =
+        (run.stdin.take().unwrap(), BufReader::new(run.stderr.take().unwrap()));
+    // What is none is said at once, and what came before it is answered by then.
+    to.write_all(b"192.0.2.1\nnone\n").unwrap();
+    let mut said = String::new();
+    from.read_line(&mut said).unwrap();
+    assert!(said.contains("not an IP address"), "{said}");
+    disturb(&scene.path("db"));
+    to.write_all(b"10.7.0.1\n").unwrap();
+    drop(to);
+    let mut stderr = said.into_bytes();
+    from.read_to_end(&mut stderr).unwrap();
+    Output { stderr, ..run.wait_with_output().unwrap() }
+}
+
+#[test]
+fn a_database_that_changes_under_geoip_gives_no_wrong_answer() {
+    const FIRST: &str =
+        "192.0.2.1\t192.0.2.0/24\tcountry.iso_code=AA country.names.en=\"Land of AA\"\n";
+    const SECOND: &str =
+        "10.7.0.1\t10.7.0.0/16\tcountry.iso_code=C7 country.names.en=\"Land of C7\"\n";
+    let length = |path: &Path| fs::metadata(path).unwrap().len();
+    let cut = |path: &Path, length| {
+        fs::File::options().write(true).open(path).unwrap().set_len(length).unwrap();
+    };
+    for windows in [&[][..], &WINDOWS] {
+        let (_, out, _) = said(&disturbed(windows, |path| {
+            assert!(length(path) > 2 * 4096, "{}", length(path));
+            // Another takes its place, and this one goes on with what it has.
+            let other = path.with_extension("new");
+            fs::write(&other, "not a database").unwrap();
+            fs::rename(other, path).unwrap();
+        }));
+        assert_eq!(out, [FIRST, SECOND].concat());
+        let cuts: [&dyn Fn(&Path); 3] = [
+            &|path| cut(path, 0),
+            // In the middle of the last page, which stays, with zeros at its end.
+            &|path| cut(path, length(path) - 1),
+            &|path| cut(path, 4096),
+        ];
+        for disturb in cuts {
+            let (code, out, err) = said(&disturbed(windows, disturb));
+            assert_eq!((code, &*out), (1, FIRST), "{windows:?}: {err}");
+            assert!(err.contains("the file was cut short while it was being read"), "{err}");
+        }
     }
 }

@@ -1,4 +1,9 @@
 //! The sample guests that are programs people use, run as people start them.
 
+/// Windows for a guest, in the words of the command line.
+pub(crate) const WINDOWS: [&str; 5] =
+    ["--limit", "windows=1", "--limit", "window-bytes=64M", "--windows-on-changing-files"];
+
 mod geoip;
 mod kv;
+mod maxminddb;

@@ -29,8 +29,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     for (how, counted) in [
-        ("waiting", wait(component, dir, path, word)),
-        ("yielding", r#yield(component, dir, path, word)),
+        ("waiting", on_thread(component, dir, path, word)),
+        ("yielding", on_executor(component, dir, path, word)),
     ] {
         match counted {
             Ok(Ok(count)) => println!("{how}: {word:?} is {count} times in {path}"),
@@ -53,7 +53,7 @@ fn why(error: &wasmtime::Error) -> String {
     }
 }
 
-fn wait(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64, String>> {
+fn on_thread(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64, String>> {
     let engine = engine()?;
     let mut linker = Linker::<State>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
@@ -66,7 +66,7 @@ fn wait(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64
     plugin.instantiate(&mut store)?.call_count(&mut store, path, word)
 }
 
-fn r#yield(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64, String>> {
+fn on_executor(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64, String>> {
     let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     executor.block_on(async {
         let engine: Engine = engine()?;

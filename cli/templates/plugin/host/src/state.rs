@@ -40,7 +40,8 @@ pub(crate) enum Mode {
 /// An engine whose plugins can be interrupted.
 pub(crate) fn engine() -> Result<Engine> {
     let mut config = Config::new();
-    config.epoch_interruption(true);
+    // `gc` is a feature of wasmtime that this host is built without.
+    config.epoch_interruption(true).wasm_gc(false);
     let engine = Engine::new(&config)?;
     let clock = engine.weak();
     thread::spawn(move || {

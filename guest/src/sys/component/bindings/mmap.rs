@@ -128,7 +128,8 @@ pub mod iommap {
                 #[doc =
                 " the pages past its new end are lost with what was written to them,"]
                 #[doc = " and once the file has grown back they read as the file does,"]
-                #[doc = " without an error."] const PRIVATE = 1 << 1; #[doc =
+                #[doc = " without an error. `sync` tells whether that has happened."]
+                const PRIVATE = 1 << 1; #[doc =
                 " Lock the pages in memory (`mlock`). Refused with `eacces` unless"]
                 #[doc = " the host allows it."] const LOCK = 1 << 2; #[doc =
                 " Read the pages in before the call returns. Ignored where the host's"]

@@ -10,5 +10,9 @@ mod mmap;
 #[cfg(feature = "wasi")]
 #[rustfmt::skip]
 pub(super) mod wasi;
+/// `iommap:mmap/windows`, with the mappings of `mmap`.
+#[cfg(feature = "windows")]
+#[rustfmt::skip]
+pub(super) mod windows;
 
 pub(super) use mmap::iommap;

@@ -2,7 +2,7 @@
 // Options used:
 //   * skip: ["[method]mapping.pread", "pread-many", "pwrite-many"]
 //   * with "iommap:mmap/types@0.1.0" = "super::mmap::iommap::mmap::types"
-//   * with "wasi:filesystem/types@0.2.0" = "wasip2::filesystem::types"
+//   * with "wasi:filesystem/types@0.2.1" = "wasip2::filesystem::types"
 //   * type_section_suffix: "iommap-guest-wasi"
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use wasip2::filesystem::types as __with_name0;
@@ -161,6 +161,154 @@ pub mod iommap {
                 }
             }
         }
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod open_files {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Mapping = super::super::super::__with_name1::Mapping;
+            pub type AccessMode = super::super::super::__with_name1::AccessMode;
+            pub type OpenFlags = super::super::super::__with_name1::OpenFlags;
+            pub type Filesize = super::super::super::__with_name1::Filesize;
+            pub type ErrorCode = super::super::super::__with_name1::ErrorCode;
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn map_open(
+                hash: u64,
+                mode: AccessMode,
+                options: OpenFlags,
+                size: ::core::option::Option<Filesize>,
+            ) -> ::core::result::Result<Mapping, ErrorCode> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 5
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let flags0 = options;
+                    let (result1_0, result1_1) = match size {
+                        Some(e) => (1i32, _rt::as_i64(e)),
+                        None => (0i32, 0i64),
+                    };
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "iommap:wasi/open-files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "map-open"]
+                        fn wit_import3(
+                            _: i64,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i64,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: i64,
+                        _: i32,
+                        _: i32,
+                        _: i32,
+                        _: i64,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(
+                        _rt::as_i64(&hash),
+                        mode.clone() as i32,
+                        (flags0.bits() >> 0) as i32,
+                        result1_0,
+                        result1_1,
+                        ptr2,
+                    );
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result12 = match l4 {
+                        0 => {
+                            let e = {
+                                let l5 = *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                super::super::super::__with_name1::Mapping::from_handle(
+                                    l5 as u32,
+                                )
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l6 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::__with_name1::ErrorCode as V11;
+                                let v11 = match l6 {
+                                    0 => V11::Badarg,
+                                    1 => V11::Enomem,
+                                    2 => V11::Enoent,
+                                    3 => V11::Eacces,
+                                    4 => V11::Closed,
+                                    5 => V11::OutOfBounds,
+                                    6 => V11::Sigbus,
+                                    7 => V11::Eexist,
+                                    8 => V11::Enotreg,
+                                    9 => V11::Enospc,
+                                    10 => V11::Efbig,
+                                    11 => V11::Emfile,
+                                    12 => V11::LimitExceeded,
+                                    13 => V11::Enotsup,
+                                    14 => V11::Eio,
+                                    n => {
+                                        debug_assert_eq!(n, 15, "invalid enum discriminant");
+                                        let e11 = {
+                                            let l7 = i32::from(
+                                                *ptr2
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            match l7 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l8 = *ptr2
+                                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l9 = *ptr2
+                                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len10 = l9;
+                                                        let bytes10 = _rt::Vec::from_raw_parts(
+                                                            l8.cast(),
+                                                            len10,
+                                                            len10,
+                                                        );
+                                                        _rt::string_lift(bytes10)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        V11::Other(e11)
+                                    }
+                                };
+                                v11
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result12
+                }
+            }
+        }
     }
 }
 #[rustfmt::skip]
@@ -214,9 +362,9 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1456] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb2\x0a\x01A\x02\x01\
-A\x0c\x01B\x01\x04\0\x0adescriptor\x03\x01\x03\0\x1bwasi:filesystem/types@0.2.0\x05\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1650] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4\x0b\x01A\x02\x01\
+A\x0e\x01B\x01\x04\0\x0adescriptor\x03\x01\x03\0\x1bwasi:filesystem/types@0.2.1\x05\
 \0\x01B(\x01w\x04\0\x08filesize\x03\0\0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\
 \0\x06enoent\0\0\x06eacces\0\0\x06closed\0\0\x0dout-of-bounds\0\0\x06sigbus\0\0\x06\
 eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\x06emfile\0\0\x0elimit-exce\
@@ -245,9 +393,14 @@ or\x03\0\0\x02\x03\x02\x01\x03\x04\0\x07mapping\x03\0\x02\x02\x03\x02\x01\x04\x0
 \x03\x02\x01\x06\x04\0\x08filesize\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x0aerror-\
 code\x03\0\x0a\x01h\x01\x01k\x09\x01i\x03\x01j\x01\x0e\x01\x0b\x01@\x04\x04file\x0c\
 \x04mode\x05\x07options\x07\x04size\x0d\0\x0f\x04\0\x0emap-descriptor\x01\x10\x03\
-\0\x17iommap:wasi/files@0.1.0\x05\x08\x04\0\x19iommap:wasi/imports@0.1.0\x04\0\x0b\
-\x0d\x01\0\x07imports\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-com\
-ponent\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+\0\x17iommap:wasi/files@0.1.0\x05\x08\x01B\x0f\x02\x03\x02\x01\x03\x04\0\x07mapp\
+ing\x03\0\0\x02\x03\x02\x01\x04\x04\0\x0baccess-mode\x03\0\x02\x02\x03\x02\x01\x05\
+\x04\0\x0aopen-flags\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x08filesize\x03\0\x06\x02\
+\x03\x02\x01\x07\x04\0\x0aerror-code\x03\0\x08\x01k\x07\x01i\x01\x01j\x01\x0b\x01\
+\x09\x01@\x04\x04hashw\x04mode\x03\x07options\x05\x04size\x0a\0\x0c\x04\0\x08map\
+-open\x01\x0d\x03\0\x1ciommap:wasi/open-files@0.1.0\x05\x09\x04\0\x19iommap:wasi\
+/imports@0.1.0\x04\0\x0b\x0d\x01\0\x07imports\x03\0\0\0G\x09producers\x01\x0cpro\
+cessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

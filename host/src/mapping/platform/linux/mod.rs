@@ -1,9 +1,11 @@
 //! Linux: growth by `fallocate`, prefaulting by `MADV_POPULATE_READ`, locking by `mlock2`.
 
 mod files;
+mod frozen;
 mod growth;
 
 pub(crate) use files::{for_each_extent, keeps_identity, page_size_of};
+pub(crate) use frozen::{frozen_copy, is_frozen};
 pub(crate) use growth::{empty, raise};
 
 use rustix::fs::fdatasync;

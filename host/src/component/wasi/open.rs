@@ -1,0 +1,141 @@
+//! `iommap:wasi/open-files`: finds the descriptor of a file that the guest has open and knows by its
+//! C library's number only.
+//!
+//! wasi-libc shows half of WASI's `metadata-hash` as a file's inode number. So the host looks through
+//! the descriptors in the store's table for one with this hash, and maps it as if the guest had named
+//! it. A guest gets nothing that it doesn't hold already; but the table is the whole store's, so of
+//! components that are composed each reaches what the others have open, as long as it knows or
+//! guesses which file that is. An embedder who keeps such components apart doesn't add it.
+
+use super::{Call, Descriptors, Getter, Request, elsewhere, granted};
+use crate::component::access::Opener;
+use crate::component::bindings::types::{AccessMode, OpenFlags};
+use crate::component::convert::open_options;
+use crate::error::ErrorKind;
+use crate::mapping::FsPerms;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use tracing::{Instrument, trace_span};
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::OpenMode;
+use wasmtime_wasi::filesystem::Descriptor;
+
+/// The interface, as components import it.
+const INTERFACE: &str = "iommap:wasi/open-files@0.1.0";
+
+/// `map-open`'s parameters as a guest passes them.
+type Params = (u64, AccessMode, OpenFlags, Option<u64>);
+
+/// Adds `iommap:wasi/open-files` to a linker, beside what [`add_to_linker`](super::add_to_linker)
+/// adds: a guest can map a file that its standard library has open, by its inode number. Programs
+/// that are written on `memmap2` need it.
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+pub fn add_open_files_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    get: Getter<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    linker.instance(INTERFACE)?.func_wrap(
+        "map-open",
+        move |mut store: StoreContextMut<'_, T>, params: Params| {
+            let _span = trace_span!("map-open", hash = params.0).entered();
+            let request = Search::new(descriptors(store.data_mut()), params).run();
+            let view = get(store.data_mut());
+            let opener = Opener::from(&*view.ctx);
+            let mapped = request.map(&opener);
+            request.answer(view.into(), &opener, mapped)
+        },
+    )
+}
+
+/// Adds `iommap:wasi/open-files` to a linker for async stores, as
+/// [`add_to_linker_async`](super::add_to_linker_async) does the rest.
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+pub fn add_open_files_to_linker_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    get: Getter<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    linker.instance(INTERFACE)?.func_wrap_async(
+        "map-open",
+        move |mut store: StoreContextMut<'_, T>, params: Params| {
+            let span = trace_span!("map-open", hash = params.0);
+            let call = async move {
+                let search = Search::new(descriptors(store.data_mut()), params);
+                let opener = Opener::from(&*get(store.data_mut()).ctx);
+                let (request, opener, mapped) = elsewhere(opener.may_block, move || {
+                    let request = search.run();
+                    let mapped = request.map(&opener);
+                    (request, opener, mapped)
+                })
+                .await?;
+                request.answer(get(store.data_mut()).into(), &opener, mapped)
+            };
+            Box::new(call.instrument(span))
+        },
+    )
+}
+
+/// A file that the store has open.
+struct Held {
+    file: Arc<File>,
+    readable: bool,
+    perms: FsPerms,
+}
+
+/// Which file is wanted, and all that there are.
+struct Search {
+    held: Vec<Held>,
+    params: Params,
+}
+
+impl Search {
+    fn new(table: &mut ResourceTable, params: Params) -> Search {
+        let held = table.iter_mut().filter_map(|entry| match entry.downcast_ref()? {
+            Descriptor::File(file) => Some(Held {
+                file: file.file.clone(),
+                readable: file.open_mode.contains(OpenMode::READ),
+                perms: granted(file.perms, file.open_mode),
+            }),
+            Descriptor::Dir(_) => None,
+        });
+        Search { held: held.collect(), params }
+    }
+
+    /// Finds the one that allows most.
+    fn run(self) -> Request {
+        let (hash, mode, flags, size) = self.params;
+        let same = self.held.into_iter().filter(|held| inode_number(&held.file) == Some(hash));
+        let best = same.max_by_key(|held| (held.readable, held.perms == FsPerms::ReadWrite));
+        let (file, readable, perms) = match best {
+            Some(Held { file, readable, perms }) => (Ok(file), readable, perms),
+            None => (Err(ErrorKind::Enoent), false, FsPerms::ReadOnly),
+        };
+        Request {
+            call: Call::new("map-open"),
+            name: format!("open file {hash:016x}"),
+            file,
+            readable,
+            perms,
+            options: open_options(mode, flags, size),
+        }
+    }
+}
+
+/// What a guest's C library shows as the file's inode number: the lower half of WASI's hash, as
+/// wasmtime-wasi makes it.
+fn inode_number(file: &File) -> Option<u64> {
+    let metadata = file.metadata().ok()?;
+    let mut hasher = DefaultHasher::new();
+    (metadata.dev(), metadata.ino()).hash(&mut hasher);
+    Some(hasher.finish())
+}

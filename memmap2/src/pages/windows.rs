@@ -1,0 +1,80 @@
+//! A window of the host's.
+
+use super::{Kind, Part};
+use crate::{Advice, MmapRawDescriptor};
+use iommap_guest::{Error, ErrorKind, FrozenWindow, Mapping, SyncMode, Window};
+use std::io;
+
+pub(crate) struct Pages {
+    window: Shown,
+    /// For what is asked of the file.
+    mapping: Mapping,
+    offset: u64,
+}
+
+// A window is larger than a pointer, and there are few.
+enum Shown {
+    Window(Window),
+    Frozen(FrozenWindow),
+}
+
+impl Pages {
+    pub(crate) fn map(file: &MmapRawDescriptor, part: Part, kind: Kind) -> io::Result<Pages> {
+        let mut options = Mapping::options();
+        options.read(true).write(kind == Kind::Shared);
+        let mapping = options.map_open(file.borrow()?)?;
+        let mut options = Window::options();
+        options.populate(part.populate).shared(kind == Kind::Shared);
+        let range = (part.offset, part.len as u64);
+        let window = match kind {
+            Kind::Frozen => options.open_frozen(&mapping, range).map(Shown::Frozen),
+            _ => options.open(&mapping, range).map(Shown::Window),
+        };
+        Ok(Pages { window: window.map_err(refused)?, mapping, offset: part.offset })
+    }
+
+    pub(crate) fn start(&self) -> *const u8 {
+        match &self.window {
+            Shown::Window(window) => window.as_ptr(),
+            Shown::Frozen(window) => window.as_ptr(),
+        }
+    }
+
+    pub(crate) fn flush(&self, offset: usize, len: usize, wait: bool) -> io::Result<()> {
+        let mode = if wait { SyncMode::Sync } else { SyncMode::Async };
+        Ok(self.mapping.sync_range_with(self.offset + offset as u64, len as u64, mode)?)
+    }
+
+    pub(crate) fn advise(&self, advice: Advice, offset: usize, len: usize) -> io::Result<()> {
+        let hint = match advice {
+            Advice::WillNeed | Advice::PopulateRead => {
+                let range = offset..offset + len;
+                return Ok(match &self.window {
+                    Shown::Window(window) => window.prefetch(range),
+                    Shown::Frozen(window) => window.prefetch(range),
+                }?);
+            }
+            Advice::Normal => iommap_guest::Advice::Normal,
+            Advice::Random => iommap_guest::Advice::Random,
+            Advice::Sequential => iommap_guest::Advice::Sequential,
+            _ => return Ok(()),
+        };
+        // Of length 0 it would be all that follows.
+        if len == 0 {
+            return Ok(());
+        }
+        Ok(self.mapping.advise(self.offset + offset as u64, len as u64, hint)?)
+    }
+}
+
+/// Says what is missing where there is no window.
+fn refused(error: Error) -> io::Error {
+    if !matches!(error.kind(), ErrorKind::Enotsup | ErrorKind::LimitExceeded) {
+        return error.into();
+    }
+    let words = "the host shows no window on this file: either this guest may have none, or no more or \
+                 no larger ones (`iommap run --limit windows=N --limit window-bytes=SIZE`), or others \
+                 can change the file, and the host was not told to trust them \
+                 (`--windows-on-changing-files`)";
+    io::Error::new(io::ErrorKind::Unsupported, words)
+}
