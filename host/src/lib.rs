@@ -110,8 +110,8 @@
 //! | `windows` | `windows::add_to_linker`: pages of files in a guest's own memory; turns wasmtime's `pooling-allocator` on |
 
 #![cfg_attr(
-    not(feature = "component"),
-    allow(dead_code, unused_imports, reason = "the component layer uses it")
+    not(all(feature = "wasi", feature = "windows")),
+    allow(dead_code, unused_imports, reason = "each is used by a feature")
 )]
 
 #[cfg(feature = "component")]

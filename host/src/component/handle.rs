@@ -1,6 +1,6 @@
 //! What a store's table holds for a guest's `mapping`.
 
-use super::access::Opener;
+use super::opener::Opener;
 use crate::error::Error;
 use crate::grants::Grants;
 use crate::mapping::{Mapped, Mapping};

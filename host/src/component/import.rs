@@ -1,8 +1,9 @@
 //! An import of `iommap:mmap`: under which name, and where its calls find what they need.
 
-use super::access::{Access, Find, Opener, find_own};
+use super::access::Access;
 #[cfg(feature = "async")]
 use super::linker::AsyncOptions;
+use super::opener::{Find, Opener, find_own};
 #[cfg(feature = "wasi")]
 use super::wasi;
 use super::{Getter, IommapCtx, linker};

@@ -4,13 +4,14 @@
 //! `waiting`, and wait on the guest's thread or, on async stores, on another (`offload`).
 
 use super::abi::{ByteList, GuestPath, RangeList, ReadManyReply, ReadReply, write, write_many};
-use super::access::{Access, Opener, View};
+use super::access::{Access, View};
 use super::bindings::types::{self, OpenFlags};
 use super::convert::open_options;
 use super::handle::MappingHandle;
 use super::log::Call;
 #[cfg(feature = "async")]
 use super::offload::{self, Elsewhere, elsewhere};
+use super::opener::Opener;
 use super::waiting::{self, Here};
 use super::{Answer, Getter, Handle, Import};
 use crate::error::{Error, ErrorKind};

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `bindings` | the types that wasmtime makes of `wit/` |
 //! | `ctx`, `handle` | what an embedder sets up, and what a store's table holds |
-//! | `import`, `access` | under which name the interface is added, and where its calls find what they need |
+//! | `import`, `access`, `opener` | under which name the interface is added, and where its calls find what they need |
 //! | `linker` | every function of the interface, defined for sync and async stores |
 //! | `waiting`, `offload` | calls that wait for a device: where they are, or on another thread |
 //! | `abi` | the copy between a page and the guest's memory |
@@ -24,6 +24,7 @@ mod linker;
 mod log;
 #[cfg(feature = "async")]
 mod offload;
+mod opener;
 mod waiting;
 #[cfg(feature = "wasi")]
 pub mod wasi;

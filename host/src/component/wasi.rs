@@ -13,13 +13,14 @@ mod open;
 
 pub use open::{add_open_files_to_linker, add_open_files_to_linker_async};
 
-use super::access::{Opener, View};
+use super::access::View;
 use super::bindings::types::{AccessMode, OpenFlags};
 use super::convert::open_options;
 use super::handle::MappingHandle;
 use super::linker::answer_opened;
 use super::log::Call;
 use super::offload::elsewhere;
+use super::opener::Opener;
 use super::{Answer, Getter, Handle, Import};
 use crate::error::{Error, ErrorKind};
 use crate::mapping::{FsPerms, OpenOptions, open_file};

@@ -8,9 +8,9 @@
 //! guesses which file that is. An embedder who keeps such components apart doesn't add it.
 
 use super::{Call, Descriptors, Getter, Request, elsewhere, granted};
-use crate::component::access::Opener;
 use crate::component::bindings::types::{AccessMode, OpenFlags};
 use crate::component::convert::open_options;
+use crate::component::opener::Opener;
 use crate::error::ErrorKind;
 use crate::mapping::FsPerms;
 use std::fs::File;
