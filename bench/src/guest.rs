@@ -22,7 +22,7 @@ impl<L: ValueEnum> Guest<L> {
     pub(crate) fn new(mut store: Store<State>, instance: &Instance) -> Result<Guest<L>> {
         let loops = L::value_variants()
             .iter()
-            .map(|each| instance.get_typed_func(&mut store, &name(each)))
+            .map(|each| instance.get_typed_func(&mut store, name(each)))
             .collect::<Result<_>>()?;
         let peek = instance.get_typed_func(&mut store, "peek")?;
         let poke = instance.get_typed_func(&mut store, "poke")?;

@@ -190,7 +190,7 @@ mod tests {
         let guest = wasmtime::component::Component::new(&engine, component().unwrap()).unwrap();
         for each in Loop::value_variants() {
             assert_eq!(Loop::value_variants()[*each as usize], *each);
-            assert!(guest.get_export_index(None, &name(each)).is_some(), "{each:?}");
+            assert!(guest.get_export_index(None, name(each)).is_some(), "{each:?}");
         }
     }
 }
