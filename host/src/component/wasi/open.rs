@@ -13,6 +13,7 @@ use crate::component::convert::open_options;
 use crate::component::opener::Opener;
 use crate::error::ErrorKind;
 use crate::mapping::FsPerms;
+use std::any::Any;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
@@ -92,6 +93,23 @@ struct Held {
     perms: FsPerms,
 }
 
+/// What a table is a list of: with wasmtime 50 each comes with its number.
+trait Entry<'a> {
+    fn value(self) -> &'a mut (dyn Any + Send);
+}
+
+impl<'a> Entry<'a> for &'a mut (dyn Any + Send) {
+    fn value(self) -> &'a mut (dyn Any + Send) {
+        self
+    }
+}
+
+impl<'a> Entry<'a> for (u32, &'a mut (dyn Any + Send)) {
+    fn value(self) -> &'a mut (dyn Any + Send) {
+        self.1
+    }
+}
+
 /// Which file is wanted, and all that there are.
 struct Search {
     held: Vec<Held>,
@@ -100,7 +118,7 @@ struct Search {
 
 impl Search {
     fn new(table: &mut ResourceTable, params: Params) -> Search {
-        let held = table.iter_mut().filter_map(|entry| match entry.downcast_ref()? {
+        let held = table.iter_mut().filter_map(|entry| match entry.value().downcast_ref()? {
             Descriptor::File(file) => Some(Held {
                 file: file.file.clone(),
                 readable: file.open_mode.contains(OpenMode::READ),

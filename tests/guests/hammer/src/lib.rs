@@ -71,9 +71,8 @@ impl Hammer {
 
     /// Makes the file a little longer, whoever else adds to it meanwhile.
     fn grow(&mut self) {
-        let open = |size| {
-            Mapping::open(&self.job.path, AccessMode::ReadWrite, OpenFlags::SHARED, size)
-        };
+        let open =
+            |size| Mapping::open(&self.job.path, AccessMode::ReadWrite, OpenFlags::SHARED, size);
         let now = open(None);
         let length = now.and_then(|mapping| mapping.position());
         let size = length.map(|length| length + 1 + self.random.u64(..3 * PAGE));
