@@ -241,7 +241,7 @@ fn slide(
     for _ in 0..count {
         if stay > 0 {
             if left == stay {
-                place = next(&mut x) % places & !63;
+                place = (next(&mut x) % places) & !63;
                 left = 0;
             }
             left += 1;
