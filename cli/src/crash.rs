@@ -32,8 +32,9 @@ const MACHINERY: [&str; 15] = [
 const START: &str = "std::sys::backtrace::__rust_begin_short_backtrace";
 const CALL: &str = "core::ops::function::FnOnce::call_once";
 
-/// What a component's trap says to whoever runs it, with lines of the source if the `binary` knows
-/// them. `verbose` leaves nothing out.
+/// What a component's trap says to whoever runs it. `verbose` leaves nothing out, and has lines of the
+/// source if the `binary` knows them. Not otherwise: debug information can be made that takes any
+/// time and memory to read, and who says `-v` can also say no.
 pub(crate) fn report(
     component: &str,
     binary: &[u8],
@@ -51,7 +52,7 @@ pub(crate) fn report(
     if !shown.is_empty() {
         text.push_str("\nIt was in");
     }
-    let lines = Lines::of(binary);
+    let lines = if verbose { Lines::of(binary) } else { Lines::default() };
     let most = if verbose { usize::MAX } else { FRAMES };
     for (function, frame) in functions[shown.clone()].iter().zip(&frames[shown.clone()]).take(most)
     {
@@ -62,7 +63,7 @@ pub(crate) fn report(
     }
     match (shown.len().saturating_sub(most), functions.len() - shown.len()) {
         (0, 0) => {}
-        (0, _) => text.push_str("\n-v shows them all"),
+        (0, _) => text.push_str("\n-v shows them all, and lines of the source"),
         (more, _) => _ = write!(text, "\n  and {more} more, which -v shows"),
     }
     text

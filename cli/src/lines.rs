@@ -12,6 +12,7 @@ use wasmparser::{Parser, Payload};
 type Bytes<'a> = EndianSlice<'a, LittleEndian>;
 
 /// What a component says of its source.
+#[derive(Default)]
 pub(crate) struct Lines<'a>(Vec<Module<'a>>);
 
 /// A module with debug information.

@@ -68,6 +68,8 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        // Whoever gets this memory next shall not find a token in it.
+        self.sign(0);
         // SAFETY: allocated with this layout; and memory again, or whoever has the region keeps it.
         unsafe {
             let layout = Layout::from_size_align_unchecked(self.length, UNIT);

@@ -201,7 +201,7 @@ impl IommapCtxBuilder {
         for (dir, grant) in self.grants.open_directories() {
             let guest_path = &*grant.guest_path;
             // WASI takes no directory that is open already, but its name.
-            let same = PathBuf::from(format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd()));
+            let same = PathBuf::from(format!("/proc/thread-self/fd/{}", dir.as_fd().as_raw_fd()));
             let path = match &grant.host_path {
                 _ if cfg!(target_os = "linux") && same.exists() => &same,
                 Some(host_path) => &**host_path,

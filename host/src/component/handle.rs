@@ -29,13 +29,19 @@ use std::sync::Arc;
 pub struct MappingHandle {
     pub(super) mapped: Mapped,
     /// A handle takes memory until it is dropped, also when its mapping was closed.
-    _handle: Option<Reservation>,
+    place: Option<Reservation>,
     /// Whether calls on it may wait on an executor's thread, where no context says so.
     #[cfg(feature = "async")]
     pub(super) may_block: bool,
 }
 
 impl MappingHandle {
+    /// Was it opened for a guest by the context with this usage, or by the embedder itself?
+    #[cfg(feature = "windows")]
+    pub(super) fn is_of(&self, usage: &Arc<Usage>) -> bool {
+        self.place.is_none() || Arc::ptr_eq(self.mapped.usage(), usage)
+    }
+
     /// Opens a mapping for a guest. The place for its handle is taken before.
     pub(super) fn open(
         opener: &Opener,
@@ -44,7 +50,7 @@ impl MappingHandle {
         let handle = Reservation::new(&opener.usage, Resource::Handles, 1)?;
         Ok(MappingHandle {
             mapped: open(&opener.grants, &opener.usage)?,
-            _handle: Some(handle),
+            place: Some(handle),
             #[cfg(feature = "async")]
             may_block: opener.may_block,
         })
@@ -55,7 +61,7 @@ impl From<Mapping> for MappingHandle {
     fn from(mapping: Mapping) -> MappingHandle {
         MappingHandle {
             mapped: mapping.into_mapped(),
-            _handle: None,
+            place: None,
             #[cfg(feature = "async")]
             may_block: false,
         }

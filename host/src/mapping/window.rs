@@ -87,6 +87,12 @@ impl Shown {
         self.length.next_multiple_of(rustix::param::page_size())
     }
 
+    /// The rest of it, from a multiple of the page's size on.
+    pub(crate) fn behind(&self, from: usize) -> Shown {
+        let (offset, length) = (self.offset + from as u64, self.length - from);
+        Shown { offset, length, ..self.clone() }
+    }
+
     /// Puts it to an address, in place of what is there, which stays after an error.
     ///
     /// # Safety
@@ -100,6 +106,9 @@ impl Shown {
             // wasmtime among them, takes it for granted.
             false => own_memory(),
         };
+        if !platform::maps_before_it_unmaps() {
+            self.try_elsewhere(flags)?;
+        }
         let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, flags | MapFlags::FIXED);
         // SAFETY: the caller's word.
         let put = unsafe { mmap(at.cast(), self.span(), access, flags, &*self.file, self.offset) };
@@ -107,6 +116,19 @@ impl Shown {
             mend(at, self.span());
         }
         Ok(put.map(drop)?)
+    }
+
+    /// Maps it where nothing is, for a moment: what refuses that would also refuse it in a guest's
+    /// memory, and a kernel that takes away first what is there would leave a hole in it.
+    fn try_elsewhere(&self, flags: MapFlags) -> Result<(), Error> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let anywhere = std::ptr::null_mut();
+        // SAFETY: a new mapping, which nobody else knows, at a place that the kernel chooses.
+        unsafe {
+            let at = mmap(anywhere, self.span(), access, flags, &*self.file, self.offset)?;
+            rustix::mm::munmap(at, self.span())?;
+        }
+        Ok(())
     }
 
     /// Reads a range of it into the page cache, and waits for the device meanwhile. It touches no

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 /// Below these an engine mounts what programs expect. A component needs none of it.
 const ENGINES: &[&str] =
-    &["/dev", "/proc", "/sys", "/etc", "/run/.containerenv", "/sbin/docker-init"];
+    &["/dev", "/proc", "/sys", "/etc", "/run/.containerenv", "/run/secrets", "/sbin/docker-init"];
 
 /// What Kubernetes mounts unless it is told not to: a key to its API.
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -45,6 +45,7 @@ pub(crate) fn granted(bundle: &Bundle) -> Result<Volumes> {
         }
     }
     leave_out_nested(&mut volumes.directories);
+    check_token(bundle, &volumes.directories)?;
     Ok(volumes)
 }
 
@@ -53,11 +54,26 @@ fn is_volume(mount: &Mount<'_>) -> bool {
     mount.is_bind() && at != TOKEN && !ENGINES.iter().any(|dir| below(at, dir).is_some())
 }
 
+/// A volume that the token is mounted in would grant that as well.
+fn check_token(bundle: &Bundle, volumes: &[Volume]) -> Result<()> {
+    let names = [TOKEN, TOKEN.strip_prefix("/var").unwrap_or(TOKEN)];
+    let mounted = bundle.mounts().any(|mount| names.contains(&&*mount.destination));
+    let covers = |volume: &&Volume| names.iter().any(|at| below(at, &volume.destination).is_some());
+    match volumes.iter().find(covers) {
+        Some(volume) if mounted => bail!(
+            "the volume at {} has Kubernetes's token for its API in it: set \
+             automountServiceAccountToken to false, or mount the volume at another place",
+            volume.destination
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn check(destination: &str) -> Result<()> {
     if destination == "/" {
         bail!("a volume at / would cover the component: mount it at another place");
     }
-    if destination.contains("::") {
+    if destination.contains("::") || destination.ends_with(':') {
         bail!(
             "a volume is to be at {destination}, which cannot be granted: `::` separates the parts \
              of a grant. Mount it at a place without `::`"
@@ -108,15 +124,25 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_around_the_token_is_refused() {
+        for volume in ["/var/run", "/run", "/var/run/secrets"] {
+            let mounts = |at| json!([bind(volume, "dir", "rw"), bind(at, "dir", "ro")]);
+            let error = of(mounts(TOKEN)).unwrap_err().to_string();
+            assert!(error.contains("automountServiceAccountToken"), "{error}");
+            assert_eq!(directories(mounts("/data")).len(), 2);
+        }
+    }
+
+    #[test]
     fn what_engines_mount_is_no_volume() {
-        let token = "/var/run/secrets/kubernetes.io/serviceaccount";
         let seen = of(json!([
             bind("/dev/shm", "dir", "rw"),
             bind("/etc/hosts", "file", "rw"),
             bind("/sys/fs/cgroup", "dir", "ro"),
             bind("/run/.containerenv", "file", "rw"),
             bind("/sbin/docker-init", "file", "ro"),
-            bind(token, "dir", "ro"),
+            bind("/run/secrets", "dir", "ro"),
+            bind(TOKEN, "dir", "ro"),
             { "destination": "/proc", "type": "proc" },
             { "destination": "/tmp", "type": "tmpfs" },
         ]));

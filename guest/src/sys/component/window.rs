@@ -29,7 +29,8 @@ impl Window {
         frozen: bool,
     ) -> Result<Window, Error> {
         let place = windows::Region {
-            address: place.start().addr().get() as u64,
+            // The host writes there.
+            address: place.start().as_ptr().expose_provenance() as u64,
             length: place.length() as u64,
             token: place.token(),
         };

@@ -139,24 +139,28 @@ impl WindowRef {
     ) -> Result<(), Error> {
         self.work(store, |window, at| {
             let (before, span) = (window.span, shown.span());
+            // First, for it takes no range of addresses more: the rest becomes one with the memory
+            // behind it. What is put in front of it takes none either then.
+            if before > span {
+                // SAFETY: pages of the window, and else as for `open`.
+                unsafe { clear(at.add(span), before - span) }?;
+            }
             // SAFETY: inside the region (`plan`), and else as for `open`.
-            unsafe { shown.put(at) }?;
+            if let Err(error) = unsafe { shown.put(at) } {
+                if before > span {
+                    // SAFETY: likewise. It was possible before, and nothing was added since.
+                    let _ = unsafe { window.shown.behind(span).put(at.add(span)) };
+                }
+                return Err(error);
+            }
             window.lost();
             // SAFETY: mapped just now, and nobody has touched it since.
             unsafe { window.watch.renew() };
             window.counted = 0;
             window.bytes.join(more);
             window.shown = shown;
-            window.span = before.max(span);
-            if before > span {
-                // SAFETY: the rest of the pages that were there before. If they can't be cleared
-                // they stay a part of the window.
-                let cleared = unsafe { clear(at.add(span), before - span) };
-                if cleared.is_ok() {
-                    window.span = span;
-                }
-            }
-            window.bytes.shrink_to(window.span as u64);
+            window.span = span;
+            window.bytes.shrink_to(span as u64);
             Ok(())
         })
     }

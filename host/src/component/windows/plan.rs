@@ -59,11 +59,14 @@ impl Wanted {
             return refused("windows is 0");
         }
         let shown = mapping.mapped.show(self.range, self.is_shared())?;
+        // The embedder's word is for what this context grants, and not for another's, which the guest
+        // may have under another name.
+        let own = mapping.is_of(ctx.usage());
         if self.is_shared() {
-            let allowed = ctx.writable_windows;
+            let allowed = own && ctx.writable_windows;
             return if allowed { Ok(shown) } else { refused("windows are not for writing") };
         }
-        let allowed = ctx.windows_on_changing_files && !self.is_frozen();
+        let allowed = own && ctx.windows_on_changing_files && !self.is_frozen();
         if allowed || shown.is_frozen() {
             Ok(shown)
         } else {

@@ -36,7 +36,7 @@ pub(super) struct Window {
     /// Of the region, in bytes.
     pub(super) region: usize,
     pub(super) shown: Shown,
-    /// So much of the region is pages of a file. More than `shown` has, if some couldn't be cleared.
+    /// So much of the region is pages of a file.
     pub(super) span: usize,
     pub(super) watch: Watch,
     /// How many of its lost pages were counted already.
@@ -112,9 +112,10 @@ impl WindowSet {
         self.home == home && !self.lock().ended
     }
 
-    /// Who has these windows, to the guard: nobody else while the set lives.
+    /// Who has these windows, to the guard: the store, also where it has had another context before.
+    /// No other store has its home while it or its keeper lives.
     pub(super) fn owner(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+        self.home
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Windows> {

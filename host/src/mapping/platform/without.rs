@@ -75,6 +75,11 @@ pub(crate) fn keeps_identity(_: &File) -> bool {
     false
 }
 
+/// Does a failed map over another leave that as it was? There are no windows here.
+pub(crate) fn maps_before_it_unmaps() -> bool {
+    false
+}
+
 /// Can nobody change a file's bytes any more? Nothing here says so.
 pub(crate) fn is_frozen(_: &File) -> bool {
     false

@@ -107,6 +107,7 @@ fn an_embedder_may_clear_its_table_and_replace_its_context() {
             assert_eq!(usage.counters().windows, 2, "the guest still has them");
             // A new set of windows knows nothing of the old ones; the guard does.
             assert_eq!(guest.map("f", READ, 0), "ok");
+            assert_eq!(guest.window(2, 0, UNIT, FREE, 0), "badarg");
             assert_eq!(guest.window(2, 0, UNIT, 16 * FREE, 0), "ok");
             scene.cut("f", page());
             assert_eq!((guest.load(FREE + UNIT), guest.load(16 * FREE + page())), (0, 0));

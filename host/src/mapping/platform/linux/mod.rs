@@ -12,7 +12,8 @@ use rustix::fs::fdatasync;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{Advice, MlockFlags, MremapFlags, madvise, mlock_with, mremap};
 use std::ffi::c_void;
-use std::fs::File;
+use std::fs::{self, File};
+use std::sync::LazyLock;
 
 /// The advice that reads pages in at once, for reading. `MAP_POPULATE` on a writable shared
 /// mapping would dirty every page of it.
@@ -31,6 +32,17 @@ pub(crate) const HINT_NOT_TAKEN: &[Errno] =
 
 /// Does [`lock_on_fault`] leave pages locked?
 pub(crate) const LOCKS_ON_FAULT: bool = true;
+
+/// Does a failed map over another leave that as it was? Before Linux 6.12 it is taken away first. Where
+/// the system doesn't say what it is, it is taken for an old one.
+pub(crate) fn maps_before_it_unmaps() -> bool {
+    static DOES: LazyLock<bool> = LazyLock::new(|| {
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let mut parts = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+        matches!((parts.next(), parts.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (6, 12))
+    });
+    *DOES
+}
 
 /// Makes pages ready, for reading or for writing. A failure is of no concern: the copy that
 /// follows meets it and reports it.
