@@ -105,7 +105,6 @@ pub(crate) fn check(results: &Results) -> Vec<Goal> {
         bound: Bound::AtLeast(0.95),
         value,
     });
-    goals.extend(results.windows.goals.iter().cloned());
     goals
 }
 

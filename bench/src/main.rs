@@ -41,7 +41,7 @@ use crate::embedding::Embedding;
 use crate::report::Circumstances;
 use crate::results::Results;
 use crate::rounds::Effort;
-use crate::windows::Setting;
+use crate::windows::{Measured, Setting};
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -122,11 +122,11 @@ fn main() -> Result<()> {
         .with_context(|| format!("no guest in {}", rust_guest.display()))?;
     let mut arena = Arena::new(&embedding, &code, &component, dir.path())?;
 
-    let mut results = Results::default();
+    let (mut results, mut windows) = (Results::default(), Measured::default());
     // While the file is as it was made.
     if cli.only.is_none() && !cli.check {
         eprintln!("{:>4} s  windows", start.elapsed().as_secs());
-        results.windows = windows::run(Setting {
+        windows = windows::run(Setting {
             embedding: &embedding,
             code: &code,
             component: &component,
@@ -161,8 +161,11 @@ fn main() -> Result<()> {
         return Ok(());
     }
 
-    let goals = goals::check(&results);
-    for table in table::all(&results) {
+    let mut goals = goals::check(&results);
+    goals.extend(windows.goals);
+    let mut tables = table::all(&results);
+    tables.extend(windows.tables);
+    for table in &tables {
         println!("{table}");
     }
     println!("{}", report::goals_table(&goals));
@@ -173,7 +176,8 @@ fn main() -> Result<()> {
             quick: cli.quick,
             rounds: effort.rounds,
         };
-        report::write(out, &circumstances, &results, &goals)?;
+        plot::draw(&results, &out.join("performance.svg"))?;
+        report::write(out, &circumstances, &tables, &goals)?;
     }
     println!("{}", goals::summary(&goals));
     Ok(())

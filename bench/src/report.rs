@@ -1,9 +1,7 @@
 //! What was measured, and on what, as sections of `docs/performance.md`, which says how to read them.
 
 use crate::goals::{Goal, summary};
-use crate::plot;
-use crate::results::Results;
-use crate::table::{self, Table};
+use crate::table::Table;
 use std::fmt::Write;
 use std::path::Path;
 use wasmtime::Result;
@@ -26,17 +24,16 @@ const MACHINE: &str = "bench-machine";
 const NUMBERS: &str = "bench-numbers";
 const GOALS: &str = "bench-goals";
 
-/// Draws the plot into a directory, and writes a file beside it for each section.
+/// Writes a file into a directory for each section.
 pub(crate) fn write(
     dir: &Path,
     circumstances: &Circumstances,
-    results: &Results,
+    tables: &[Table],
     goals: &[Goal],
 ) -> Result<()> {
-    plot::draw(results, &dir.join("performance.svg"))?;
     let sections = [
         (MACHINE, machine(circumstances)),
-        (NUMBERS, numbers(results)),
+        (NUMBERS, numbers(tables)),
         (GOALS, goals_reached(goals)),
     ];
     for (name, text) in sections {
@@ -58,8 +55,7 @@ fn machine(circumstances: &Circumstances) -> String {
     text
 }
 
-fn numbers(results: &Results) -> String {
-    let tables = table::all(results);
+fn numbers(tables: &[Table]) -> String {
     tables.iter().map(Table::to_string).collect::<Vec<_>>().join("\n")
 }
 

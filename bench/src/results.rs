@@ -2,7 +2,6 @@
 
 use crate::cases::{Case, Place};
 use crate::contenders::{Contender, Task};
-use crate::windows::Measured;
 
 /// What one contender needed in one case, in nanoseconds an operation.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +27,6 @@ pub(crate) struct Throughput {
 pub(crate) struct Results {
     pub(crate) samples: Vec<Sample>,
     pub(crate) threads: Vec<Throughput>,
-    pub(crate) windows: Measured,
 }
 
 impl Results {

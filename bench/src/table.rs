@@ -81,7 +81,6 @@ pub(crate) fn all(results: &Results) -> Vec<Table> {
     tables.push(single(results, Task::Open, "Opening and closing the file, µs"));
     tables.push(single(results, Task::Sync, "Making 8 bytes durable: one dirty page, µs"));
     tables.push(threads(results));
-    tables.extend(results.windows.tables.iter().cloned());
     tables.retain(|table| !table.rows.is_empty());
     tables
 }

@@ -15,6 +15,7 @@ mod guests;
 mod leftovers;
 mod raised;
 mod run;
+mod seen;
 mod supervisor;
 mod totals;
 mod vandal;

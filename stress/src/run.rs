@@ -3,7 +3,7 @@
 use crate::guests::{Engines, Plan, Worker};
 use crate::totals::{Process, Totals, report};
 use crate::vandal::{FILE, WHOLE};
-use crate::{appender, leftovers, raised, windows};
+use crate::{appender, leftovers, raised, seen, windows};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::{Child, Command};
@@ -40,7 +40,7 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut vandals = Vandals::start(directory, seed)?;
 
-    let windows_before = windows::Process::now()?;
+    let windows_before = seen::Process::now()?;
     let start = Instant::now();
     // Each async worker has two stores at a time.
     let owners = WORKERS.iter().map(|worker| worker.stores()).sum();
@@ -84,7 +84,7 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
     totals.first_wrong = totals.first_wrong.or(windows::cutter::wrong(directory)?);
     let (descriptors, mappings) = leftovers::count(directory)?;
     let recovered = iommap::guard::faults_recovered() - before;
-    let windows = windows::Process::since(&windows_before)?;
+    let windows = seen::Process::since(&windows_before)?;
     let process = Process { raised: raised::so_far(), recovered, descriptors, mappings, windows };
     Ok(report(&totals, &process, seconds) && all)
 }

@@ -1,6 +1,6 @@
 //! What came of a run, and whether it adds up.
 
-use crate::windows;
+use crate::seen;
 use iommap::Counters;
 
 /// The cases of `error-code`, in their order.
@@ -57,7 +57,7 @@ pub(crate) struct Totals {
     /// Mappings, bytes of them and locked bytes that were still reserved when a store was gone.
     pub(crate) unreturned: u64,
     /// What guests saw in windows.
-    pub(crate) windows: windows::Seen,
+    pub(crate) windows: seen::Seen,
 }
 
 impl Totals {
@@ -102,7 +102,7 @@ pub(crate) struct Process {
     pub(crate) recovered: u64,
     pub(crate) descriptors: u64,
     pub(crate) mappings: u64,
-    pub(crate) windows: windows::Process,
+    pub(crate) windows: seen::Process,
 }
 
 /// Prints the table; tells whether all is well.
@@ -129,10 +129,10 @@ pub(crate) fn report(totals: &Totals, process: &Process, seconds: f64) -> bool {
     row("quota not returned", totals.unreturned);
     row("descriptors left", process.descriptors);
     row("mappings left", process.mappings);
-    windows::rows(&totals.windows, &process.windows, row);
+    seen::rows(&totals.windows, &process.windows, row);
 
     let mut findings = findings(totals, process);
-    findings.extend(windows::findings(&totals.windows, &process.windows));
+    findings.extend(seen::findings(&totals.windows, &process.windows));
     for finding in &findings {
         println!("FOUND: {finding}");
     }

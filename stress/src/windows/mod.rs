@@ -1,15 +1,13 @@
 //! Windows under stress: guests that look at files through pages of them in their own memory, and
 //! store there, while another process cuts one file between pages ([`cutter`]) and the vandals destroy
 //! the other. Their stores end in every way there is ([`stores`]), and each byte that a guest sees is
-//! one that may stand there, or its guest is told that a page was lost ([`seen`]).
+//! one that may stand there, or its guest is told that a page was lost ([`seen`](crate::seen)).
 
 pub(crate) mod cutter;
 mod engines;
-mod seen;
 mod stores;
 
 pub(crate) use engines::Engines;
-pub(crate) use seen::{Process, Seen, findings, rows};
 use stores::{Plan, Worker};
 
 use crate::totals::Totals;

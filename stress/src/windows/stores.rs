@@ -57,10 +57,6 @@ enum End {
 /// All of them.
 const END: [End; 5] = [End::Dropped, End::Data, End::Reused, End::Cleared, End::Elsewhere];
 
-/// What they are called.
-pub(super) const ENDS: [&str; 5] =
-    ["dropped", "data kept", "data used again", "table cleared", "by a thread"];
-
 /// A thread's orders.
 pub(crate) struct Plan {
     pub(crate) worker: Worker,

@@ -4,6 +4,10 @@ use anyhow::{Context, Result};
 use iommap::{Budget, Counters};
 use std::fs;
 
+/// What the ends of stores are called, in the order of `windows::stores::End`.
+pub(crate) const ENDS: [&str; 5] =
+    ["dropped", "data kept", "data used again", "table cleared", "by a thread"];
+
 /// What guests saw in windows, of one store or many.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
@@ -96,7 +100,7 @@ pub(crate) fn rows(seen: &Seen, process: &Process, row: impl Fn(&str, u64)) {
     row("lost pages the stores counted", seen.covered);
     row("zeros without a word", seen.untold);
     row("tokens that the host contradicts", seen.disagreed);
-    for (name, count) in super::stores::ENDS.iter().zip(seen.ends) {
+    for (name, count) in ENDS.iter().zip(seen.ends) {
         row(&format!("stores with windows: {name}"), count);
     }
     row("wasm traps: aborted", seen.aborted);
@@ -122,7 +126,7 @@ pub(crate) fn findings(seen: &Seen, process: &Process) -> Vec<String> {
         covered == counted,
         format!("{covered} lost pages covered in windows, {counted} accounted for"),
     );
-    for (name, count) in super::stores::ENDS.iter().zip(seen.ends) {
+    for (name, count) in ENDS.iter().zip(seen.ends) {
         unless(count > 0, format!("no store with windows ended so: {name}"));
     }
     let left = seen.unreturned + process.windows;
