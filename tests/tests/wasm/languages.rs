@@ -1,5 +1,7 @@
 //! The sample guests in C, JavaScript and Python, as people start them.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::process::Output;
 
 use crate::samples::WINDOWS;
@@ -198,4 +200,25 @@ fn records_in_python_are_read_as_written() {
         assert!(err.contains(words), "{args:?}: {err}");
     }
     assert_eq!(scene.read("r"), bytes);
+}
+
+#[test]
+fn records_in_python_behind_2_gib_are_read() {
+    let Some(records) = PYTHON.sample() else { return };
+    let scene = scene();
+    let (code, _, err) = run(&scene, records, &["/data/r", "--make", "8"]);
+    assert_eq!(code, 0, "{err}");
+    let bytes = scene.read("r");
+    // The same last record, a long way behind a hole.
+    let count: u64 = 200_000_000;
+    let file = File::create(scene.path("far")).unwrap();
+    file.write_all_at(&bytes[..8], 0).unwrap();
+    file.write_all_at(&count.to_le_bytes(), 8).unwrap();
+    file.write_all_at(&bytes[bytes.len() - 16..], count * 16).unwrap();
+
+    let (code, expected, err) = run(&scene, records, &["/data/r", "--get", "7"]);
+    assert_eq!(code, 0, "{err}");
+    let (code, out, err) = run(&scene, records, &["/data/far", "--get", "199999999"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(out, expected.replace("7: 2026", "199999999: 2026"));
 }
