@@ -13,6 +13,8 @@ extern "C" {
 
 #[no_mangle]
 pub unsafe extern "C" fn _start() {
+    // SAFETY: the host calls this once, before anything else of the command runs, and each of these
+    // is wasi-libc's or the linker's, of the type that they have there.
     unsafe {
         __wasm_call_ctors();
         let code = __main_void();

@@ -23,9 +23,10 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 /// Runs a component and returns the exit code.
 pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
     let begin = Instant::now();
+    // Before anything is looked at: a file system that hangs may hold the component, too.
+    let ending = Ending::start()?;
     let source = Source::new(args.component());
     let path = source.path();
-    let ending = Ending::start()?;
     // What takes no time comes first, so that a mistake there is seen at once.
     let state = State::new(args, &directories::check(&args.dirs)?)?;
     let component = if args.precompiled {

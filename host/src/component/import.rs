@@ -63,7 +63,7 @@ impl<T: 'static> Import<T> {
     /// which reaches its plugins by an [`Arc`]. In the store there must be a table, where the
     /// guest's mappings are kept, and that `table` finds.
     ///
-    /// `find` is asked at each `open`, and by no other call. An error of it traps the guest. The
+    /// `find` is asked at each `open` and `map-descriptor`, and by no other call. An error of it traps the guest. The
     /// stores for which it finds one context have one usage, and are held to its limits together; what
     /// they move is counted by atomic additions, which a context of the store's own goes without.
     pub fn shared(

@@ -80,8 +80,9 @@ impl std::error::Error for Unsupported {}
 /// They can on an engine as [`Config::new`](wasmtime::Config::new) makes it. What is needed are
 /// memories that stay where they are until their store goes, and are unmapped then.
 ///
-/// An embedder with a [`MemoryCreator`](wasmtime::MemoryCreator) turns `memory_init_cow` off, as
-/// wasmtime needs it: it panics at any memory of such a creator's that has initial contents.
+/// An embedder with a [`MemoryCreator`](wasmtime::MemoryCreator) must not add windows, and turns
+/// `memory_init_cow` off, by which it is known here. wasmtime insists on that only for memories with
+/// initial contents, by a panic: a creator with it left on is not found out.
 ///
 /// ```
 /// # fn main() -> wasmtime::Result<()> {
