@@ -46,6 +46,7 @@ impl Arena {
             (Memcpy, Task::Write) => Ok(native.copy_in(work)),
             (Memcpy, Task::Sync) => native.copy_in_and_sync(work),
             (Memcpy, Task::Open) => native.open(work, true),
+            (MemcpyBatched, Task::Read) => Ok(native.copy_out_many(work)),
             (Syscall, Task::Read) => native.pread(work),
             (Syscall, Task::Write) => native.pwrite(work),
             (Syscall, Task::Sync) => native.pwrite_and_sync(work),
@@ -65,7 +66,7 @@ impl Arena {
             (RustBatched, Task::Read) => self.rust.run(RustLoop::PreadMany as usize, work),
             (WasiBlocking, task) => self.boundary.run(wasi_loop(task) as usize, work),
             (WasiDefault, task) => self.boundary_default.run(wasi_loop(task) as usize, work),
-            (Batched | Rust | RustInPlace | RustCopied | RustBatched, _) => {
+            (MemcpyBatched | Batched | Rust | RustInPlace | RustCopied | RustBatched, _) => {
                 bail!("{contender:?} has no {task:?}")
             }
         }
@@ -75,6 +76,7 @@ impl Arena {
     pub(crate) fn peek(&mut self, contender: Contender, bytes: usize) -> Result<Vec<u8>> {
         use Contender::*;
         match contender {
+            MemcpyBatched => Ok(self.native.peek_many(bytes)),
             Memcpy | Syscall => Ok(self.native.peek(bytes)),
             Empty | Borrowed | Single | Batched | WasiBlocking => self.boundary.peek(),
             WasiDefault => self.boundary_default.peek(),

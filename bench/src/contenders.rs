@@ -6,6 +6,7 @@ use crate::loops::BATCH;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Contender {
     Memcpy,
+    MemcpyBatched,
     Syscall,
     Empty,
     Borrowed,
@@ -37,6 +38,7 @@ impl Contender {
         match task {
             Task::Read => &[
                 Memcpy,
+                MemcpyBatched,
                 Syscall,
                 Empty,
                 Borrowed,
@@ -61,6 +63,7 @@ impl Contender {
             (Contender::Memcpy, Task::Write) => "native memcpy into the map",
             (Contender::Memcpy, Task::Sync) => "native memcpy and msync(2)",
             (Contender::Memcpy, Task::Open) => "open(2), mmap(2), munmap(2), close(2)",
+            (Contender::MemcpyBatched, _) => "native memcpy, an item of 64, back to back",
             (Contender::Syscall, Task::Read) => "pread(2)",
             (Contender::Syscall, Task::Write) => "pwrite(2)",
             (Contender::Syscall, Task::Sync) => "pwrite(2) and fdatasync(2)",
@@ -92,7 +95,7 @@ impl Contender {
     /// How many operations one of its calls does.
     pub(crate) fn batch(self) -> u32 {
         match self {
-            Contender::Batched | Contender::RustBatched => BATCH,
+            Contender::MemcpyBatched | Contender::Batched | Contender::RustBatched => BATCH,
             _ => 1,
         }
     }

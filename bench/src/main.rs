@@ -59,7 +59,7 @@ struct Cli {
     /// A database of countries, for lookups through windows [default: one that is made]
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Only windows: goals not measured count as missed
+    /// Only windows
     #[arg(long)]
     windows: bool,
     /// Fewer and shorter rounds: less than two minutes
@@ -68,7 +68,7 @@ struct Cli {
     /// Only check that every contender does what it is measured for
     #[arg(long)]
     check: bool,
-    /// Only cases whose name holds this, as in "read hot 8 b": goals not measured count as missed
+    /// Only cases whose name holds this, as in "read hot 8 b"
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// Only many stores on one file

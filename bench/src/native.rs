@@ -1,5 +1,7 @@
 //! What there is without wasm: `memcpy` from a map of the file, and system calls.
 
+use crate::cases::LONGEST_BATCH;
+use crate::loops::BATCH;
 use crate::offsets::{Work, each};
 use memmap2::{Advice, MmapMut, MmapOptions, MmapRaw};
 use rustix::mm::{MsyncFlags, msync};
@@ -17,6 +19,8 @@ pub(crate) struct Native {
     file: File,
     map: MmapRaw,
     buffer: MmapMut,
+    /// As long as what a batched call returns.
+    batch: MmapMut,
 }
 
 /// How many bytes the buffer has: the longest operation.
@@ -29,12 +33,19 @@ impl Native {
         map.advise(Advice::PopulateRead)?;
         let mut buffer = MmapMut::map_anon(BUFFER_BYTES)?;
         buffer.fill(1);
-        Ok(Native { path: path.into(), file, map, buffer })
+        let mut batch = MmapMut::map_anon(LONGEST_BATCH as usize)?;
+        batch.fill(1);
+        Ok(Native { path: path.into(), file, map, buffer, batch })
     }
 
     /// What the last operation read.
     pub(crate) fn peek(&self, bytes: usize) -> Vec<u8> {
         self.buffer[..bytes].to_vec()
+    }
+
+    /// What the last batch read.
+    pub(crate) fn peek_many(&self, bytes: usize) -> Vec<u8> {
+        self.batch[..bytes].to_vec()
     }
 
     /// What the next operations write.
@@ -54,6 +65,24 @@ impl Native {
             // Nobody cuts the file.
             unsafe { map.add(offset as usize).copy_to_nonoverlapping(buffer, size) };
             black_box(buffer);
+        })
+    }
+
+    /// The same as a batched call has to: each piece behind the one before, so that a batch takes
+    /// more of the processor's cache than one buffer that is used again.
+    pub(crate) fn copy_out_many(&mut self, work: Work) -> u64 {
+        let (map, _, size) = self.parts(work);
+        let batch = &mut self.batch[..size * BATCH as usize];
+        let (start, end) = (batch.as_mut_ptr(), batch.len());
+        let mut at = 0;
+        each(Work { count: work.count * BATCH, ..work }, |offset| {
+            // SAFETY: as for `copy_out`; `at` goes by whole pieces and begins again at the end.
+            unsafe { map.add(offset as usize).copy_to_nonoverlapping(start.add(at), size) };
+            black_box(start);
+            at += size;
+            if at == end {
+                at = 0;
+            }
         })
     }
 

@@ -27,6 +27,7 @@ pub(crate) fn draw(results: &Results, path: &Path) -> Result<()> {
 fn colour(contender: Contender) -> RGBColor {
     match contender {
         Contender::Memcpy => RGBColor(90, 90, 90),
+        Contender::MemcpyBatched => RGBColor(190, 190, 190),
         Contender::Syscall => RGBColor(150, 100, 60),
         Contender::Single => RGBColor(0, 90, 200),
         Contender::Batched => RGBColor(0, 170, 220),

@@ -70,8 +70,12 @@ fn goals_reached(goals: &[Goal]) -> String {
 /// The goals as a table.
 pub(crate) fn goals_table(goals: &[Goal]) -> Table {
     let row = |goal: &Goal| {
-        let met = if goal.met() { "met" } else { "missed" };
-        vec![goal.what.clone(), goal.bound.to_string(), format!("{:.2}", goal.value), met.into()]
+        let (value, met) = match (goal.measured(), goal.met()) {
+            (false, _) => ("-".into(), "not measured"),
+            (true, true) => (format!("{:.2}", goal.value), "met"),
+            (true, false) => (format!("{:.2}", goal.value), "missed"),
+        };
+        vec![goal.what.clone(), goal.bound.to_string(), value, met.into()]
     };
     Table {
         title: "Goals".into(),

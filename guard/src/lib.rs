@@ -93,6 +93,7 @@ compile_error!(
 
 pub mod atomic;
 mod fault;
+mod prefetch;
 // What every other processor uses. Built for all of Linux, so that it is tested everywhere.
 #[cfg(target_os = "linux")]
 mod portable;
@@ -203,33 +204,7 @@ pub unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> Result<(), Fault
     }
 }
 
-/// Has the processor fetch the first of `len` bytes, up to a KiB, while the program does something
-/// else: checks and a call before a [`copy`] from a random place cost a tenth to a seventh of it
-/// less then. It is a hint. Nothing is read, and an address may be any.
-#[inline]
-pub fn prefetch(at: *const u8, len: usize) {
-    const LINE: usize = 64;
-    const MOST: usize = 16 * LINE;
-    for offset in (0..len.min(MOST)).step_by(LINE) {
-        let line = at.wrapping_add(offset);
-        // SAFETY: the instruction never faults.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
-        }
-        // SAFETY: as above.
-        #[cfg(target_arch = "aarch64")]
-        unsafe {
-            std::arch::asm!(
-                "prfm pldl1keep, [{line}]",
-                line = in(reg) line,
-                options(nostack, preserves_flags, readonly),
-            );
-        }
-        #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
-        let _ = line;
-    }
-}
+pub use prefetch::prefetch;
 
 /// The README's example, which is to stay right.
 #[cfg(doctest)]

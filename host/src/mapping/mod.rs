@@ -25,7 +25,6 @@ mod open;
 mod options;
 mod pages;
 mod platform;
-mod prefetch;
 mod private;
 mod range;
 mod region;

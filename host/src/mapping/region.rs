@@ -11,7 +11,6 @@ use super::canary::Canary;
 use super::options::{Advice, SyncMode};
 use super::pages::{Pages, Protection, pieces};
 use super::platform;
-use super::prefetch::prefetch;
 use crate::error::{Error, ErrorKind};
 use crate::guard;
 use crate::usage::{Reservation, Resource, Usage};
@@ -110,7 +109,7 @@ impl Region {
     #[inline]
     pub(super) fn prefetch(&self, offset: u64, length: u64) {
         if let Some(pages) = &self.pages {
-            prefetch(pages.address().wrapping_add(offset as usize), length);
+            iommap_guard::prefetch(pages.address().wrapping_add(offset as usize), length as usize);
         }
     }
 

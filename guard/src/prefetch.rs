@@ -1,31 +1,28 @@
 //! Asking the processor for bytes before they are copied: a page that is not in its caches takes
-//! longer to arrive than the rest of a call takes to come to the copy.
+//! longer to arrive than what a program does before it comes to the copy.
 
 /// So much of a range is asked for ahead; the processor sees by itself how a long copy goes on.
-const AHEAD: u64 = 1024;
+const AHEAD: usize = 1024;
 
 /// A processor fetches at least this much of memory at once.
 const LINE: usize = 64;
 
-/// Asks for the first and the last bytes of a range.
+/// Has the processor fetch the first of `len` bytes, up to a KiB, and the last one, while the program
+/// does something else: checks and a call before a [`copy`](crate::copy) from a random place cost a
+/// tenth to a seventh of it less then. It is a hint. Nothing is read, and an address may be any.
 #[inline]
-pub(super) fn prefetch(start: *const u8, length: u64) {
-    if length == 0 {
-        return;
+pub fn prefetch(at: *const u8, len: usize) {
+    for offset in (0..len.min(AHEAD)).step_by(LINE) {
+        fetch(at.wrapping_add(offset));
     }
-    fetch(start);
-    if length as usize > LINE {
-        let ahead = length.min(AHEAD) as usize;
-        for line in (LINE..ahead).step_by(LINE) {
-            fetch(start.wrapping_add(line));
-        }
+    if len > LINE {
         // It may be on the next page, whose place takes as long to find as its bytes.
-        fetch(start.wrapping_add(length as usize - 1));
+        fetch(at.wrapping_add(len - 1));
     }
 }
 
-/// Asks the processor for a line of memory. Whatever the address is, this is no access to it: it
-/// can't fault, and no byte is seen.
+/// Asks for a line of memory. Whatever the address is, this is no access to it: it can't fault, and
+/// no byte is seen.
 #[inline(always)]
 fn fetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
