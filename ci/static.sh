@@ -15,7 +15,6 @@ static() {
 }
 if [ "${1:-}" = --test ]; then
     static test --package iommap-guard --tests
-    static test --package iommap --no-default-features --test native -- faults sigbus
     exit
 fi
 quick=
