@@ -2,13 +2,12 @@
 # Two machines, each with its own network, disk and Docker, as one Swarm: a job runs where its data is,
 # each machine takes a new version of the data by itself, and when one is killed the other takes over.
 # Ends with an error if anything is not as it should be, and prints how long things took. Needs root;
-# `cargo xtask cluster` builds what it takes.
+# `cargo xtask cluster` calls it.
 #
-# Usage: ci/cluster.sh PROGRAMS SEARCH.wasm LOOKUP.wasm DATABASES
-#   PROGRAMS: where iommap, iommap-server and iommap-oci are, static
+# Usage: ci/cluster.sh SEARCH.wasm LOOKUP.wasm DATABASES
 #   DATABASES: the directory of the npm package iptoasn-country
 . "$(dirname "$0")/engine.sh"
-programs=$1 search=$2 lookup=$3 database=$4
+search=$1 lookup=$2 database=$3
 # The new one knows addresses of IP version 6.
 old=iptoasn-country-ipv4.mmdb new=iptoasn-country.mmdb address=2001:4860:4860::8888
 [ "$(id -u)" = 0 ] || skip "only root may start Docker"
@@ -16,20 +15,21 @@ temporary=$(mktemp -d /tmp/iommap-cluster.XXXXXX)
 name=iommap$$
 declare -A engine
 finish() {
-    local machine
+    local code=$? machine
     for machine in "${!engine[@]}"; do kill_machine "$machine"; done
     for machine in 1 2; do
         ip link delete "$name.$machine" 2>/dev/null || true
         ip netns delete "$name-$machine" 2>/dev/null || true
     done
     ip link delete "$name" 2>/dev/null || true
-    rm -rf "$temporary" 2>/dev/null || true
+    clean || [ "$code" != 0 ] || exit 1
 }
 trap finish EXIT
 have iproute2 ip
 have runc runc
 have containerd containerd containerd-shim-runc-v2
 have docker.io dockerd
+programs=$("$root/ci/static.sh" --quick)
 
 # on N COMMAND...: on that machine. Not by `ip netns exec`, which hides the cgroups.
 on() {
@@ -61,7 +61,7 @@ start_machine() {
         hostname "$0" && mount --bind "$1" "$2" && shift 2 && exec "$@"' \
         "machine-$machine" "$temporary/$machine/data" "$temporary/geo" dockerd --data-root "$temporary/$machine/root" \
         --exec-root "$temporary/$machine/run" --pidfile "$temporary/$machine/pid" \
-        --host "unix://$temporary/$machine/socket" --bridge none --iptables=false \
+        --host "unix://$temporary/$machine/socket" --bridge none --iptables=false --cgroup-parent "/$name" \
         --add-runtime "iommap=$programs/iommap-oci" --default-runtime iommap \
         >"$temporary/$machine/log" 2>&1 &
     engine[$machine]=$!

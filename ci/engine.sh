@@ -1,6 +1,7 @@
 # Sourced by the scripts that run containers: an engine of Debian's for the length of a test, and
 # images made by hand. Nothing is installed, nothing is pulled, and nothing of it is left.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$root/ci/clean.sh"
 
 skip() {
     echo "skipped: containers: $*"

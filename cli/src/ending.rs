@@ -18,6 +18,9 @@ use wasmtime::EngineWeak;
 /// How long a component may take to end when it is asked to.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// How long, if it gives way only where it waits. There it does so at once; if it computes, never.
+const GRACE_IF_WAITING: Duration = Duration::from_millis(100);
+
 /// How long what is said at the end may take. It takes no time, unless nobody reads it or the machine
 /// is very busy.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -47,9 +50,16 @@ type LastWords = Box<dyn FnOnce(Why) + Send>;
 
 /// What has to be known of a component that runs.
 struct Guest {
-    engine: EngineWeak,
+    ends: Ends,
     limit: Option<Duration>,
     ask: oneshot::Sender<Why>,
+}
+
+/// Where a component can be ended.
+pub(crate) enum Ends {
+    /// Wherever it is: its code gives way when this engine's epoch changes.
+    Anywhere(EngineWeak),
+    WhereItWaits,
 }
 
 /// What the thread is told.
@@ -79,14 +89,14 @@ impl Ending {
     /// it is to end.
     pub(crate) fn watch(
         &self,
-        engine: EngineWeak,
+        ends: Ends,
         limit: Option<Duration>,
         last_words: impl FnOnce(Why) + Send + 'static,
     ) -> oneshot::Receiver<Why> {
         let (ask, asked) = oneshot::channel();
         *lock(&self.last_words) = Some(Box::new(last_words));
         // The thread is there as long as this process is.
-        _ = self.events.send(Event::Started(Guest { engine, limit, ask }));
+        _ = self.events.send(Event::Started(Guest { ends, limit, ask }));
         asked
     }
 
@@ -122,12 +132,16 @@ fn end(events: &Receiver<Event>, last_words: &Mutex<Option<LastWords>>) {
     };
     // Before that nobody else has anything to say.
     let started = guest.is_some() || matches!(events.try_recv(), Ok(Event::Started(_)));
-    if let Some(Guest { engine, ask, .. }) = guest {
+    if let Some(Guest { ends, ask, .. }) = guest {
         _ = ask.send(why);
-        let end = Instant::now() + GRACE;
+        let (engine, grace) = match ends {
+            Ends::Anywhere(engine) => (Some(engine), GRACE),
+            Ends::WhereItWaits => (None, GRACE_IF_WAITING),
+        };
+        let end = Instant::now() + grace;
         // A second signal is from somebody who does not want to wait.
         while Instant::now() < end && !matches!(events.recv_timeout(TICK), Ok(Event::Signal(_))) {
-            if let Some(engine) = engine.upgrade() {
+            if let Some(engine) = engine.as_ref().and_then(EngineWeak::upgrade) {
                 engine.increment_epoch();
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::args::Run;
 use crate::component::Source;
-use crate::ending::{Ending, Why};
+use crate::ending::{Ending, Ends, Why};
 use crate::engine::{self, Needs};
 use crate::log::Shown;
 use crate::outcome::Outcome;
@@ -29,11 +29,12 @@ pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
     let path = source.path();
     // What takes no time comes first, so that a mistake there is seen at once.
     let state = State::new(args, &directories::check(&args.dirs)?)?;
+    // What is compiled ahead always can.
+    let interrupt = args.precompiled || args.timeout.is_some();
     let component = if args.precompiled {
         engine::load(path)?
     } else {
-        let needs = Needs { cache: !args.cache.no_cache, interrupt: args.timeout.is_some() };
-        engine::compile(path, needs)?
+        engine::compile(path, Needs { cache: !args.cache.no_cache, interrupt })?
     };
     let command = provided::link(path, &component)?;
     if state.usage().limits().windows > 0
@@ -53,12 +54,14 @@ pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
     };
     let mut store = Store::new(component.engine(), state);
     store.limiter(State::limiter);
-    // Whenever the epoch changes the guest gives way, so that it can be ended.
+    // Whenever the epoch changes it gives way, if it is compiled so, and can be ended.
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     let runtime = runtime()?;
     let if_ended = last_words.clone();
-    let asked = ending.watch(component.engine().weak(), args.timeout, move |why| {
+    let ends =
+        if interrupt { Ends::Anywhere(component.engine().weak()) } else { Ends::WhereItWaits };
+    let asked = ending.watch(ends, args.timeout, move |why| {
         if_ended.say(&Outcome::Ended(why));
     });
     let outcome = runtime.block_on(unless(asked, start_command(&command, &mut store)));

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use iommap::{
-    AsyncOptions, Counters, FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, Usage,
+    AsyncOptions, Counters, FsPerms, Import, IommapCtx, IommapCtxBuilder, IommapCtxView,
+    IommapView, Usage,
 };
 pub use iommap_commands::{fnv, shown};
 use tempfile::TempDir;
@@ -55,47 +56,27 @@ impl Kind {
     /// A linker with iommap and WASI.
     pub fn linker(self) -> Linker<State> {
         let mut linker = Linker::new(self.engine());
-        match self {
-            Kind::Sync | Kind::Blocking => {
-                iommap::wasi::add_to_linker(&mut linker, State::iommap, State::table)
-            }
-            Kind::Async | Kind::Offloading => {
-                iommap::wasi::add_to_linker_async(&mut linker, State::iommap, State::table)
-            }
-        }
-        .expect("a linker");
-        let (get, table) = (State::iommap, State::table);
-        match self {
-            Kind::Sync | Kind::Blocking => {
-                iommap::wasi::add_open_files_to_linker(&mut linker, get, table)
-            }
-            Kind::Async | Kind::Offloading => {
-                iommap::wasi::add_open_files_to_linker_async(&mut linker, get, table)
-            }
-        }
-        .expect("a linker");
-        match self {
-            Kind::Sync | Kind::Blocking => {
-                iommap::windows::add_to_linker(&mut linker, State::iommap)
-            }
-            Kind::Async | Kind::Offloading => {
-                iommap::windows::add_to_linker_async(&mut linker, State::iommap)
-            }
-        }
-        .expect("a linker");
+        let import = Import::new(State::iommap)
+            .with_wasi(State::table)
+            .with_open_files(State::table)
+            .with_windows();
+        let mut options = AsyncOptions::default();
         let done = match self {
-            Kind::Sync => iommap::add_to_linker(&mut linker, State::iommap)
+            Kind::Sync => import
+                .add_to_linker(&mut linker)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
-            Kind::Blocking => iommap::add_to_linker(&mut linker, State::iommap)
+            Kind::Blocking => import
+                .add_to_linker(&mut linker)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker)),
             // The one kind of engine that can also serve WASI 0.3.
-            Kind::Async => iommap::add_to_linker_async(&mut linker, State::iommap)
+            Kind::Async => import
+                .add_to_linker_async(&mut linker, options)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
                 .and_then(|()| wasmtime_wasi::p3::add_to_linker(&mut linker)),
             Kind::Offloading => {
-                let mut options = AsyncOptions::default();
                 options.offload_above = Some(OFFLOAD_ABOVE);
-                iommap::add_to_linker_async_with(&mut linker, options, State::iommap)
+                import
+                    .add_to_linker_async(&mut linker, options)
                     .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker))
             }
         };

@@ -98,7 +98,11 @@ enum Command {
         write: bool,
     },
     /// Run components in containers, by Debian's containerd and runc: needs root
-    Container,
+    Container {
+        /// Without measuring the time to start, as CI runs it
+        #[arg(long)]
+        quick: bool,
+    },
     /// Run them on two machines in network namespaces, by Debian's Docker Swarm: needs root
     Cluster,
     /// Count the packages that iommap adds to a program that has wasmtime and wasmtime-wasi
@@ -145,7 +149,7 @@ fn other(command: Command) -> Result<()> {
         Command::Load(options) => serve::load(&options),
         Command::Bench { quick, args } => run::bench(quick, &args),
         Command::Platforms { quick, write } => platforms::run(quick, write),
-        Command::Container => container::container(),
+        Command::Container { quick } => container::container(quick),
         Command::Cluster => container::cluster(),
         Command::Embedder => ci::embedder(),
         Command::Ci { no_test } => ci::run(!no_test),

@@ -55,6 +55,12 @@ impl<'a> View<'a> {
         Ok(&self.table.get(handle)?.mapped)
     }
 
+    /// The same, with what the host keeps beside it.
+    #[cfg(feature = "windows")]
+    pub(super) fn mapping(&self, handle: &Handle) -> Result<&MappingHandle> {
+        Ok(self.table.get(handle)?)
+    }
+
     /// The same, to change it.
     pub(super) fn mapped_mut(&mut self, handle: &Handle) -> Result<&mut Mapped> {
         Ok(&mut self.table.get_mut(handle)?.mapped)

@@ -6,6 +6,8 @@ use super::linker::AsyncOptions;
 use super::opener::{Find, Opener, find_own};
 #[cfg(feature = "wasi")]
 use super::wasi;
+#[cfg(feature = "windows")]
+use super::windows;
 use super::{Getter, IommapCtx, linker};
 use std::fmt;
 use std::sync::Arc;
@@ -51,6 +53,10 @@ pub struct Import<T: 'static> {
     pub(super) name: Option<String>,
     #[cfg(feature = "wasi")]
     descriptors: Option<wasi::Descriptors<T>>,
+    #[cfg(feature = "wasi")]
+    open_files: Option<wasi::Descriptors<T>>,
+    #[cfg(feature = "windows")]
+    windows: bool,
 }
 
 impl<T: 'static> Import<T> {
@@ -81,6 +87,10 @@ impl<T: 'static> Import<T> {
             name: None,
             #[cfg(feature = "wasi")]
             descriptors: None,
+            #[cfg(feature = "wasi")]
+            open_files: None,
+            #[cfg(feature = "windows")]
+            windows: false,
         }
     }
 
@@ -99,6 +109,23 @@ impl<T: 'static> Import<T> {
         Import { descriptors: Some(descriptors), ..self }
     }
 
+    /// And `iommap:wasi/open-files`, which maps what the guest's standard library has open: see
+    /// [`wasi::add_open_files_to_linker`].
+    #[cfg(feature = "wasi")]
+    pub fn with_open_files(self, descriptors: wasi::Descriptors<T>) -> Import<T> {
+        Import { open_files: Some(descriptors), ..self }
+    }
+
+    /// And `iommap:mmap/windows`, so that components which import it link: see
+    /// [`windows::add_to_linker`].
+    ///
+    /// With a context that is [`shared`](Import::shared) there are none, since what ends a store's windows
+    /// has no place in the store's data: guests are told `enotsup`, and go on by `pread`.
+    #[cfg(feature = "windows")]
+    pub fn with_windows(self) -> Import<T> {
+        Import { windows: true, ..self }
+    }
+
     /// Adds it to a linker, as [`add_to_linker`](crate::add_to_linker) does.
     ///
     /// # Errors
@@ -108,6 +135,16 @@ impl<T: 'static> Import<T> {
         #[cfg(feature = "wasi")]
         if let Some(descriptors) = self.descriptors {
             wasi::add(linker, self, descriptors)?;
+        }
+        #[cfg(feature = "wasi")]
+        if let Some(descriptors) = self.open_files {
+            wasi::open::add(linker, self, descriptors)?;
+        }
+        #[cfg(feature = "windows")]
+        match self.access {
+            _ if !self.windows => {}
+            Access::Own(get) => windows::add_to_linker(linker, get)?,
+            Access::Table(_) => windows::refuse(linker, self.access)?,
         }
         linker::add(linker, self)
     }
@@ -126,6 +163,16 @@ impl<T: 'static> Import<T> {
         #[cfg(feature = "wasi")]
         if let Some(descriptors) = self.descriptors {
             wasi::add_async(linker, self, descriptors)?;
+        }
+        #[cfg(feature = "wasi")]
+        if let Some(descriptors) = self.open_files {
+            wasi::open::add_async(linker, self, descriptors)?;
+        }
+        #[cfg(feature = "windows")]
+        match self.access {
+            _ if !self.windows => {}
+            Access::Own(get) => windows::add_to_linker_async(linker, get)?,
+            Access::Table(_) => windows::refuse(linker, self.access)?,
         }
         linker::add_async(linker, self, options)
     }

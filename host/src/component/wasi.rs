@@ -9,7 +9,7 @@
 //! how wasmtime tells resources apart: guests of any 0.2 and of 0.3 are served by the one function
 //! defined here.
 
-mod open;
+pub(super) mod open;
 
 pub use open::{add_open_files_to_linker, add_open_files_to_linker_async};
 

@@ -91,7 +91,7 @@ impl Bundle {
 /// A mount, of which the later covers the earlier.
 #[derive(Clone, Debug)]
 pub(crate) struct Mount<'a> {
-    /// Absolute, and without `.` and `..`.
+    /// Absolute, and without `.` and `..`. Links of the image may lead elsewhere: see `place.rs`.
     pub(crate) destination: String,
     pub(crate) kind: &'a str,
     pub(crate) source: &'a str,

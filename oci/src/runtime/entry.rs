@@ -1,8 +1,8 @@
 //! Which word of a container's command may be a component, and where its file is.
 
-use super::bundle::{Bundle, below, clean};
-use super::look::{self, LastLink};
-use std::io;
+use super::bundle::{Bundle, clean};
+use super::look;
+use super::place::Places;
 
 /// Programs that only start another one, and pass signals on to it. `docker run --init` puts one
 /// before the command.
@@ -25,12 +25,12 @@ pub(crate) struct Component {
 }
 
 /// The component that a container runs, if it is one.
-pub(crate) fn find(bundle: &Bundle) -> Option<Component> {
+pub(crate) fn find(bundle: &Bundle, places: &Places<'_>) -> Option<Component> {
     let words: Vec<&str> = bundle.texts("/process/args").collect();
     let word = command(&words);
     let paths = candidates(bundle, words.get(word)?);
     // As with programs, the first file of the name counts.
-    let found = paths.into_iter().find_map(|path| Some((is_component(bundle, &path).ok()?, path)));
+    let found = paths.into_iter().find_map(|path| Some((is_component(places, &path)?, path)));
     found.and_then(|(is, path)| is.then_some(Component { word, path }))
 }
 
@@ -70,21 +70,9 @@ fn candidates(bundle: &Bundle, name: &str) -> Vec<String> {
 }
 
 /// Is a file a component, in the image or in what is mounted over it?
-fn is_component(bundle: &Bundle, path: &str) -> io::Result<bool> {
-    let covering = bundle.mounts().rev().find_map(|mount| {
-        let rest = below(path, &mount.destination)?.to_owned();
-        Some((mount, rest))
-    });
-    let (root, rest) = match covering {
-        Some((mount, rest)) if mount.is_bind() => (bundle.path(mount.source), rest),
-        Some(_) => return Ok(false),
-        None => (bundle.rootfs().ok_or(io::ErrorKind::NotFound)?, path.to_owned()),
-    };
-    let file = match rest.as_str() {
-        "" => look::file(&root)?,
-        rest => look::inside(look::directory(&root)?, rest, LastLink::Followed)?,
-    };
-    look::is_component(file)
+fn is_component(places: &Places<'_>, path: &str) -> Option<bool> {
+    let file = places.file(&places.leads_to(path).ok()?)?;
+    look::is_component(file).ok()
 }
 
 #[cfg(test)]
@@ -112,7 +100,9 @@ mod tests {
 
     fn found(dir: &TempDir, process: Value, mounts: Value) -> Option<(usize, String)> {
         let config = json!({ "root": { "path": "rootfs" }, "process": process, "mounts": mounts });
-        find(&Bundle::at(dir.path(), config)).map(|component| (component.word, component.path))
+        let bundle = Bundle::at(dir.path(), config);
+        let component = find(&bundle, &Places::of(&bundle).unwrap())?;
+        Some((component.word, component.path))
     }
 
     fn words(dir: &TempDir, words: &[&str]) -> Option<(usize, String)> {
@@ -129,6 +119,39 @@ mod tests {
         assert_eq!(words(&dir, &["app.wasm"]), Some((0, app.clone())));
         assert_eq!(words(&dir, &["/sbin/../bin//app.wasm"]), Some((0, app)));
         assert_eq!(words(&dir, &["/link"]), Some((0, "/link".to_owned())));
+    }
+
+    #[test]
+    fn links_lead_to_nothing_outside_of_the_container() {
+        let dir = bundle();
+        let at = |name: &str| dir.path().join(name);
+        // Outside there is such a file: what is at its path in the image counts.
+        let outside = tempfile::tempdir().unwrap();
+        let app = outside.path().join("app");
+        fs::write(&app, COMPONENT).unwrap();
+        symlink(&app, at("rootfs/absolute")).unwrap();
+        symlink("/proc/self/exe", at("rootfs/magic")).unwrap();
+        symlink("../../../../../bin/app.wasm", at("rootfs/bin/up")).unwrap();
+        for path in ["/absolute", "/magic"] {
+            assert_eq!(words(&dir, &[path]), None, "{path}");
+        }
+        assert_eq!(words(&dir, &["/bin/up"]), Some((0, "/bin/up".to_owned())));
+        let inner = at("rootfs").join(app.strip_prefix("/").unwrap());
+        fs::create_dir_all(inner.parent().unwrap()).unwrap();
+        fs::write(&inner, "native").unwrap();
+        assert_eq!(words(&dir, &["/absolute"]), None);
+        fs::write(&inner, COMPONENT).unwrap();
+        assert_eq!(words(&dir, &["/absolute"]), Some((0, "/absolute".to_owned())));
+    }
+
+    #[test]
+    fn links_lead_onto_volumes() {
+        let dir = bundle();
+        symlink("/v/other.wasm", dir.path().join("rootfs/over")).unwrap();
+        let volume = json!([{ "destination": "/v", "type": "bind", "source": "volume" }]);
+        let process = json!({ "args": ["/over"] });
+        assert_eq!(found(&dir, process.clone(), volume), Some((0, "/over".to_owned())));
+        assert_eq!(found(&dir, process, json!([])), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | `asked` | what the engine asks, as far as it matters here |
 //! | `bundle` | the container's configuration: read and written |
 //! | `entry` | which word of its command may be a component, and where that is |
+//! | `place` | where a path of the container's leads, by links and mounts |
 //! | `look` | a first look at a file of the image, which may be hostile |
 //! | `rewrite` | the command and the mounts that run a component |
 //! | `volumes` | which mounts are granted |
@@ -16,6 +17,7 @@ mod bundle;
 mod entry;
 mod log;
 mod look;
+mod place;
 mod program;
 mod rewrite;
 mod volumes;
@@ -24,6 +26,7 @@ use anyhow::Result;
 use asked::Asked;
 use bundle::Bundle;
 use log::Log;
+use place::Places;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -47,21 +50,26 @@ pub(crate) fn main() -> ExitCode {
 /// Has iommap run the container in a bundle, if its entry point is a component.
 fn prepare(dir: &Path, log: &Log) -> Result<()> {
     // A container that can't be read is not ours to refuse: the next runtime says what is wrong.
+    let handed_on = |error| {
+        log.warning(format_args!("handed on as it is: {error:#}"));
+        Ok(())
+    };
     let mut bundle = match Bundle::read(dir) {
         Ok(bundle) => bundle,
-        Err(error) => {
-            log.warning(format_args!("handed on as it is: {error:#}"));
-            return Ok(());
-        }
+        Err(error) => return handed_on(error),
     };
-    let Some(component) = entry::find(&bundle) else { return Ok(()) };
+    let places = match Places::of(&bundle) {
+        Ok(places) => places,
+        Err(error) => return handed_on(error),
+    };
+    let Some(component) = entry::find(&bundle, &places) else { return Ok(()) };
     let iommap = program::iommap()?;
-    let volumes = volumes::granted(&bundle)?;
-    for file in &volumes.files {
-        log.warning(format_args!(
-            "{file} is no directory, and not granted to the component: mount the one it is in"
-        ));
+    let volumes = volumes::granted(&places)?;
+    for volume in &volumes.left_out {
+        log.warning(format_args!("{} {}", volume.destination, volume.why));
     }
+    rewrite::check_dev(&places)?;
+    drop(places);
     rewrite::rewrite(&mut bundle, &component, &volumes.directories, &iommap)?;
     bundle.write()
 }

@@ -1,11 +1,11 @@
 //! The command and the mounts that run a component: what changes in a container's configuration.
 //! All that keeps the container in its place stays as it is.
 
-use super::bundle::{Bundle, below};
+use super::bundle::Bundle;
 use super::entry::Component;
-use super::look::{self, LastLink};
+use super::place::Places;
 use super::volumes::Volume;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -24,10 +24,9 @@ pub(crate) fn rewrite(
     volumes: &[Volume],
     iommap: &str,
 ) -> Result<()> {
-    check_dev(bundle)?;
     // In the container there is no cache: whoever could write to one could have native code run.
     let mut command = vec![IOMMAP.to_owned(), "run".to_owned(), "--no-cache".to_owned()];
-    command.extend(volumes.iter().map(|Volume { destination, read_only }| {
+    command.extend(volumes.iter().map(|Volume { destination, read_only, .. }| {
         let mode = if *read_only { "ro" } else { "rw" };
         format!("--dir={destination}::{destination}::{mode}")
     }));
@@ -47,21 +46,19 @@ pub(crate) fn rewrite(
     Ok(())
 }
 
-/// Is there a place for `iommap`?
-fn check_dev(bundle: &Bundle) -> Result<()> {
-    let dev = bundle.mounts().rfind(|mount| below("/dev/iommap", &mount.destination).is_some());
+/// Is there a place for `iommap`? Links of the image count: what is mounted at another name may be
+/// mounted here.
+pub(crate) fn check_dev(places: &Places<'_>) -> Result<()> {
+    let leads_to = places.leads_to(IOMMAP)?;
+    ensure!(leads_to == IOMMAP, "{IOMMAP} is {leads_to} by a link of the image");
+    let dev = places.covering(IOMMAP).map(|(dev, _)| dev);
     ensure!(
-        dev.is_some_and(|mount| mount.destination == "/dev" && mount.kind == "tmpfs"),
+        dev.is_some_and(|dev| dev.at == "/dev" && dev.mount.kind == "tmpfs"),
         "iommap is mounted at {IOMMAP}, and this container has no /dev of its own (a tmpfs): \
-         mount nothing at /dev, nor at {IOMMAP}"
+         mount nothing at /dev, nor at {IOMMAP}{}",
+        dev.map(|dev| format!(", where {} is mounted", dev.mount.destination)).unwrap_or_default()
     );
-    let root = bundle.rootfs().context("the container has no root")?;
-    let root =
-        look::directory(&root).with_context(|| format!("no directory {}", root.display()))?;
-    match look::inside(root, "dev", LastLink::Kept).and_then(look::kind) {
-        Ok(kind) if !kind.is_dir() => bail!("/dev of the image is no directory"),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// The options for the limits that the container's annotations set.
@@ -143,8 +140,11 @@ mod tests {
     fn rewritten(config: Value) -> Result<Value> {
         let (_dir, mut bundle) = bundle(config);
         let component = Component { word: 2, path: "/bin/app.wasm".into() };
-        let volumes = [("/data", true), ("/out", false)]
-            .map(|(at, read_only)| Volume { destination: at.into(), read_only });
+        let volumes = [("/data", true), ("/out", false)].map(|(at, read_only)| Volume {
+            destination: at.into(),
+            at: at.into(),
+            read_only,
+        });
         rewrite(&mut bundle, &component, &volumes, "/opt/iommap")?;
         Ok(bundle.config)
     }
@@ -211,13 +211,21 @@ mod tests {
         }
     }
 
+    /// What is said against a container with such mounts, and such links in its image.
+    fn refused(mounts: &Value, links: &[(&str, &str)]) -> Option<String> {
+        let mut config = config();
+        config["mounts"] = mounts.clone();
+        let (dir, bundle) = bundle(config);
+        std::fs::create_dir(dir.path().join("volume")).unwrap();
+        for (target, link) in links {
+            symlink(target, dir.path().join(link)).unwrap();
+        }
+        let checked = check_dev(&Places::of(&bundle).unwrap());
+        checked.err().map(|error| format!("{error:#}"))
+    }
+
     #[test]
     fn iommap_is_mounted_nowhere_but_in_a_new_dev() {
-        let of = |mounts: Value| {
-            let mut config = config();
-            config["mounts"] = mounts;
-            format!("{:#}", rewritten(config).unwrap_err())
-        };
         let dev = json!({ "destination": "/dev/", "type": "tmpfs" });
         for mounts in [
             json!(null),
@@ -226,20 +234,37 @@ mod tests {
             json!([dev, { "destination": "/dev/iommap", "type": "bind", "source": "/tmp" }]),
             json!([dev, { "destination": "/", "type": "tmpfs" }]),
         ] {
-            assert!(of(mounts.clone()).contains("no /dev of its own"), "{mounts}");
+            let said = refused(&mounts, &[]).expect("an error");
+            assert!(said.contains("no /dev of its own"), "{mounts}: {said}");
         }
+        assert_eq!(refused(&json!([dev]), &[]), None);
+    }
+
+    #[test]
+    fn a_volume_that_a_link_leads_into_dev_is_refused() {
+        let dev = json!({ "destination": "/dev", "type": "tmpfs" });
+        let volume = |at: &str| json!({ "destination": at, "type": "bind", "source": "volume" });
+        for (at, links) in [
+            ("/a", &[("/dev", "rootfs/a")][..]),
+            ("/a", &[("b", "rootfs/a"), ("/dev/iommap", "rootfs/b")]),
+            ("/a/iommap", &[("../../dev", "rootfs/a")]),
+            ("/v/x", &[("/dev", "volume/x")]),
+            ("/a", &[("/", "rootfs/a")]),
+        ] {
+            let said = refused(&json!([dev, volume("/v"), volume(at)]), links).expect("an error");
+            assert!(said.contains("no /dev of its own") && said.contains(at), "{at}: {said}");
+        }
+        // One that leads elsewhere, or beside it, is in nobody's way.
+        let elsewhere = [("/srv", "rootfs/a"), ("/dev", "volume/y")];
+        assert_eq!(refused(&json!([dev, volume("/v"), volume("/a")]), &elsewhere), None);
     }
 
     #[test]
     fn a_dev_of_the_image_that_leads_elsewhere_is_refused() {
-        let (dir, mut bundle) = bundle(config());
-        let component = Component { word: 2, path: "/a".into() };
-        symlink("/data", dir.path().join("rootfs/dev")).unwrap();
-        let refused = rewrite(&mut bundle, &component, &[], "/opt/iommap").unwrap_err();
-        assert!(format!("{refused:#}").contains("no directory"), "{refused:#}");
-        assert_eq!(bundle.config, config());
-        std::fs::remove_file(dir.path().join("rootfs/dev")).unwrap();
-        std::fs::create_dir(dir.path().join("rootfs/dev")).unwrap();
-        rewrite(&mut bundle, &component, &[], "/opt/iommap").unwrap();
+        let dev = json!([{ "destination": "/dev", "type": "tmpfs" }]);
+        for (target, at) in [("/data", "/data/iommap"), ("./a/../b", "/b/iommap")] {
+            let said = refused(&dev, &[(target, "rootfs/dev")]).expect("an error");
+            assert!(said.contains(&format!("is {at} by a link")), "{said}");
+        }
     }
 }

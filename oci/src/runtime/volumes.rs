@@ -1,77 +1,106 @@
 //! Which mounts are granted to a component: the directories of this machine that somebody mounted
 //! for the container, and not those that engines mount into every one.
 
-use super::bundle::{Bundle, Mount, below};
+use super::bundle::below;
+use super::place::{Placed, Places};
 use anyhow::{Result, bail};
 
 /// Below these an engine mounts what programs expect. A component needs none of it.
 const ENGINES: &[&str] =
     &["/dev", "/proc", "/sys", "/etc", "/run/.containerenv", "/run/secrets", "/sbin/docker-init"];
 
-/// What Kubernetes mounts unless it is told not to: a key to its API.
-const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// What Kubernetes mounts unless it is told not to: a key to its API. The second name is what the
+/// first one leads to in most images.
+const TOKEN: [&str; 2] =
+    ["/var/run/secrets/kubernetes.io/serviceaccount", "/run/secrets/kubernetes.io/serviceaccount"];
 
 /// A directory to be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Volume {
     pub(crate) destination: String,
+    /// Where that is, without links.
+    pub(crate) at: String,
     pub(crate) read_only: bool,
+}
+
+/// What is mounted and not granted, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) destination: String,
+    at: String,
+    pub(crate) why: &'static str,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Volumes {
     pub(crate) directories: Vec<Volume>,
-    /// Only directories can be granted: these are not.
-    pub(crate) files: Vec<String>,
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// What is mounted for the component.
-pub(crate) fn granted(bundle: &Bundle) -> Result<Volumes> {
+pub(crate) fn granted(places: &Places<'_>) -> Result<Volumes> {
     let mut volumes = Volumes::default();
-    for mount in bundle.mounts().filter(|mount| is_volume(mount)) {
-        let Mount { destination, .. } = &mount;
+    for placed in places.mounts().filter(|placed| is_volume(placed)) {
+        let at = placed.at.clone();
+        let destination = placed.mount.destination.clone();
         // A later mount covers earlier ones.
-        volumes.directories.retain(|volume| below(&volume.destination, destination).is_none());
-        volumes.files.retain(|file| below(file, destination).is_none());
-        match bundle.path(mount.source).metadata() {
-            Ok(metadata) if metadata.is_dir() => {
-                check(destination)?;
-                let read_only = mount.is_read_only();
-                volumes.directories.push(Volume { destination: destination.clone(), read_only });
+        volumes.directories.retain(|volume| below(&volume.at, &at).is_none());
+        volumes.left_out.retain(|volume| below(&volume.at, &at).is_none());
+        let why = match placed.is_directory() {
+            Some(true) if is_engines(&at) => {
+                "leads by a link of the image to where engines mount what is theirs, and is not \
+                 granted to the component: mount it at another place"
             }
-            Ok(_) => volumes.files.push(destination.clone()),
+            Some(true) => {
+                check(&destination, &at)?;
+                let read_only = placed.mount.is_read_only();
+                volumes.directories.push(Volume { destination, at, read_only });
+                continue;
+            }
+            Some(false) => {
+                "is no directory, and not granted to the component: mount the one it is in"
+            }
             // The next runtime will say so.
-            Err(_) => {}
-        }
+            None => continue,
+        };
+        volumes.left_out.push(LeftOut { destination, at, why });
     }
     leave_out_nested(&mut volumes.directories);
-    check_token(bundle, &volumes.directories)?;
+    check_token(places, &volumes.directories)?;
     Ok(volumes)
 }
 
-fn is_volume(mount: &Mount<'_>) -> bool {
-    let at = &mount.destination;
-    mount.is_bind() && at != TOKEN && !ENGINES.iter().any(|dir| below(at, dir).is_some())
+fn is_engines(at: &str) -> bool {
+    at == TOKEN[0] || ENGINES.iter().any(|dir| below(at, dir).is_some())
+}
+
+/// Did somebody mount it for the container?
+fn is_volume(placed: &Placed<'_>) -> bool {
+    placed.mount.is_bind() && !is_engines(&placed.mount.destination)
 }
 
 /// A volume that the token is mounted in would grant that as well.
-fn check_token(bundle: &Bundle, volumes: &[Volume]) -> Result<()> {
-    let names = [TOKEN, TOKEN.strip_prefix("/var").unwrap_or(TOKEN)];
-    let mounted = bundle.mounts().any(|mount| names.contains(&&*mount.destination));
-    let covers = |volume: &&Volume| names.iter().any(|at| below(at, &volume.destination).is_some());
-    match volumes.iter().find(covers) {
-        Some(volume) if mounted => bail!(
-            "the volume at {} has Kubernetes's token for its API in it: set \
-             automountServiceAccountToken to false, or mount the volume at another place",
-            volume.destination
-        ),
-        _ => Ok(()),
+fn check_token(places: &Places<'_>, volumes: &[Volume]) -> Result<()> {
+    let is_token = |placed: &&Placed<'_>| {
+        TOKEN.contains(&&*placed.mount.destination) || TOKEN.contains(&&*placed.at)
+    };
+    for token in places.mounts().filter(is_token) {
+        let at = [&*token.at, TOKEN[0], TOKEN[1]];
+        let covers = |volume: &&Volume| at.iter().any(|at| below(at, &volume.at).is_some());
+        if let Some(volume) = volumes.iter().find(covers) {
+            bail!(
+                "the volume at {} has Kubernetes's token for its API in it: set \
+                 automountServiceAccountToken to false, or mount the volume at another place",
+                volume.destination
+            );
+        }
     }
+    Ok(())
 }
 
-fn check(destination: &str) -> Result<()> {
-    if destination == "/" {
-        bail!("a volume at / would cover the component: mount it at another place");
+fn check(destination: &str, at: &str) -> Result<()> {
+    if at == "/" {
+        bail!("a volume at {destination} would cover the component: mount it at another place");
     }
     if destination.contains("::") || destination.ends_with(':') {
         bail!(
@@ -87,21 +116,39 @@ fn check(destination: &str) -> Result<()> {
 fn leave_out_nested(volumes: &mut Vec<Volume>) {
     let writable: Vec<Volume> = volumes.iter().filter(|outer| !outer.read_only).cloned().collect();
     volumes.retain(|inner| {
-        let covers = |outer: &Volume| below(&inner.destination, &outer.destination).is_some();
+        let covers = |outer: &Volume| below(&inner.at, &outer.at).is_some();
         !(inner.read_only && writable.iter().any(covers))
     });
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::bundle::Bundle;
     use super::*;
     use serde_json::{Value, json};
+    use std::os::unix::fs::symlink;
 
     fn of(mounts: Value) -> Result<Volumes> {
+        with_links(mounts, &[])
+    }
+
+    /// With links in the image.
+    fn with_links(mounts: Value, links: &[(&str, &str)]) -> Result<Volumes> {
         let dir = tempfile::tempdir()?;
-        std::fs::create_dir(dir.path().join("dir"))?;
-        std::fs::write(dir.path().join("file"), "")?;
-        granted(&Bundle::at(dir.path(), json!({ "mounts": mounts })))
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("dir"))?;
+        std::fs::write(at("file"), "")?;
+        std::fs::create_dir_all(at("rootfs/var"))?;
+        for (target, link) in links {
+            symlink(target, at("rootfs").join(link))?;
+        }
+        let config = json!({ "root": { "path": "rootfs" }, "mounts": mounts });
+        let bundle = Bundle::at(dir.path(), config);
+        granted(&Places::of(&bundle)?)
+    }
+
+    fn left_out(volumes: &Volumes) -> Vec<&str> {
+        volumes.left_out.iter().map(|volume| &*volume.destination).collect()
     }
 
     fn bind(at: &str, source: &str, mode: &str) -> Value {
@@ -127,10 +174,41 @@ mod tests {
     fn a_volume_around_the_token_is_refused() {
         for volume in ["/var/run", "/run", "/var/run/secrets"] {
             let mounts = |at| json!([bind(volume, "dir", "rw"), bind(at, "dir", "ro")]);
-            let error = of(mounts(TOKEN)).unwrap_err().to_string();
+            let error = of(mounts(TOKEN[0])).unwrap_err().to_string();
             assert!(error.contains("automountServiceAccountToken"), "{error}");
             assert_eq!(directories(mounts("/data")).len(), 2);
         }
+        // The image may have it lie in a volume that is elsewhere.
+        let mounts = json!([bind("/data", "dir", "ro"), bind(TOKEN[0], "dir", "ro")]);
+        let error = with_links(mounts.clone(), &[("/data", "var/run")]).unwrap_err().to_string();
+        assert!(error.contains("the volume at /data has Kubernetes's token"), "{error}");
+        let granted = with_links(mounts, &[("/run", "var/run")]).unwrap();
+        assert_eq!((granted.directories.len(), granted.left_out.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_link_of_the_image_makes_no_volume_of_what_is_the_engines() {
+        let mounts = json!([
+            bind("/run/secrets", "dir", "ro"),
+            bind("/proc-too", "dir", "ro"),
+            bind("/a", "dir", "rw"),
+            bind("/b", "dir", "ro"),
+        ]);
+        let links = [("/data", "run"), ("/proc/self", "proc-too"), ("srv/x", "a"), ("/srv", "b")];
+        let seen = with_links(mounts.clone(), &links[..3]).unwrap();
+        assert_eq!(left_out(&seen), ["/proc-too"]);
+        let at = |volume: &Volume| (volume.destination.clone(), volume.at.clone());
+        let expected = [("/a", "/srv/x"), ("/b", "/b")];
+        let expected = expected.map(|(destination, at)| (destination.to_owned(), at.to_owned()));
+        assert_eq!(seen.directories.iter().map(at).collect::<Vec<_>>(), expected);
+        // What is mounted last covers what a link has put below it.
+        let seen = with_links(mounts, &links).unwrap();
+        assert_eq!(
+            seen.directories.iter().map(at).collect::<Vec<_>>(),
+            [("/b".to_owned(), "/srv".to_owned())]
+        );
+        let error = with_links(json!([bind("/a", "dir", "ro")]), &[(".", "a")]).unwrap_err();
+        assert!(error.to_string().contains("cover the component"), "{error}");
     }
 
     #[test]
@@ -142,7 +220,7 @@ mod tests {
             bind("/run/.containerenv", "file", "rw"),
             bind("/sbin/docker-init", "file", "ro"),
             bind("/run/secrets", "dir", "ro"),
-            bind(TOKEN, "dir", "ro"),
+            bind(TOKEN[0], "dir", "ro"),
             { "destination": "/proc", "type": "proc" },
             { "destination": "/tmp", "type": "tmpfs" },
         ]));
@@ -153,7 +231,7 @@ mod tests {
     #[test]
     fn files_are_told_and_what_is_missing_is_left_to_runc() {
         let seen = of(json!([bind("/data/f", "file", "ro"), bind("/none", "none", "ro")])).unwrap();
-        assert_eq!(seen, Volumes { directories: Vec::new(), files: vec!["/data/f".into()] });
+        assert_eq!((left_out(&seen), seen.directories.len()), (vec!["/data/f"], 0));
     }
 
     #[test]
@@ -181,7 +259,7 @@ mod tests {
     fn a_later_mount_covers_what_is_below() {
         let covered =
             json!([bind("/a/b", "dir", "rw"), bind("/a/f", "file", "rw"), bind("/a", "dir", "ro")]);
-        assert_eq!(of(covered.clone()).unwrap().files, [""; 0]);
+        assert_eq!(left_out(&of(covered.clone()).unwrap()), [""; 0]);
         assert_eq!(directories(covered), [("/a".into(), true)]);
     }
 }

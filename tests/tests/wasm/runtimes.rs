@@ -16,10 +16,11 @@ mod runtime {
     use super::cache;
     use std::any::Any;
     use std::collections::HashMap;
+    use std::path::Path;
     use std::sync::Arc;
     use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, TypedFunc};
     use wasmtime::{Config, Engine, Result, Store};
-    use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+    use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
     /// What every store has.
     pub(super) struct Ctx {
@@ -80,10 +81,31 @@ mod runtime {
             name: &str,
             component: &InstancePre<Ctx>,
         ) -> Result<Workload> {
+            self.start_with(name, component, WasiCtx::builder().build()).await
+        }
+
+        /// The same, with a directory to be read through WASI as `/data`.
+        pub(super) async fn start_in(
+            &self,
+            name: &str,
+            component: &InstancePre<Ctx>,
+            dir: &Path,
+        ) -> Result<Workload> {
+            let mut wasi = WasiCtx::builder();
+            wasi.preopened_dir(dir, "/data", FsPerms::ReadOnly)?;
+            self.start_with(name, component, wasi.build()).await
+        }
+
+        async fn start_with(
+            &self,
+            name: &str,
+            component: &InstancePre<Ctx>,
+            wasi: WasiCtx,
+        ) -> Result<Workload> {
             let ctx = Ctx {
                 workload: name.to_owned(),
                 table: ResourceTable::new(),
-                wasi: WasiCtx::builder().build(),
+                wasi,
                 plugins: self.plugins.clone(),
             };
             let mut store = Store::new(&self.engine, ctx);
@@ -131,16 +153,20 @@ impl runtime::Plugin for Files {
         };
         Import::shared(|ctx: &mut Ctx| &mut ctx.table, find)
             .with_wasi(|ctx| &mut ctx.table)
+            .with_open_files(|ctx| &mut ctx.table)
+            .with_windows()
             .add_to_linker_async(linker, self.options)
     }
 }
 
-/// A directory with the file `f`, and a context that grants it as `/data` for four mappings.
+/// A directory with the file `f`, and a context that grants it as `/data` for four mappings and for
+/// windows.
 fn granted(text: &str) -> (TempDir, Arc<IommapCtx>) {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("f"), text).unwrap();
     let mut builder = IommapCtx::builder();
     builder.preopened_dir(dir.path(), "/data", FsPerms::ReadWrite).unwrap().max_mappings(4);
+    builder.max_windows(4).max_window_bytes(1 << 20);
     (dir, Arc::new(builder.build()))
 }
 
@@ -204,6 +230,43 @@ fn a_runtime_of_others_is_served_by_a_plugin_behind_an_arc() {
         for ctx in [one, two] {
             assert_all_returned(ctx.usage());
         }
+    }
+}
+
+#[test]
+fn a_shared_context_maps_open_files_and_refuses_windows() {
+    let mut offload = AsyncOptions::default();
+    offload.offload_above = Some(1);
+    for options in [AsyncOptions::default(), offload] {
+        let (dir, ctx) = granted("hello");
+        let files = Files { options, contexts: vec![("w", ctx.clone())] };
+        let runtime = Runtime::new(Arc::new(files)).unwrap();
+        let viewer = runtime.load(guest("viewer")).unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let mut workload = runtime.start_in("w", &viewer, dir.path()).await.unwrap();
+            play(
+                &mut workload,
+                "
+                file f /data/f read         -> ok
+                map-open m f read-write     -> err eacces
+                map-open m f read           -> ok
+                pread m 0 5                 -> ok hex:68656c6c6f
+                window w m 1 5 -            -> err out-of-bounds
+                window w m 0 5 -            -> err enotsup
+                window w m 0 5 frozen       -> err enotsup
+                pread m 1 1                 -> ok hex:65
+                ",
+            )
+            .await;
+            assert_eq!((ctx.counters().mappings, ctx.counters().windows), (1, 0));
+
+            // Nor does the search for an open file go without the plugin's word.
+            let mut stranger = runtime.start_in("three", &viewer, dir.path()).await.unwrap();
+            play(&mut stranger, "file f /data/f read -> ok").await;
+            let trap = stranger.step("map-open m f read").await.unwrap_err();
+            assert!(format!("{trap:#}").contains("three may map nothing"), "{trap:#}");
+        });
+        assert_all_returned(ctx.usage());
     }
 }
 

@@ -7,10 +7,9 @@
 //! components that are composed each reaches what the others have open, as long as it knows or
 //! guesses which file that is. An embedder who keeps such components apart doesn't add it.
 
-use super::{Call, Descriptors, Getter, Request, elsewhere, granted};
+use super::{Call, Descriptors, Getter, Import, Request, elsewhere, granted};
 use crate::component::bindings::types::{AccessMode, OpenFlags};
 use crate::component::convert::open_options;
-use crate::component::opener::Opener;
 use crate::error::ErrorKind;
 use crate::mapping::FsPerms;
 use std::any::Any;
@@ -42,15 +41,24 @@ pub fn add_open_files_to_linker<T: 'static>(
     get: Getter<T>,
     descriptors: Descriptors<T>,
 ) -> Result<()> {
+    add(linker, &Import::new(get), descriptors)
+}
+
+/// The same, for whatever import.
+pub(in crate::component) fn add<T: 'static>(
+    linker: &mut Linker<T>,
+    import: &Import<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    let (get, find) = (import.access, import.find.clone());
     linker.instance(INTERFACE)?.func_wrap(
         "map-open",
         move |mut store: StoreContextMut<'_, T>, params: Params| {
             let _span = trace_span!("map-open", hash = params.0).entered();
             let request = Search::new(descriptors(store.data_mut()), params).run();
-            let view = get(store.data_mut());
-            let opener = Opener::from(&*view.ctx);
+            let opener = find(store.data_mut())?;
             let mapped = request.map(&opener);
-            request.answer(view.into(), &opener, mapped)
+            request.answer(get.view(store.data_mut()), &opener, mapped)
         },
     )
 }
@@ -66,20 +74,31 @@ pub fn add_open_files_to_linker_async<T: Send + 'static>(
     get: Getter<T>,
     descriptors: Descriptors<T>,
 ) -> Result<()> {
+    add_async(linker, &Import::new(get), descriptors)
+}
+
+/// The same, for whatever import.
+pub(in crate::component) fn add_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    import: &Import<T>,
+    descriptors: Descriptors<T>,
+) -> Result<()> {
+    let (get, find) = (import.access, import.find.clone());
     linker.instance(INTERFACE)?.func_wrap_async(
         "map-open",
         move |mut store: StoreContextMut<'_, T>, params: Params| {
             let span = trace_span!("map-open", hash = params.0);
+            let opener = find(store.data_mut());
             let call = async move {
+                let opener = opener?;
                 let search = Search::new(descriptors(store.data_mut()), params);
-                let opener = Opener::from(&*get(store.data_mut()).ctx);
                 let (request, opener, mapped) = elsewhere(opener.may_block, move || {
                     let request = search.run();
                     let mapped = request.map(&opener);
                     (request, opener, mapped)
                 })
                 .await?;
-                request.answer(get(store.data_mut()).into(), &opener, mapped)
+                request.answer(get.view(store.data_mut()), &opener, mapped)
             };
             Box::new(call.instrument(span))
         },

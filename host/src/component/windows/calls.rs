@@ -22,15 +22,15 @@ use tracing::{debug, trace_span};
 use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 
-const WINDOWS: &str = "iommap:mmap/windows@0.1.0";
-const PREFETCH: &str = "[method]window.prefetch";
+pub(super) const WINDOWS: &str = "iommap:mmap/windows@0.1.0";
+pub(super) const PREFETCH: &str = "[method]window.prefetch";
 
 /// A window as a guest passes it.
-type Window = Resource<WindowHandle>;
+pub(super) type Window = Resource<WindowHandle>;
 
-type OpenParams = (Handle, u64, u64, GuestRegion, WindowFlags);
-type MoveParams = (Window, Handle, u64, u64, WindowFlags);
-type PrefetchParams = (Window, u64, u64);
+pub(super) type OpenParams = (Handle, u64, u64, GuestRegion, WindowFlags);
+pub(super) type MoveParams = (Window, Handle, u64, u64, WindowFlags);
+pub(super) type PrefetchParams = (Window, u64, u64);
 
 /// Adds `iommap:mmap/windows` to a linker, for stores of either kind, beside what
 /// [`add_to_linker`](crate::add_to_linker) adds: calls block the thread that the guest runs on while

@@ -22,9 +22,11 @@
 mod calls;
 mod handle;
 mod plan;
+mod refused;
 mod set;
 mod watch;
 
+pub(super) use refused::refuse;
 pub(super) use set::WindowSet;
 
 pub use calls::add_to_linker;

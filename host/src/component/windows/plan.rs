@@ -36,7 +36,7 @@ impl Wanted {
     }
 
     /// How many bytes the window will take of its region, if there may be one of this range.
-    fn span(self, mapping: &MappingHandle) -> StdResult<usize, Error> {
+    pub(super) fn span(self, mapping: &MappingHandle) -> StdResult<usize, Error> {
         let span = mapping.mapped.check_window(self.range, self.is_shared())?;
         if self.is_shared() && self.is_frozen() {
             return Err(Error::because(ErrorKind::Badarg, "shared with frozen"));
