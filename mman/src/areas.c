@@ -84,7 +84,7 @@ static size_t memory_size(void) {
 
 bool mm_area_range(const void *address, size_t length, uintptr_t *start, uintptr_t *end) {
     size_t size = memory_size();
-    *start = (uintptr_t)address;
+    *start = *end = (uintptr_t)address;
     if (*start % PAGE != 0 || *start > size || length > size - *start) return false;
     *end = *start + (length + PAGE - 1) / PAGE * PAGE;
     return true;

@@ -48,16 +48,25 @@ static bool goes(const window *this, uintptr_t start, uintptr_t end) {
     return inside == this->mapped;
 }
 
-// Can something else be put there? ENOTSUP: half a window would have to stay.
-static int replaceable(const wish *this) {
+// Makes a range free for something else, but for what is mapped there. Of a window that would have
+// to give a part of its region away the rest becomes a copy; ENOTSUP: stores into it reach the
+// file.
+static int make_replaceable(const wish *this) {
     uintptr_t end = this->at + this->length;
     if (!mm_area_owned(this->at, end)) return ENOMEM;
-    for (size_t i = mm_area_at(this->at); i < mm_area_count && mm_areas[i].start < end; i++) {
+    size_t first = mm_area_at(this->at);
+    for (size_t i = first; i < mm_area_count && mm_areas[i].start < end; i++) {
         if (!this->replace) return EEXIST;
-        bool held = mm_areas[i].kind == HELD || mm_areas[i].kind == SHOWN;
-        if (held && (mm_areas[i].window == NULL || !goes(mm_areas[i].window, this->at, end))) {
-            return ENOTSUP;
-        }
+        const window *of = mm_areas[i].window;
+        bool is_window = mm_areas[i].kind == HELD || mm_areas[i].kind == SHOWN;
+        if (is_window && (of == NULL || (of->written && !goes(of, this->at, end)))) return ENOTSUP;
+    }
+    for (size_t i = first; i < mm_area_count && mm_areas[i].start < end; i++) {
+        window *of = mm_areas[i].window;
+        if (of == NULL || goes(of, this->at, end)) continue;
+        int error = mm_window_copy(of);
+        if (error != 0) return error;
+        i = mm_area_at(this->at) - 1;
     }
     return 0;
 }
@@ -209,8 +218,8 @@ static int check_file(wish *this, off_t offset) {
     mode &= O_ACCMODE;
     if (mode != O_RDONLY && mode != O_RDWR) return EACCES;
     if (is_written(this) && mode != O_RDWR) return EACCES;
-    if (offset < 0 || offset % (off_t)PAGE != 0) return EINVAL;
-    if ((uint64_t)offset > (uint64_t)LLONG_MAX - this->length) return EOVERFLOW;
+    if (offset % (off_t)PAGE != 0) return EINVAL;
+    if (offset < 0 || offset > LLONG_MAX - (off_t)this->length) return EOVERFLOW;
     this->offset = (uint64_t)offset;
     this->inode = stat.st_ino;
     this->size = (uint64_t)stat.st_size;
@@ -244,7 +253,7 @@ static int map(void *address, size_t length, int prot, int flags, int fd, off_t 
         this.at = (uintptr_t)address;
         if (this.at % PAGE != 0 || this.at == 0) return EINVAL;
         if (this.at > SIZE_MAX - PAGE - this.length) return ENOMEM;
-        int error = replaceable(&this);
+        int error = make_replaceable(&this);
         if (error != 0) return error;
     }
     // Two mm_areas that are cut, what is new, the token's page, and that cut.

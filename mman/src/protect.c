@@ -13,10 +13,11 @@ static int answer(int error) {
     return -1;
 }
 
-// Is it a range whose every page is mapped?
+// Is it a range whose every page is mapped? Sets both in any case.
 static int mapped(const void *address, size_t length, uintptr_t *start, uintptr_t *end) {
+    bool in_memory = mm_area_range(address, length, start, end);
     if ((uintptr_t)address % PAGE != 0) return EINVAL;
-    bool there = mm_area_range(address, length, start, end) && mm_area_all_mapped(*start, *end);
+    bool there = in_memory && mm_area_all_mapped(*start, *end);
     return there ? 0 : ENOMEM;
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -51,7 +52,8 @@ int mm_window_open(const source *from, uintptr_t start, uintptr_t end, window **
     return 0;
 }
 
-void mm_window_close(window *this) {
+// Its areas are what is left. Returns whether the host took the pages out.
+static bool end(window *this) {
     if (mm_window_lost(this)) lost_before = true;
     window **link = &first;
     while (*link != this) link = &(*link)->next;
@@ -61,18 +63,46 @@ void mm_window_close(window *this) {
     bool gone = mm_host_close_window(this->handle) == 0;
     // Whoever gets this memory next shall not find a token in it.
     if (gone) *this->token_place = 0;
+    return gone;
+}
+
+// The areas in its region: those that show it become copies if they may, and the rest is free.
+static void release(window *this, bool gone, area_kind shown_as) {
     for (size_t i = mm_area_at(this->start); i < mm_area_count && mm_areas[i].start < this->end;) {
-        mm_areas[i].window = NULL;
-        if (gone && mm_areas[i].reserved) {
-            mm_areas[i].kind = MEMORY;
-            mm_areas[i].prot = PROT_NONE;
+        area *each = &mm_areas[i];
+        each->window = NULL;
+        if (gone && each->kind == SHOWN) {
+            each->kind = shown_as;
+        } else if (gone && each->reserved) {
+            each->kind = MEMORY;
+            each->prot = PROT_NONE;
+            each->reserved = false;
         } else if (gone) {
             mm_area_remove(i);
             continue;
+        } else {
+            each->kind = HELD;
         }
         i++;
     }
     free(this);
+}
+
+void mm_window_close(window *this) {
+    release(this, end(this), HELD);
+}
+
+int mm_window_copy(window *this) {
+    uint8_t *bytes = malloc(this->shown);
+    if (bytes == NULL) return ENOMEM;
+    uint8_t *start = (uint8_t *)this->start;
+    size_t shown = this->shown;
+    memcpy(bytes, start, shown);
+    bool gone = end(this);
+    if (gone) memcpy(start, bytes, shown);
+    release(this, gone, COPY);
+    free(bytes);
+    return gone ? 0 : ENOMEM;
 }
 
 // Is the token not where it was put any more?

@@ -40,6 +40,10 @@ int mm_window_open(const source *from, uintptr_t start, uintptr_t end, window **
 // Takes it out of memory, and its areas out of the list. If the host can't, its areas stay HELD.
 void mm_window_close(window *this);
 
+// Makes a copy of what it shows, in the same place, where stores into it do not reach the file.
+// Returns an errno.
+int mm_window_copy(window *this);
+
 // Did it lose a page?
 bool mm_window_lost(const window *this);
 
