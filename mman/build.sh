@@ -3,18 +3,26 @@
 # wasi-libc, with DIR/include and DIR/lib/libmman.a. DIR/bin/component makes components of the modules
 # that it links. Both can be called from anywhere; DIR stays where it is.
 #
-# Usage: mman/build.sh DIR     (ZIG: zig 0.17.1, which `pip install ziglang` brings; or `zig`)
+# Usage: mman/build.sh DIR     (ZIG: zig 0.17.1; unless it is set, pip installs it in DIR)
 set -euo pipefail
 [ $# -eq 1 ] || { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-zig=$(command -v "${ZIG:-zig}") || { echo "there is no ${ZIG:-zig}: set ZIG" >&2; exit 1; }
+sample=$here/../guest-example/search-c
 mkdir -p "$1"/{bin,include,lib,work}
 dir=$(cd "$1" && pwd)
 
+zig=${ZIG:-}
+if [ -z "$zig" ]; then
+    zig=$dir/zig/ziglang/zig
+    [ -x "$zig" ] || python3 -m pip install --quiet --disable-pip-version-check --no-deps \
+        --require-hashes --only-binary :all: --target "$dir/zig" -r "$sample/requirements.txt"
+fi
+command -v "$zig" >/dev/null || { echo "there is no $zig" >&2; exit 1; }
+
 componentize=${COMPONENTIZE_C:-}
 if [ -z "$componentize" ]; then
-    tool=$here/../guest-example/search-c/componentize
-    cargo build --quiet --locked --manifest-path "$tool/Cargo.toml" --target-dir "$dir/work/tool"
+    cargo build --quiet --locked --manifest-path "$sample/componentize/Cargo.toml" \
+        --target-dir "$dir/work/tool"
     componentize=$dir/work/tool/debug/componentize-c
 fi
 cp "$componentize" "$dir/bin/componentize-c"
