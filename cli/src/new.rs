@@ -65,12 +65,14 @@ impl Template {
         match self {
             Template::Rust => files! { "rust":
                 "README.md",
+                ".gitignore" from "../gitignore",
                 "Cargo.toml" from "Cargo.toml.in",
                 ".cargo/config.toml" from "cargo-config.toml",
                 "src/main.rs",
             },
             Template::C => files! { "c":
                 "README.md",
+                ".gitignore" from "../gitignore",
                 "requirements.txt",
                 "src/main.c",
                 "componentize/Cargo.toml" from "componentize/Cargo.toml.in",
@@ -80,6 +82,7 @@ impl Template {
             },
             Template::JavaScript => files! { "js":
                 "README.md",
+                ".gitignore" from "../gitignore",
                 "package.json",
                 "build.mjs",
                 "src/app.js",
@@ -88,6 +91,7 @@ impl Template {
             },
             Template::Python => files! { "python":
                 "README.md",
+                ".gitignore" from "../gitignore",
                 "requirements.txt",
                 "app.py",
                 "wit/app.wit",
@@ -95,6 +99,7 @@ impl Template {
             },
             Template::Plugin => files! { "plugin":
                 "README.md",
+                ".gitignore" from "../gitignore",
                 "wit/plugin.wit",
                 "guest/Cargo.toml" from "guest/Cargo.toml.in",
                 "guest/src/lib.rs",

@@ -84,15 +84,15 @@ impl Toolchain {
         cargo
     }
 
-    /// Builds a workspace's guests: all of them, or one program of this name.
+    /// Builds a workspace's guests: all of them, or one package with what it alone needs.
     ///
     /// # Errors
     ///
     /// One does not compile.
-    pub fn build(&self, workspace: &str, program: Option<&str>) -> Result<Vec<Guest>> {
+    pub fn build(&self, workspace: &str, package: Option<&str>) -> Result<Vec<Guest>> {
         let mut cargo = self.cargo(workspace);
-        cargo.args(["build", "--release", "--workspace", "--locked", "--target", TARGET]);
-        cargo.args(program.map(|name| format!("--bin={name}")));
+        cargo.args(["build", "--release", "--locked", "--target", TARGET]);
+        cargo.arg(package.map_or("--workspace".to_owned(), |name| format!("--package={name}")));
         let artifacts = cargo_build(&mut cargo)
             .with_context(|| format!("the guests in {workspace} were not built"))?;
         let own = root().join(workspace);
