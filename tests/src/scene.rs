@@ -59,7 +59,8 @@ impl Kind {
         let import = Import::new(State::iommap)
             .with_wasi(State::table)
             .with_open_files(State::table)
-            .with_windows();
+            .with_windows()
+            .with_locks();
         let mut options = AsyncOptions::default();
         let done = match self {
             Kind::Sync => import
@@ -291,8 +292,8 @@ impl Scene {
         self.guest_in(self.kind.rustic(), context, change)
     }
 
-    /// A guest with windows, on the Rust guest crate. What it understands is in
-    /// `tests/script/src/windows.rs`.
+    /// A guest with windows and locks, on the Rust guest crate. What it understands is in
+    /// `tests/script/src/windows.rs` and `locks.rs`.
     pub fn viewer(&self, context: &mut IommapCtxBuilder) -> Guest {
         self.guest_in(self.kind.viewer(), context, |_| {})
     }
@@ -453,7 +454,7 @@ impl Guest {
 pub fn assert_all_returned(usage: &Usage) {
     let used = usage.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
-    assert_eq!((used.windows, used.window_bytes), (0, 0), "{used:?}");
+    assert_eq!((used.windows, used.window_bytes, used.locks), (0, 0, 0), "{used:?}");
 }
 
 /// Bytes none of which tells where it is by itself, but any few of which do.

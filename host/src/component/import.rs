@@ -8,7 +8,7 @@ use super::opener::{Find, Opener, find_own};
 use super::wasi;
 #[cfg(feature = "windows")]
 use super::windows;
-use super::{Getter, IommapCtx, linker};
+use super::{Getter, IommapCtx, linker, locks};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -51,6 +51,7 @@ pub struct Import<T: 'static> {
     pub(super) find: Find<T>,
     /// None for the interface's own name.
     pub(super) name: Option<String>,
+    locks: bool,
     #[cfg(feature = "wasi")]
     descriptors: Option<wasi::Descriptors<T>>,
     #[cfg(feature = "wasi")]
@@ -85,6 +86,7 @@ impl<T: 'static> Import<T> {
             access,
             find,
             name: None,
+            locks: false,
             #[cfg(feature = "wasi")]
             descriptors: None,
             #[cfg(feature = "wasi")]
@@ -100,6 +102,12 @@ impl<T: 'static> Import<T> {
     /// `iommap:mmap/batch` works on any mapping, and is added where no name is given.
     pub fn named(self, name: impl Into<String>) -> Import<T> {
         Import { name: Some(name.into()), ..self }
+    }
+
+    /// And `iommap:mmap/locks`, which works on any mapping: see
+    /// [`locks::add_to_linker`](crate::locks::add_to_linker). Of imports with names one adds it.
+    pub fn with_locks(self) -> Import<T> {
+        Import { locks: true, ..self }
     }
 
     /// And `iommap:wasi`, which maps what the guest has open through WASI: see
@@ -146,6 +154,9 @@ impl<T: 'static> Import<T> {
             Access::Own(get) => windows::add_to_linker(linker, get)?,
             Access::Table(_) => windows::refuse(linker, self.access)?,
         }
+        if self.locks {
+            locks::add(linker, self)?;
+        }
         linker::add(linker, self)
     }
 
@@ -173,6 +184,9 @@ impl<T: 'static> Import<T> {
             _ if !self.windows => {}
             Access::Own(get) => windows::add_to_linker_async(linker, get)?,
             Access::Table(_) => windows::refuse(linker, self.access)?,
+        }
+        if self.locks {
+            locks::add_async(linker, self)?;
         }
         linker::add_async(linker, self, options)
     }
