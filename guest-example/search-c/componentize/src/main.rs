@@ -24,6 +24,7 @@ Options:
       --wit PATH     a WIT file or directory; those that others depend on come first [default: wit]
       --world WORLD  the world that the component is for [default: the only one]. What is generated
                      for it, WORLD.h and WORLD.c, goes to the directory `bindings` in DIR
+  -I, --include DIR  where headers and other sources are looked for; may be repeated
       --work DIR     where to put what is made on the way [default: build]
       --reactor      the component has no `main`: it only exports what its world says
       --zig PATH     zig, version 0.17.1 [default: zig]
@@ -34,6 +35,7 @@ Options:
 
 struct Options {
     wit: Vec<PathBuf>,
+    include: Vec<PathBuf>,
     world: Option<String>,
     work: PathBuf,
     reactor: bool,
@@ -57,12 +59,13 @@ fn main() -> Result<()> {
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Option<Options>> {
-    let (mut wit, mut sources) = (Vec::new(), Vec::new());
+    let (mut wit, mut include, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let (mut world, mut work, mut output) = (None, PathBuf::from("build"), None);
     let (mut reactor, mut zig) = (false, (PathBuf::from("zig"), &[][..]));
     while let Some(arg) = args.next()? {
         match arg {
             Long("wit") => wit.push(args.value()?.into()),
+            Short('I') | Long("include") => include.push(args.value()?.into()),
             Long("world") => world = Some(args.value()?.string()?),
             Long("work") => work = args.value()?.into(),
             Long("reactor") => reactor = true,
@@ -79,7 +82,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>> {
         wit.push("wit".into());
     }
     let output = output.context("--output is needed")?;
-    Ok(Some(Options { wit, world, work, reactor, zig, output, sources }))
+    Ok(Some(Options { wit, include, world, work, reactor, zig, output, sources }))
 }
 
 /// What wit-bindgen makes of the world: a header, a source, and an object file that holds the
@@ -122,6 +125,9 @@ fn compile(options: &Options, world: &str, bindings: &Path) -> Result<Vec<u8>> {
     ]);
     if options.reactor {
         zig.arg("-mexec-model=reactor");
+    }
+    for dir in &options.include {
+        zig.arg("-I").arg(dir);
     }
     zig.arg("-I").arg(bindings).args(&options.sources);
     zig.arg(bindings.join(format!("{name}.c")));
