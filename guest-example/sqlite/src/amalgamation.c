@@ -3,7 +3,6 @@
 // A component has one thread.
 #define SQLITE_THREADSAFE 0
 #define SQLITE_OMIT_LOAD_EXTENSION 1
-#define SQLITE_OMIT_DEPRECATED 1
 // Nothing is kept in temporary files: a component need not have a directory for them.
 #define SQLITE_TEMP_STORE 3
 #define SQLITE_STMTJRNL_SPILL (-1)

@@ -42,6 +42,9 @@ static bool open_directory(const char *path, wasi_filesystem_types_own_descripto
             WASI_FILESYSTEM_TYPES_OPEN_FLAGS_DIRECTORY, WASI_FILESYSTEM_TYPES_DESCRIPTOR_FLAGS_READ,
             directory, &error);
     }
+    for (size_t at = 0; at < granted.len; at++) {
+        wasi_filesystem_types_descriptor_drop_own(granted.ptr[at].f0);
+    }
     wasi_filesystem_preopens_list_tuple2_own_descriptor_string_free(&granted);
     return opened;
 }
