@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Copies each sample to an empty place and runs its README's own commands there: those in its `sh`
 # blocks. `iommap` has to be on the PATH; RUSTC, if it is set, has a library for wasm32-wasip2.
+# IOMMAP_CLONE is this clone in them.
 # With an `iommap` that has `new`, its templates are tried as well.
 #
 # Usage: guest-example/copies.sh [NAME...]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+export IOMMAP_CLONE=$here/..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -18,7 +20,7 @@ run() {
 }
 
 names=$*
-[ -n "$names" ] || names="quickstart search kv last geoip maxminddb search-c logs records"
+[ -n "$names" ] || names="quickstart search kv last geoip maxminddb search-c tinycdb logs records"
 for name in $names; do
     case $name in new-*) continue ;; esac
     # What is in the repository, and not what was built beside it.

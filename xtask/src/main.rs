@@ -163,6 +163,9 @@ fn guests() -> Result<()> {
     for (language, why) in others.skipped {
         println!("skipped: the guests in {}: {why}", language.name());
     }
+    for (guest, why) in others.missing {
+        println!("skipped: the guest {guest}: {why}");
+    }
     Ok(())
 }
 

@@ -19,7 +19,9 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
     let toolchain = Toolchain::set_up()?;
     say("building the guests");
     build_all(&toolchain)?;
-    build_others(SetUp::Allowed)?;
+    for (guest, why) in build_others(SetUp::Allowed)?.missing {
+        say(format_args!("the tests of {guest} will be skipped: {why}"));
+    }
     if let Err(why) = database(SetUp::Allowed) {
         say(format_args!("the tests of geoip with a real database will be skipped: {why:#}"));
     }

@@ -6,7 +6,7 @@
 //! `IOMMAP_LANGUAGES=required` that is an error.
 
 use crate::tools::{SetUp, content, installed, npm, pip};
-use crate::{Guest, cache_dir, cargo_build, root, target_dir};
+use crate::{Guest, cache_dir, cargo_build, mapped, root, target_dir};
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::fs;
@@ -77,7 +77,9 @@ impl Language {
 
     /// The language of a guest, unless it is Rust.
     pub fn of(guest: &str) -> Option<Language> {
-        SOURCES.iter().find(|source| source.name == guest).map(|source| source.language)
+        let source = SOURCES.iter().find(|source| source.name == guest);
+        let mapped = mapped::PROGRAMS.contains(&guest).then_some(Language::C);
+        source.map(|source| source.language).or(mapped)
     }
 
     /// What people call it.
@@ -130,6 +132,8 @@ pub struct Others {
     pub guests: Vec<Guest>,
     /// The languages whose guests were not, and why.
     pub skipped: Vec<(Language, String)>,
+    /// Guests whose own sources can't be had here, and why.
+    pub missing: Vec<(&'static str, String)>,
 }
 
 impl Others {
@@ -137,7 +141,9 @@ impl Others {
     pub(crate) fn guest(&self, language: Language, name: &str) -> Result<PathBuf, String> {
         let skipped = self.skipped.iter().find(|(skipped, _)| *skipped == language);
         let built = self.guests.iter().find(|guest| guest.name == name);
-        let why = || skipped.map_or_else(String::new, |(_, why)| why.clone());
+        let missing = self.missing.iter().find(|(missing, _)| *missing == name);
+        let why = skipped.map(|(_, why)| why).or(missing.map(|(_, why)| why));
+        let why = || why.cloned().unwrap_or_default();
         built.map(|guest| guest.path.clone()).ok_or_else(why)
     }
 }
@@ -161,61 +167,90 @@ pub fn build_others(set_up: SetUp) -> Result<Others> {
                         .with_context(|| format!("{} was not built", source.dir))?;
                     others.guests.push(Guest { name: source.name.to_owned(), path });
                 }
+                if language == Language::C {
+                    mapped::build(&tools, set_up, &mut others)?;
+                }
             }
             Err(why) if env::var_os("IOMMAP_LANGUAGES").is_some_and(|v| v == "required") => {
                 bail!("{} is required (IOMMAP_LANGUAGES): {why:#}", language.name());
             }
             Err(why) => {
-                let why = format!("{why:#}").split_whitespace().collect::<Vec<_>>().join(" ");
-                others.skipped.push((language, why));
+                others.skipped.push((language, one_line(&why)));
             }
         }
     }
     Ok(others)
 }
 
-/// Builds a guest, unless what it is made of is what it was made of last time.
+/// Why something failed, in a line.
+pub(crate) fn one_line(why: &anyhow::Error) -> String {
+    format!("{why:#}").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn build(source: &Source, tools: &Path) -> Result<PathBuf> {
-    let made = |extension: &str| components().join(source.name).with_extension(extension);
+    let made_of = [root().join(source.dir), source.wit(), root().join(COMPONENTIZE_C)];
+    made(source.name, &made_of, tools, |work, new| match source.language {
+        Language::C => c(source, tools, work, new),
+        Language::JavaScript => javascript(source, tools, work, new),
+        Language::Python => python(source, tools, work, new),
+    })
+}
+
+/// Has a guest made, unless what it is made of is what it was made of last time. `make` is given an
+/// empty directory, and where the component is to be.
+pub(crate) fn made(
+    name: &str,
+    made_of: &[PathBuf],
+    tools: &Path,
+    make: impl FnOnce(&Path, &Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let made = |extension: &str| components().join(name).with_extension(extension);
     let (component, note, work) = (made("wasm"), made("input"), made("work"));
-    let componentize = root().join(COMPONENTIZE_C);
-    let input = content(&[root().join(source.dir), source.wit(), componentize])?;
-    let input = format!("{input} {}", tools.display());
+    let input = format!("{} {}", content(made_of)?, tools.display());
     if component.exists() && fs::read_to_string(&note).is_ok_and(|last| last == input) {
         return Ok(component);
     }
-    eprintln!("building {}", source.dir);
+    eprintln!("building {name}");
     let _ = fs::remove_dir_all(&work);
     fs::create_dir_all(&work)?;
     // Beside it first: a build that is interrupted leaves nothing that looks whole.
     let new = work.join("component.wasm");
-    match source.language {
-        Language::C => c(source, tools, &work, &new),
-        Language::JavaScript => javascript(source, tools, &work, &new),
-        Language::Python => python(source, tools, &work, &new),
-    }?;
+    make(&work, &new)?;
     fs::rename(&new, &component)?;
     fs::write(&note, input)?;
     Ok(component)
 }
 
 /// Makes components of C: a workspace of its own, relative to the root of the clone.
-const COMPONENTIZE_C: &str = "guest-example/search-c/componentize";
+pub(crate) const COMPONENTIZE_C: &str = "guest-example/search-c/componentize";
 
-fn c(source: &Source, tools: &Path, work: &Path, component: &Path) -> Result<()> {
+pub(crate) fn componentize_c() -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root().join(COMPONENTIZE_C)).args(["build", "--locked"]);
     let built = cargo_build(cargo.env("CARGO_TARGET_DIR", components().join("componentize-c")))?;
     let tool = built.into_iter().find_map(|artifact| artifact.executable);
-    let tool = tool.context("cargo built no componentize-c")?;
+    Ok(tool.context("cargo built no componentize-c")?.into())
+}
 
+/// A shell whose zig keeps the C library that it compiles the first time.
+pub(crate) fn zig_shell() -> Result<Shell> {
     let sh = Shell::new()?;
-    let mut files = sh.read_dir(root().join(source.dir).join(source.main))?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
-    // Where zig keeps the C library that it compiles the first time.
     let kept = cache_dir()?.join("languages/zig");
     sh.set_var("ZIG_GLOBAL_CACHE_DIR", &kept);
     sh.set_var("ZIG_LOCAL_CACHE_DIR", kept.join("local"));
+    Ok(sh)
+}
+
+/// The sources in C in a directory.
+pub(crate) fn c_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Shell::new()?.read_dir(dir)?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    Ok(files)
+}
+
+fn c(source: &Source, tools: &Path, work: &Path, component: &Path) -> Result<()> {
+    let (tool, sh) = (componentize_c()?, zig_shell()?);
+    let files = c_files(&root().join(source.dir).join(source.main))?;
     let (wit, world, zig) = (source.wit(), source.world, tools.join("ziglang/zig"));
     let reactor = (world == "driver").then_some("--reactor");
     let command =

@@ -7,11 +7,13 @@
 //! Nothing is downloaded for it: `cargo xtask setup` does that.
 
 mod languages;
+mod mapped;
 mod place;
 mod rust;
 mod tools;
 
 pub use languages::{Language, Others, build_others};
+pub use mapped::native_c;
 pub use place::{cache_dir, root, target_dir};
 pub use rust::{TARGET, Toolchain, WORKSPACES, build_all, cargo_build};
 pub use tools::{SetUp, database};

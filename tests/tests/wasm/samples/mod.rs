@@ -7,3 +7,4 @@ pub(crate) const WINDOWS: [&str; 5] =
 mod geoip;
 mod kv;
 mod maxminddb;
+mod tinycdb;

@@ -1,0 +1,106 @@
+//! C programs that map files by mmap(2): what `mman/build.sh` makes compiles them, and this machine's
+//! own compiler the same programs, to hold them to.
+
+use crate::languages::{
+    COMPONENTIZE_C, Others, c_files, componentize_c, made, one_line, zig_shell,
+};
+use crate::tools::{SetUp, installed};
+use crate::{Guest, root, target_dir};
+use anyhow::{Context, Result, ensure};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use xshell::{Shell, cmd};
+
+/// Their names: one exists for tests, and one is Debian's, as it is.
+pub(crate) const PROGRAMS: [&str; 2] = ["mman", "tinycdb"];
+
+/// Where tinycdb's sources are, which Debian's mirrors have. They are not committed.
+///
+/// # Errors
+///
+/// They are not there and can't be had: it says why.
+fn tinycdb(set_up: SetUp) -> Result<PathBuf> {
+    let script = "guest-example/tinycdb/fetch.sh";
+    let dir = installed("tinycdb", &[script.to_owned()], set_up, |dir| {
+        let output = Command::new(root().join(script)).arg(dir).output().context(script)?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    })?;
+    Ok(dir.join("tinycdb"))
+}
+
+/// Builds the guests.
+pub(crate) fn build(tools: &Path, set_up: SetUp, others: &mut Others) -> Result<()> {
+    for name in PROGRAMS {
+        let sources = match sources(name, set_up) {
+            Ok(sources) => sources,
+            Err(why) => {
+                others.missing.push((name, one_line(&why)));
+                continue;
+            }
+        };
+        let library = ["mman", "wit", COMPONENTIZE_C].map(|path| root().join(path));
+        let made_of = [&library[..], &sources.made_of].concat();
+        let path = made(name, &made_of, tools, |work, new| {
+            let sh = zig_shell()?;
+            sh.set_var("ZIG", tools.join("ziglang/zig"));
+            sh.set_var("COMPONENTIZE_C", componentize_c()?);
+            let (library, sdk, module) =
+                (root().join("mman/build.sh"), work.join("sdk"), work.join("module"));
+            cmd!(sh, "{library} {sdk}").quiet().run()?;
+            sources.compile(&sh, &sdk.join("bin/cc"), &module)?;
+            let component = sdk.join("bin/component");
+            Ok(cmd!(sh, "{component} {module} {new}").quiet().run()?)
+        });
+        let path = path.with_context(|| format!("{name} was not built"))?;
+        others.guests.push(Guest { name: name.to_owned(), path });
+    }
+    Ok(())
+}
+
+/// One of the programs as this machine's own C compiler makes it: what the guest is held to.
+///
+/// # Errors
+///
+/// Its sources are not there, or there is no C compiler, or it does not compile.
+pub fn native_c(name: &str) -> Result<PathBuf> {
+    let dir = target_dir().join("languages/native");
+    fs::create_dir_all(&dir)?;
+    let lock = fs::File::create(dir.join("lock"))?;
+    lock.lock()?;
+    let program = dir.join(name);
+    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
+    sources(name, SetUp::Forbidden)?.compile(&Shell::new()?, Path::new(&compiler), &program)?;
+    Ok(program)
+}
+
+struct Sources {
+    name: &'static str,
+    dir: PathBuf,
+    made_of: Vec<PathBuf>,
+}
+
+fn sources(name: &str, set_up: SetUp) -> Result<Sources> {
+    let dir = root().join("tests/mman");
+    if name == "mman" {
+        return Ok(Sources { name: "mman", made_of: vec![dir.clone()], dir });
+    }
+    let (dir, sample) = (tinycdb(set_up)?, root().join("guest-example/tinycdb"));
+    Ok(Sources { name: "tinycdb", made_of: vec![dir.clone(), sample], dir })
+}
+
+impl Sources {
+    fn compile(&self, sh: &Shell, compiler: &Path, program: &Path) -> Result<()> {
+        let dir = &self.dir;
+        let compiled = if self.name == "mman" {
+            let (files, strict) = (c_files(dir)?, ["-Wall", "-Wextra", "-Werror"]);
+            cmd!(sh, "{compiler} -O2 -D_GNU_SOURCE {strict...} {files...} -o {program}")
+        } else {
+            let script = root().join("guest-example/tinycdb/build.sh");
+            cmd!(sh, "{script} {dir} {compiler} {program}")
+        };
+        Ok(compiled.quiet().run()?)
+    }
+}
