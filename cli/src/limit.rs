@@ -58,6 +58,11 @@ const KNOWN: &[Known] = &[
         about: "in windows at once: none, unless set",
         field: |limits| &mut limits.window_bytes,
     },
+    Known {
+        name: "locks",
+        about: "ranges of files locked at once, against other programs too: none, unless set",
+        field: |limits| &mut limits.locks,
+    },
 ];
 
 /// One limit and its value, as in `mapped-bytes=1G`.

@@ -41,6 +41,10 @@ impl fmt::Display for Stats<'_> {
         if c.window_faults > 0 {
             writeln!(f, "  lost in windows   {}", c.window_faults)?;
         }
+        if c.locks_taken > 0 || c.lock_waits > 0 {
+            let (taken, waits) = (c.locks_taken, c.lock_waits);
+            writeln!(f, "  locks taken       {taken}, {waits} of them waited for")?;
+        }
         writeln!(f, "  faults recovered  {}", c.faults_recovered)?;
         write!(f, "  calls refused     {}", c.refused)?;
         for kind in ErrorKind::ALL {

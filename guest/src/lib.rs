@@ -44,6 +44,7 @@
 //! | `std` (default) | cursors with `std::io`'s traits, conversions to `std::io::Error`, paths that are `std::path::Path`; without it the crate needs `alloc` only |
 //! | `in-place` (default) | reads that land in the caller's buffer, as above |
 //! | `wasi` | `OpenOptions::map_file` and `map_descriptor`, for what is open through WASI; imports `iommap:wasi`; brings `std` |
+//! | `locks` | `Mapping::lock` and its like: locks on files and ranges of them, against other components and native programs; imports `iommap:mmap/locks`, which the host has to know, also where it answers that it has none |
 //! | `windows` | `Window` and `Windows`: pages of a mapping in the guest's own memory, read without a call; imports `iommap:mmap/windows`, which the host has to know, also where it answers that it has none |
 
 #![no_std]
@@ -55,6 +56,8 @@ extern crate std;
 #[cfg(feature = "std")]
 mod cursor;
 mod error;
+#[cfg(feature = "locks")]
+mod lock;
 mod mapping;
 mod options;
 mod path;
@@ -69,6 +72,8 @@ mod windows;
 #[cfg(feature = "std")]
 pub use cursor::{Reader, Writer};
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "locks")]
+pub use lock::{LockMode, LockWait, Locked};
 pub use mapping::{Advice, Mapping, Range, SyncMode};
 pub use options::OpenOptions;
 pub use path::GuestPath;

@@ -79,6 +79,11 @@
 //! them by plain loads. `windows::add_to_linker` defines the interface, and `docs/windows.md` says
 //! what it is good for and what an embedder should know.
 //!
+//! # Locks
+//!
+//! [`Limits::locks`] lets guests lock ranges of their files, against each other and against other
+//! programs. `locks::add_to_linker` defines the interface; native programs have [`Mapping::lock`].
+//!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the
@@ -126,6 +131,8 @@ pub use iommap_guard as guard;
 
 #[cfg(feature = "wasi")]
 pub use component::wasi;
+#[cfg(feature = "component")]
+pub use component::locks;
 #[cfg(feature = "windows")]
 pub use component::windows;
 #[cfg(feature = "async")]
@@ -136,5 +143,5 @@ pub use component::{
 };
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;
-pub use mapping::{AccessMode, Advice, FsPerms, Mapping, OpenOptions, Range, SyncMode};
+pub use mapping::{AccessMode, Advice, FsPerms, LockMode, Mapping, OpenOptions, Range, SyncMode};
 pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};

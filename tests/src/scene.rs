@@ -83,6 +83,15 @@ impl Kind {
             }
         }
         .expect("a linker");
+        match self {
+            Kind::Sync | Kind::Blocking => {
+                iommap::locks::add_to_linker(&mut linker, State::iommap)
+            }
+            Kind::Async | Kind::Offloading => {
+                iommap::locks::add_to_linker_async(&mut linker, State::iommap)
+            }
+        }
+        .expect("a linker");
         let done = match self {
             Kind::Sync => iommap::add_to_linker(&mut linker, State::iommap)
                 .and_then(|()| wasmtime_wasi::p2::add_to_linker_sync(&mut linker)),
@@ -310,8 +319,8 @@ impl Scene {
         self.guest_in(self.kind.rustic(), context, change)
     }
 
-    /// A guest with windows, on the Rust guest crate. What it understands is in
-    /// `tests/script/src/windows.rs`.
+    /// A guest with windows and locks, on the Rust guest crate. What it understands is in
+    /// `tests/script/src/windows.rs` and `locks.rs`.
     pub fn viewer(&self, context: &mut IommapCtxBuilder) -> Guest {
         self.guest_in(self.kind.viewer(), context, |_| {})
     }
@@ -472,7 +481,7 @@ impl Guest {
 pub fn assert_all_returned(usage: &Usage) {
     let used = usage.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
-    assert_eq!((used.windows, used.window_bytes), (0, 0), "{used:?}");
+    assert_eq!((used.windows, used.window_bytes, used.locks), (0, 0, 0), "{used:?}");
 }
 
 /// Bytes none of which tells where it is by itself, but any few of which do.

@@ -1,5 +1,7 @@
 //! What was asked for when an operation failed, for the error's words.
 
+#[cfg(feature = "locks")]
+use crate::Range;
 use core::fmt;
 
 /// What was asked for.
@@ -31,6 +33,10 @@ pub(crate) enum Asked {
         offset: u64,
         length: u64,
     },
+    #[cfg(feature = "locks")]
+    Lock(Range),
+    #[cfg(feature = "locks")]
+    Unlock(Range),
     Sync,
     SetLen(u64),
     Advise,
@@ -62,6 +68,10 @@ impl Asked {
             Asked::Window { offset, length } => {
                 write!(f, "cannot have a window on {length} bytes at offset {offset} of {file}")
             }
+            #[cfg(feature = "locks")]
+            Asked::Lock(range) => write!(f, "cannot lock {} of {file}", Bytes(range)),
+            #[cfg(feature = "locks")]
+            Asked::Unlock(range) => write!(f, "cannot unlock {} of {file}", Bytes(range)),
             Asked::Sync => write!(f, "cannot write {file} back to the device"),
             Asked::SetLen(len) => write!(f, "cannot make {file} {len} bytes long"),
             Asked::Advise => write!(f, "cannot advise on {file}"),
@@ -69,5 +79,20 @@ impl Asked {
             Asked::Close => write!(f, "cannot close {file}"),
         }?;
         f.write_str(": ")
+    }
+}
+
+/// A range that may have no end.
+#[cfg(feature = "locks")]
+struct Bytes(Range);
+
+#[cfg(feature = "locks")]
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Range { offset: 0, length: 0 } => f.write_str("all"),
+            Range { offset, length: 0 } => write!(f, "all from offset {offset} on"),
+            Range { offset, length } => write!(f, "{length} bytes at offset {offset}"),
+        }
     }
 }

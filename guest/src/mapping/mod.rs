@@ -337,7 +337,7 @@ impl Mapping {
             .map_err(self.when(Asked::Read { offset, length }))
     }
 
-    #[cfg(feature = "windows")]
+    #[cfg(any(feature = "locks", feature = "windows"))]
     pub(crate) fn handle(&self) -> &sys::Handle {
         &self.handle
     }
@@ -349,7 +349,7 @@ impl Mapping {
     }
 
     /// Gives an error its words.
-    fn when(&self, asked: Asked) -> impl FnOnce(Error) -> Error {
+    pub(crate) fn when(&self, asked: Asked) -> impl FnOnce(Error) -> Error {
         move |error| error.when(asked, self.path.as_ref())
     }
 

@@ -8,14 +8,21 @@
 #[cfg(not(feature = "windows"))]
 wasmtime::component::bindgen!({
     path: "wit",
-    world: "imports",
+    world: "locks-imports",
     with: { "iommap:mmap/types.mapping": crate::component::MappingHandle },
 });
 
 #[cfg(feature = "windows")]
 wasmtime::component::bindgen!({
     path: "wit",
-    world: "windows-imports",
+    inline: "
+        package iommap:host;
+        world everything {
+            include iommap:mmap/windows-imports@0.1.0;
+            include iommap:mmap/locks-imports@0.1.0;
+        }
+    ",
+    world: "iommap:host/everything",
     with: {
         "iommap:mmap/types.mapping": crate::component::MappingHandle,
         "iommap:mmap/windows.window": crate::component::windows::WindowHandle,
@@ -24,4 +31,4 @@ wasmtime::component::bindgen!({
 
 #[cfg(feature = "windows")]
 pub use self::iommap::mmap::windows;
-pub use self::iommap::mmap::{batch, types};
+pub use self::iommap::mmap::{batch, locks, types};

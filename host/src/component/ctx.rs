@@ -308,6 +308,14 @@ impl IommapCtxBuilder {
         self
     }
 
+    /// How many ranges of files may be locked at once: 0 unless set, so that there are no locks. Ranges
+    /// that touch and have one mode are one. With more, each mapping keeps a descriptor, and two once
+    /// it was asked for a lock. See [`locks`](crate::locks).
+    pub fn max_locks(&mut self, locks: u64) -> &mut IommapCtxBuilder {
+        self.limits.locks = locks;
+        self
+    }
+
     /// Lets the guest have windows on any file that it may map, and not only on those whose bytes
     /// nobody can change: sealed memory files, such as [`Mapping::frozen_copy`] makes, and files with
     /// fs-verity.

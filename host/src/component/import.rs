@@ -6,7 +6,7 @@ use super::linker::AsyncOptions;
 use super::opener::{Find, Opener, find_own};
 #[cfg(feature = "wasi")]
 use super::wasi;
-use super::{Getter, IommapCtx, linker};
+use super::{Getter, IommapCtx, linker, locks};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -49,6 +49,7 @@ pub struct Import<T: 'static> {
     pub(super) find: Find<T>,
     /// None for the interface's own name.
     pub(super) name: Option<String>,
+    locks: bool,
     #[cfg(feature = "wasi")]
     descriptors: Option<wasi::Descriptors<T>>,
 }
@@ -79,6 +80,7 @@ impl<T: 'static> Import<T> {
             access,
             find,
             name: None,
+            locks: false,
             #[cfg(feature = "wasi")]
             descriptors: None,
         }
@@ -90,6 +92,12 @@ impl<T: 'static> Import<T> {
     /// `iommap:mmap/batch` works on any mapping, and is added where no name is given.
     pub fn named(self, name: impl Into<String>) -> Import<T> {
         Import { name: Some(name.into()), ..self }
+    }
+
+    /// And `iommap:mmap/locks`, which works on any mapping: see
+    /// [`locks::add_to_linker`](crate::locks::add_to_linker). Of imports with names one adds it.
+    pub fn with_locks(self) -> Import<T> {
+        Import { locks: true, ..self }
     }
 
     /// And `iommap:wasi`, which maps what the guest has open through WASI: see
@@ -109,6 +117,9 @@ impl<T: 'static> Import<T> {
         if let Some(descriptors) = self.descriptors {
             wasi::add(linker, self, descriptors)?;
         }
+        if self.locks {
+            locks::add(linker, self)?;
+        }
         linker::add(linker, self)
     }
 
@@ -126,6 +137,9 @@ impl<T: 'static> Import<T> {
         #[cfg(feature = "wasi")]
         if let Some(descriptors) = self.descriptors {
             wasi::add_async(linker, self, descriptors)?;
+        }
+        if self.locks {
+            locks::add_async(linker, self)?;
         }
         linker::add_async(linker, self, options)
     }

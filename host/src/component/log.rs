@@ -87,9 +87,11 @@ impl Call {
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        // A guest may ask for a window that it was given none of, and goes on without.
-        let none = usage.limits().windows == 0 && error.kind() == ErrorKind::Enotsup;
-        if !(none && self.name.starts_with("window.")) {
+        // A guest may ask for a window or a lock that it was given none of, and goes on without.
+        let limits = usage.limits();
+        let none = (limits.windows == 0 && self.name.starts_with("window."))
+            || (limits.locks == 0 && self.name.ends_with("lock"));
+        if !(none && error.kind() == ErrorKind::Enotsup) {
             usage.count_refused(error.kind());
         }
         self.refused(usage.name(), path, arguments, error)

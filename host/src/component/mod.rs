@@ -10,6 +10,7 @@
 //! | `abi` | the copy between a page and the guest's memory |
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
+//! | `locks` | locks on ranges of files |
 //! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
@@ -21,6 +22,7 @@ mod ctx;
 mod handle;
 mod import;
 mod linker;
+pub mod locks;
 mod log;
 #[cfg(feature = "async")]
 mod offload;

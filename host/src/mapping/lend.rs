@@ -51,6 +51,8 @@ impl Mapping {
         let mapped = Reservation::new(usage, Resource::MappedBytes, open.region.len())?;
         let region = open.region.lend();
         let file = open.file.clone().filter(|_| access.writes());
+        let lockable = open.lockable.as_ref().or(open.file.as_ref()).cloned();
+        let lockable = lockable.filter(|_| usage.limits().locks > 0);
         let kept = open.kept.clone().filter(|_| usage.limits().windows > 0);
         // What this guest writes to private pages, it uses.
         let private = match open.private {
@@ -70,6 +72,8 @@ impl Mapping {
                 region,
                 file,
                 kept,
+                lockable,
+                locks: None,
                 private,
                 nocache: false,
                 common: false,

@@ -4,6 +4,7 @@
 //! lock, for the threads of a native program.
 
 use super::common::RegionRef;
+use super::lock::Locks;
 use super::options::{AccessMode, Advice, SyncMode};
 use super::platform;
 use super::private::PrivatePages;
@@ -32,6 +33,10 @@ pub(crate) struct Open {
     pub(super) file: Option<Arc<File>>,
     /// The file, where windows on it may be asked for.
     pub(super) kept: Option<Arc<File>>,
+    /// The file, where locks on it may be asked for.
+    pub(super) lockable: Option<Arc<File>>,
+    /// Once locks were asked for.
+    pub(super) locks: Option<Box<Locks>>,
     /// Which pages were written, where each is a copy in memory.
     pub(super) private: Option<PrivatePages>,
     /// Whether the pages are to stay out of the cache, where the platform can.

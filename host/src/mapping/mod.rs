@@ -10,6 +10,7 @@
 //! | `region`, `pages` | the mapped bytes, and the range of address space that they take |
 //! | `common`, `registry`, `writeback` | many mappings on one region |
 //! | `private`, `canary` | the pages that a guest has copied by writing to them, and whether they were lost |
+//! | `lock` | locks on ranges of the file, which keep other programs and guests out |
 //! | `window` | pages of a file, put where somebody else's memory is |
 //! | `platform` | what differs between operating systems |
 //!
@@ -19,6 +20,7 @@ mod canary;
 mod common;
 mod fair;
 mod lend;
+mod lock;
 mod lookup;
 mod mapped;
 mod open;
@@ -35,9 +37,11 @@ mod transfer;
 mod window;
 mod writeback;
 
+pub use lock::LockMode;
 pub use options::{AccessMode, Advice, FsPerms, OpenOptions, SyncMode};
 pub use range::Range;
 
+pub(crate) use lock::{Asking, Outcome, Owner, Step};
 pub(crate) use mapped::Mapped;
 pub(crate) use open::{Request, open_file};
 pub(crate) use transfer::{cost, most_ranges};

@@ -231,6 +231,8 @@ impl<'a> Request<'a> {
             (true, None) => Some(PrivatePages::none(usage)?),
             (true, Some(copied)) => Some(PrivatePages::all(copied)),
         };
+        // A program's own mappings may be more than descriptors.
+        let lockable = options.lockable || (1..u64::MAX).contains(&usage.limits().locks);
         let mapping = self.take_mapping()?;
         usage.count_open();
         Ok(Mapped {
@@ -241,6 +243,8 @@ impl<'a> Request<'a> {
                 region,
                 file: (writable && options.writes_file()).then(|| file.clone()),
                 kept: (usage.limits().windows > 0).then(|| file.clone()),
+                lockable: lockable.then(|| file.clone()),
+                locks: None,
                 private,
                 nocache: options.nocache,
                 common: self.common,

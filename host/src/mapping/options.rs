@@ -82,6 +82,7 @@ pub struct OpenOptions {
     pub(crate) create: bool,
     pub(crate) truncate: bool,
     pub(crate) exclusive: bool,
+    pub(crate) lockable: bool,
     pub(crate) size: Option<u64>,
 }
 
@@ -100,6 +101,7 @@ impl OpenOptions {
             create: false,
             truncate: false,
             exclusive: false,
+            lockable: false,
             size: None,
         }
     }
@@ -152,6 +154,14 @@ impl OpenOptions {
     /// ignored elsewhere.
     pub const fn nocache(mut self, nocache: bool) -> OpenOptions {
         self.nocache = nocache;
+        self
+    }
+
+    /// Keep the file open, so that there can be [locks](crate::Mapping::lock) on it: also where the
+    /// mapping is for reading only, which else keeps no descriptor. A guest's mapping does so if its
+    /// limits allow it locks.
+    pub const fn lockable(mut self, lockable: bool) -> OpenOptions {
+        self.lockable = lockable;
         self
     }
 

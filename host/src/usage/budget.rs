@@ -24,6 +24,8 @@ pub struct BudgetLimits {
     pub windows: u64,
     /// Bytes in windows at once.
     pub window_bytes: u64,
+    /// Ranges of files locked at once, which the kernel keeps.
+    pub locks: u64,
     /// Ranges of address space. The kernel gives a process only so many (`vm.max_map_count` on
     /// Linux, 65,530 as a rule); one that has none left can neither start a thread nor allocate.
     /// Mappings on one common region take one; a mapping with hints for parts of it takes more.
@@ -45,6 +47,7 @@ impl BudgetLimits {
             private_bytes: memory / 4,
             windows: ranges / 8,
             window_bytes: 1 << 46,
+            locks: 1 << 16,
             ranges: ranges / 2,
         }
     }
@@ -59,6 +62,7 @@ impl BudgetLimits {
             private_bytes: u64::MAX,
             windows: u64::MAX,
             window_bytes: u64::MAX,
+            locks: u64::MAX,
             ranges: u64::MAX,
         }
     }
@@ -72,6 +76,7 @@ impl BudgetLimits {
         each[Resource::PrivateBytes as usize] = self.private_bytes;
         each[Resource::Windows as usize] = self.windows;
         each[Resource::WindowBytes as usize] = self.window_bytes;
+        each[Resource::Locks as usize] = self.locks;
         each[Resource::Ranges as usize] = self.ranges;
         Pool::new(each)
     }
@@ -139,6 +144,7 @@ impl Budget {
             private_bytes: self.pool.used(Resource::PrivateBytes),
             windows: self.pool.used(Resource::Windows),
             window_bytes: self.pool.used(Resource::WindowBytes),
+            locks: self.pool.used(Resource::Locks),
             ranges: self.pool.used(Resource::Ranges),
         }
     }

@@ -54,6 +54,10 @@ pub struct Limits {
     pub windows: u64,
     /// Bytes in windows at once, in whole pages: 0, so that there are none.
     pub window_bytes: u64,
+    /// Ranges of files locked at once: 0, so that there are none. With more, a mapping keeps its file
+    /// open, and has it open twice once it has asked for a lock. A lock keeps out whoever else
+    /// asks for one, other programs too.
+    pub locks: u64,
 }
 
 impl Default for Limits {
@@ -68,6 +72,7 @@ impl Default for Limits {
             private_bytes: 64 << 20,
             windows: 0,
             window_bytes: 0,
+            locks: 0,
         }
     }
 }
@@ -85,12 +90,13 @@ impl Limits {
             private_bytes: u64::MAX,
             windows: 0,
             window_bytes: 0,
+            locks: u64::MAX,
         }
     }
 
     fn pool(&self) -> Pool {
         let Limits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, .. } = *self;
-        let Limits { windows, window_bytes, .. } = *self;
+        let Limits { windows, window_bytes, locks, .. } = *self;
         BudgetLimits {
             mappings,
             handles,
@@ -99,6 +105,7 @@ impl Limits {
             private_bytes,
             windows,
             window_bytes,
+            locks,
             ..BudgetLimits::unlimited()
         }
         .pool()
@@ -128,6 +135,8 @@ pub struct Counters {
     pub windows: u64,
     /// Bytes in windows now.
     pub window_bytes: u64,
+    /// Ranges of files locked now.
+    pub locks: u64,
     /// The most mappings that were open at once.
     pub peak_mappings: u64,
     /// The most handles that guests held at once.
@@ -142,6 +151,8 @@ pub struct Counters {
     pub peak_windows: u64,
     /// The most bytes in windows at once.
     pub peak_window_bytes: u64,
+    /// The most ranges of files that were locked at once.
+    pub peak_locks: u64,
     /// Mappings opened so far.
     pub opened: u64,
     /// Calls so far that read through mappings.
@@ -157,6 +168,12 @@ pub struct Counters {
     /// Lost pages in windows so far that became zeros. Of a window that is there they are counted
     /// when its guest asks for them or moves it, and else when it ends.
     pub window_faults: u64,
+    /// Locks taken so far.
+    pub locks_taken: u64,
+    /// How often somebody had to wait for a lock so far, be it in vain.
+    pub lock_waits: u64,
+    /// How often that would have been for ever, so far, since stores waited for each other.
+    pub lock_deadlocks: u64,
     /// Calls of a guest that were refused so far, for whatever reason: see
     /// [`Usage::refused`].
     pub refused: u64,
@@ -183,6 +200,9 @@ pub struct Usage {
     written: Moved,
     faults_recovered: AtomicU64,
     window_faults: AtomicU64,
+    locks_taken: AtomicU64,
+    lock_waits: AtomicU64,
+    lock_deadlocks: AtomicU64,
     refused: [AtomicU64; ErrorKind::ALL.len()],
     /// What the store's [`LocalCounter`] counts beside `read` and `written`.
     local_read: Moved,
@@ -230,6 +250,9 @@ impl Usage {
             written: Moved::default(),
             faults_recovered: AtomicU64::default(),
             window_faults: AtomicU64::default(),
+            locks_taken: AtomicU64::default(),
+            lock_waits: AtomicU64::default(),
+            lock_deadlocks: AtomicU64::default(),
             refused: Default::default(),
             local_read: Moved::default(),
             local_written: Moved::default(),
@@ -263,6 +286,7 @@ impl Usage {
             private_bytes: self.pool.used(Resource::PrivateBytes),
             windows: self.pool.used(Resource::Windows),
             window_bytes: self.pool.used(Resource::WindowBytes),
+            locks: self.pool.used(Resource::Locks),
             peak_mappings: self.pool.peak(Resource::Mappings),
             peak_handles: self.pool.peak(Resource::Handles),
             peak_mapped_bytes: self.pool.peak(Resource::MappedBytes),
@@ -270,6 +294,7 @@ impl Usage {
             peak_private_bytes: self.pool.peak(Resource::PrivateBytes),
             peak_windows: self.pool.peak(Resource::Windows),
             peak_window_bytes: self.pool.peak(Resource::WindowBytes),
+            peak_locks: self.pool.peak(Resource::Locks),
             opened: self.opened.load(Relaxed),
             reads: both(&self.read.calls, &self.local_read.calls),
             bytes_read: both(&self.read.bytes, &self.local_read.bytes),
@@ -277,6 +302,9 @@ impl Usage {
             bytes_written: both(&self.written.bytes, &self.local_written.bytes),
             faults_recovered: self.faults_recovered.load(Relaxed),
             window_faults: self.window_faults.load(Relaxed),
+            locks_taken: self.locks_taken.load(Relaxed),
+            lock_waits: self.lock_waits.load(Relaxed),
+            lock_deadlocks: self.lock_deadlocks.load(Relaxed),
             refused: self.refused.iter().map(|kind| kind.load(Relaxed)).sum(),
         }
     }
@@ -335,6 +363,18 @@ impl Usage {
         if faults > 0 {
             self.window_faults.fetch_add(faults, Relaxed);
         }
+    }
+
+    pub(crate) fn count_lock(&self) {
+        self.locks_taken.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_lock_wait(&self) {
+        self.lock_waits.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_lock_deadlock(&self) {
+        self.lock_deadlocks.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn count_refused(&self, kind: ErrorKind) {

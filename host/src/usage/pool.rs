@@ -13,12 +13,13 @@ pub(crate) enum Resource {
     PrivateBytes,
     Windows,
     WindowBytes,
+    Locks,
     /// Ranges of address space, of which the kernel gives a process only so many.
     Ranges,
 }
 
 /// How many kinds of resources there are.
-pub(super) const RESOURCES: usize = 8;
+pub(super) const RESOURCES: usize = 9;
 
 impl Resource {
     fn name(self) -> &'static str {
@@ -30,6 +31,7 @@ impl Resource {
             Resource::PrivateBytes => "private-bytes",
             Resource::Windows => "windows",
             Resource::WindowBytes => "window-bytes",
+            Resource::Locks => "locks",
             Resource::Ranges => "address ranges",
         }
     }

@@ -17,6 +17,9 @@ fn main() {
     let opts = opts_with("iommap-guest-windows", &[types, batch]);
     hold("windows.rs", &generate(&["wit"], "windows-imports", opts));
 
+    let opts = opts_with("iommap-guest-locks", &[types, batch]);
+    hold("locks.rs", &generate(&["wit"], "locks-imports", opts));
+
     let descriptors = ("wasi:filesystem/types@0.2.1", "wasip2::filesystem::types");
     let opts = opts_with("iommap-guest-wasi", &[types, descriptors]);
     hold("wasi.rs", &generate(&["wit", "wit/wasi"], "iommap:wasi/imports", opts));

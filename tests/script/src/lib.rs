@@ -16,6 +16,8 @@
 //! cost                             ok A: what the last command before had the allocator do
 //! ```
 
+#[cfg(feature = "locks")]
+mod locks;
 #[cfg(feature = "windows")]
 mod windows;
 
@@ -274,6 +276,8 @@ fn operation(
             words.end()?;
             mapping.len().map(Answer::Number)
         }
+        #[cfg(feature = "locks")]
+        "lock" | "unlock" | "would-lock" | "lock-all" => locks::operation(verb, mapping, words)?,
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
     })
 }
@@ -293,6 +297,8 @@ enum Answer {
     Number(u64),
     #[cfg(feature = "windows")]
     Numbers(u64, u64),
+    #[cfg(feature = "locks")]
+    Word(&'static str),
     Bytes(Vec<u8>),
     /// With how many they are.
     Count(Vec<u8>),
@@ -305,6 +311,8 @@ impl Answer {
             Answer::Number(number) => format!("ok {number}"),
             #[cfg(feature = "windows")]
             Answer::Numbers(one, other) => format!("ok {one} {other}"),
+            #[cfg(feature = "locks")]
+            Answer::Word(word) => format!("ok {word}"),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
             Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),
         }

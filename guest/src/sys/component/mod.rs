@@ -3,6 +3,8 @@
 mod bindings;
 mod convert;
 mod imports;
+#[cfg(feature = "locks")]
+mod lock;
 mod reply;
 #[cfg(feature = "wasi")]
 mod wasi;

@@ -8,6 +8,8 @@
 //! lost at once, where a page may keep it for a while.
 
 mod kinds;
+#[cfg(feature = "locks")]
+mod lock;
 mod open;
 mod positioned;
 mod private;
@@ -60,7 +62,7 @@ impl Handle {
         let number =
             |file: &File| file.metadata().map(|file| (file.dev(), file.ino())).map_err(kinds::of);
         let handle = Handle::open(path, options)?;
-        let again = open_state(&mut handle.lock()).and_then(|state| number(&state.file))?;
+        let again = open_state(&mut handle.lock_state()).and_then(|state| number(&state.file))?;
         Ok((again == number(file)?).then_some(handle))
     }
 
@@ -78,7 +80,7 @@ impl Handle {
     }
 
     pub(crate) fn close(&self) -> Result<(), Error> {
-        self.lock().take().map(drop).ok_or_else(|| ErrorKind::Closed.into())
+        self.lock_state().take().map(drop).ok_or_else(|| ErrorKind::Closed.into())
     }
 
     /// Fills all of `buf`, or fails.
@@ -93,7 +95,7 @@ impl Handle {
         ranges: &[Range],
         buf: &mut [MaybeUninit<u8>],
     ) -> Result<(), Error> {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         let state = open_state(&mut state)?;
         allowed(self.reads)?;
         ranges.iter().try_for_each(|&range| state.check(range))?;
@@ -113,7 +115,7 @@ impl Handle {
     }
 
     pub(crate) fn write_many(&self, ranges: &[Range], data: &[u8]) -> Result<(), Error> {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         let state = open_state(&mut state)?;
         allowed(self.writes)?;
         let sum = ranges.iter().try_fold(0u64, |sum, range| sum.checked_add(range.length));
@@ -131,18 +133,18 @@ impl Handle {
     }
 
     pub(crate) fn sync(&self, mode: SyncMode) -> Result<(), Error> {
-        open_state(&mut self.lock())?.sync(self.writes, mode)
+        open_state(&mut self.lock_state())?.sync(self.writes, mode)
     }
 
     pub(crate) fn sync_range(&self, offset: u64, length: u64, mode: SyncMode) -> Result<(), Error> {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         let state = open_state(&mut state)?;
         state.check(Range { offset, length })?;
         state.sync(self.writes, mode)
     }
 
     pub(crate) fn truncate(&self, len: u64) -> Result<(), Error> {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         let state = open_state(&mut state)?;
         allowed(self.writes && state.private.is_none())?;
         open::set_len(&state.file, len)?;
@@ -151,15 +153,15 @@ impl Handle {
     }
 
     pub(crate) fn advise(&self, offset: u64, length: u64, _: Advice) -> Result<(), Error> {
-        open_state(&mut self.lock())?.check(Range { offset, length })
+        open_state(&mut self.lock_state())?.check(Range { offset, length })
     }
 
     pub(crate) fn position(&self) -> Result<u64, Error> {
-        open_state(&mut self.lock()).map(|state| state.len)
+        open_state(&mut self.lock_state()).map(|state| state.len)
     }
 
     // A call that panicked, if there is one, left nothing half done but bytes.
-    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+    fn lock_state(&self) -> MutexGuard<'_, Option<State>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

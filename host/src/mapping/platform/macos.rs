@@ -1,4 +1,4 @@
-//! macOS: growth by F_PREALLOCATE, MAP_NOCACHE, F_FULLFSYNC; all else as on a system without calls
+//! macOS: growth by F_PREALLOCATE, MAP_NOCACHE, F_FULLFSYNC, locks of open file descriptions; all else as on a system without calls
 //! of its own for it.
 //!
 //! As on FreeBSD, a page of a hole gets its block when it is written back: where the disk is full,
@@ -8,12 +8,14 @@ pub(crate) use super::without::*;
 
 use super::without::{empty_by, raise_by};
 use crate::error::Error;
-use rustix::fs::{fcntl_fullfsync, fcntl_nocache, fsync};
+use rustix::fs::{fcntl_fullfsync, fcntl_nocache, fsync, getpath};
 use rustix::io::{Errno, retry_on_intr};
 use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::OpenOptionsExt;
 
 /// Makes a file at least `to` bytes long, with every block behind its end allocated, so that a
 /// full disk is an error now and not a signal later.
@@ -72,6 +74,15 @@ pub(crate) fn nocache(
     // nobody has a pointer into; a failure leaves them as they are. They are unmapped all the
     // same when it goes.
     unsafe { libc::mmap(address, length, protection, flags, file.as_raw_fd(), 0) };
+}
+
+/// The same file with an open file description of its own. What is in `/dev/fd` has none, so it is
+/// found by its name; whoever calls this sees whether it is still the same.
+pub(crate) fn reopen(file: &File, writable: bool) -> Result<File, Error> {
+    let path = std::ffi::OsString::from_vec(getpath(file)?.into_bytes());
+    let mut options = File::options();
+    options.read(true).write(writable).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK);
+    Ok(options.open(path)?)
 }
 
 /// Writes a file's bytes and length to the device, and has it write its cache out.

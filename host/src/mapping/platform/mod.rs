@@ -14,6 +14,8 @@
 //! - `maps_before_it_unmaps()`: a map over another that fails leaves that as it was.
 //! - `is_frozen(file)`, `frozen_copy(file)`: bytes that nobody can change any more.
 //! - `nocache(…)`: keeps a mapping's pages out of the cache where the system can.
+//! - `reopen(file, writable)`: the same file with an open file description of its own.
+//! - `set_lock(file, range, mode)`, `would_lock(file, range, mode)`: locks of such descriptions.
 //! - `sync_file(file)`, `flush_device(file)`: what makes a file's bytes durable beyond `msync`.
 
 #[cfg(target_os = "freebsd")]
@@ -25,6 +27,8 @@ mod linux;
 mod macos;
 #[cfg(target_os = "openbsd")]
 mod openbsd;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod record;
 // Linux has calls of its own for all of it, and tests this.
 #[cfg_attr(target_os = "linux", allow(dead_code, reason = "only what its tests use"))]
 #[cfg(any(test, not(target_os = "linux")))]
@@ -39,3 +43,5 @@ pub(crate) use linux::*;
 pub(crate) use macos::*;
 #[cfg(target_os = "openbsd")]
 pub(crate) use openbsd::*;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) use record::{set_lock, would_lock};

@@ -4,6 +4,7 @@
 use super::length::{check_growth, length_of, max_length, set_len, without_signal};
 use crate::error::{Error, ErrorKind};
 use crate::guard;
+use crate::mapping::LockMode;
 use rustix::fs::fdatasync;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{Advice, MapFlags, ProtFlags, mlock, mmap_anonymous, munmap};
@@ -160,6 +161,25 @@ pub(crate) fn map_again(_: *mut c_void, _length: usize) -> Option<*mut c_void> {
 
 /// There is no cache to keep a mapping out of: its pages are the cache.
 pub(crate) fn nocache(_: &File, _: *mut c_void, _length: usize, _shared: bool, _writable: bool) {}
+
+/// The same file with an open file description of its own: there is no way to it but its name.
+pub(crate) fn reopen(_: &File, _writable: bool) -> Result<File, Error> {
+    Err(Error::because(ErrorKind::Enotsup, "this system opens no file again without its name"))
+}
+
+/// There are no locks of open file descriptions.
+pub(crate) fn set_lock(
+    _: &File,
+    _: &std::ops::Range<u64>,
+    _: Option<LockMode>,
+) -> Result<bool, Errno> {
+    Err(Errno::NOTSUP)
+}
+
+/// Nor could there be one.
+pub(crate) fn would_lock(_: &File, _: &std::ops::Range<u64>, _: LockMode) -> Result<bool, Errno> {
+    Err(Errno::NOTSUP)
+}
 
 /// Writes a file's bytes and length to the device.
 pub(crate) fn sync_file(file: &File) -> Result<(), Errno> {

@@ -1,4 +1,5 @@
-//! A guest with windows. Its commands are in `tests/script/src/windows.rs`.
+//! A guest with windows and locks. Its commands are in `tests/script/src/windows.rs`, and those for
+//! locks in `tests/script/src/locks.rs`.
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated

@@ -1,7 +1,8 @@
 //! What Linux's file systems are like, and what a file has bytes for.
 
-use rustix::fs::{OFlags, SeekFrom, fstatfs, seek};
-use rustix::io::Errno;
+use crate::error::Error;
+use rustix::fs::{Mode, OFlags, SeekFrom, fstatfs, open, seek};
+use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
@@ -46,15 +47,20 @@ fn widen(kind: impl TryInto<i64>) -> i64 {
     kind.try_into().unwrap_or(0) & 0xffff_ffff
 }
 
+/// The same file with an open file description of its own. It waits for nobody: who has a lease that
+/// this would break has been asked for it when the file was opened first.
+pub(crate) fn reopen(file: &File, writable: bool) -> Result<File, Error> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let access = if writable { OFlags::RDWR } else { OFlags::RDONLY };
+    let flags = access | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    Ok(retry_on_intr(|| open(&*path, flags, Mode::empty()))?.into())
+}
+
 /// Calls `each` with the ranges of a file's first `length` bytes that it has bytes for: its holes
 /// are left out, where the file system can tell.
 pub(crate) fn for_each_extent(file: &File, length: u64, mut each: impl FnMut(u64, u64)) {
     // A position of our own: the descriptor's may be in use.
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let Ok(file) = rustix::fs::open(path, flags, rustix::fs::Mode::empty()) else {
-        return each(0, length);
-    };
+    let Ok(file) = reopen(file, false) else { return each(0, length) };
     let mut at = 0;
     while at < length {
         let start = match seek(&file, SeekFrom::Data(at)) {

@@ -4,7 +4,7 @@ mod files;
 mod frozen;
 mod growth;
 
-pub(crate) use files::{for_each_extent, keeps_identity, page_size_of};
+pub(crate) use files::{for_each_extent, keeps_identity, page_size_of, reopen};
 pub(crate) use frozen::{frozen_copy, is_frozen};
 pub(crate) use growth::{empty, raise};
 

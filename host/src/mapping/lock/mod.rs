@@ -1,0 +1,198 @@
+//! Locks on ranges of a mapping's file: those of open file descriptions, where the system has them.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `ranges` | what one mapping holds |
+//! | `table` | who in this process holds what and who waits for what: wakes, deadlocks, turns |
+//! | `signal` | how who waits is woken |
+//! | `asking` | asking for a lock, step by step |
+//! | `native` | the same for a native program's threads |
+//!
+//! Nothing waits in the kernel. Who waits tries again: when somebody of this process has given
+//! something back, and after a pause, since other processes don't tell.
+
+mod asking;
+mod native;
+mod ranges;
+mod signal;
+mod table;
+
+pub(crate) use asking::{Asking, Outcome, Step};
+pub use ranges::LockMode;
+pub(crate) use table::Owner;
+
+use super::mapped::Mapped;
+use super::platform;
+use super::range::Range;
+use crate::error::{Error, ErrorKind};
+use crate::usage::{Reservation, Resource};
+use ranges::Wish;
+use std::fs::File;
+use std::ops;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use table::{FileId, table};
+
+/// Behind all that a file may have.
+const END: u64 = 1 << 63;
+
+/// What a mapping that was asked for locks holds. When it is dropped the file is closed first, by which
+/// the kernel's locks go, and then others are told.
+#[derive(Debug)]
+pub(super) struct Locks {
+    /// An open file description that nobody else has: the kernel takes locks of one for one owner's.
+    file: File,
+    seat: Seat,
+    /// As many as there are ranges held.
+    ranges: Reservation,
+    /// Of somebody whose stretch of waiting is over, and who will ask again.
+    kept: Option<Kept>,
+}
+
+/// What is kept of a wait from one stretch to the next.
+#[derive(Debug)]
+struct Kept {
+    wish: Wish,
+    turn: u64,
+    /// How long it was to be, until when that is, and when the stretch ended.
+    wait: Option<Duration>,
+    end: Option<Instant>,
+    since: Instant,
+}
+
+/// A mapping's place in the table.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    file: FileId,
+    mapping: u64,
+}
+
+#[derive(Debug)]
+struct Seat(Place);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        table().let_go(self.0.file, self.0.mapping);
+    }
+}
+
+impl Locks {
+    fn open(mapped: &Mapped) -> Result<Locks, Error> {
+        let usage = mapped.usage();
+        let open = mapped.opened()?;
+        if usage.limits().locks == 0 {
+            return Err(Error::because(ErrorKind::Enotsup, "locks is 0: there are none"));
+        }
+        let Some(file) = open.lockable.as_ref().or(open.file.as_ref()) else {
+            let reason = "the mapping has not kept its file";
+            return Err(Error::because(ErrorKind::Enotsup, reason));
+        };
+        let file = reopen(file, open.file.is_some())?;
+        let metadata = file.metadata()?;
+        let place =
+            Place { file: (metadata.dev(), metadata.ino()), mapping: table().number() };
+        Ok(Locks {
+            file,
+            seat: Seat(place),
+            ranges: Reservation::new(usage, Resource::Locks, 0)?,
+            kept: None,
+        })
+    }
+
+    /// Has the kernel hold a range so, or give it back, if it does so at once.
+    fn set(
+        &mut self,
+        range: &ops::Range<u64>,
+        mode: Option<LockMode>,
+        owner: Option<Owner>,
+    ) -> Result<bool, Error> {
+        let Place { file, mapping } = self.seat.0;
+        // Nobody but this mapping changes what it holds.
+        let (change, after) = table().plan(file, mapping, range, mode);
+        let before = self.ranges.amount();
+        if let Some(more) = after.checked_sub(before) {
+            self.ranges.grow(more)?;
+        }
+        let done = platform::set_lock(&self.file, range, mode);
+        if !matches!(done, Ok(true)) {
+            self.ranges.shrink_to(before);
+            return Ok(done?);
+        }
+        self.ranges.shrink_to(after);
+        let mut table = table();
+        let frees = change.frees;
+        table.hold(file, mapping, owner, change);
+        if frees {
+            table.wake(file, range);
+        }
+        Ok(true)
+    }
+}
+
+/// The same file with an open file description of its own.
+fn reopen(file: &Arc<File>, writable: bool) -> Result<File, Error> {
+    let refused = |error: Error| match error.kind() {
+        ErrorKind::Emfile | ErrorKind::Enomem => error,
+        _ => {
+            let reason = format!("the file can't be opened once more, for its locks: {error}");
+            Error::because(ErrorKind::Enotsup, reason)
+        }
+    };
+    let again = platform::reopen(file, writable).map_err(refused)?;
+    let number = |file: &File| file.metadata().map(|file| (file.dev(), file.ino()));
+    if number(file)? != number(&again)? {
+        return Err(Error::because(ErrorKind::Enotsup, "another file was opened for its locks"));
+    }
+    Ok(again)
+}
+
+impl Mapped {
+    /// A lock that may be asked for, or why not.
+    fn wish(&self, range: Range, mode: LockMode) -> Result<Wish, Error> {
+        let open = self.opened()?;
+        let allowed = match mode {
+            LockMode::Shared => self.access.reads(),
+            // It has the file where what it writes goes there.
+            LockMode::Exclusive => open.file.is_some(),
+        };
+        if !allowed {
+            return Err(Error::because(ErrorKind::Eacces, "the mapping does not allow as much"));
+        }
+        Ok(Wish { range: checked(range)?, mode })
+    }
+
+    /// Its locks, from the first time on that they are asked for.
+    fn locks(&mut self) -> Result<&mut Locks, Error> {
+        if self.opened()?.locks.is_none() {
+            let locks = Box::new(Locks::open(self)?);
+            self.open.as_mut().ok_or(ErrorKind::Closed)?.locks = Some(locks);
+        }
+        let open = self.open.as_mut().ok_or(ErrorKind::Closed)?;
+        Ok(open.locks.as_mut().ok_or(ErrorKind::Closed)?)
+    }
+
+    /// Gives back what is held of a range.
+    pub(crate) fn unlock(&mut self, range: Range) -> Result<(), Error> {
+        let open = self.open.as_mut().ok_or(ErrorKind::Closed)?;
+        let range = checked(range)?;
+        // Who never asked for one holds none.
+        let Some(locks) = &mut open.locks else { return Ok(()) };
+        locks.kept = None;
+        locks.set(&range, None, None).map(drop)
+    }
+
+    /// Could this lock be had now?
+    pub(crate) fn would_lock(&mut self, range: Range, mode: LockMode) -> Result<bool, Error> {
+        let wish = self.wish(range, mode)?;
+        Ok(platform::would_lock(&self.locks()?.file, &wish.range, mode)?)
+    }
+}
+
+fn checked(Range { offset, length }: Range) -> Result<ops::Range<u64>, Error> {
+    let end = if length == 0 { Some(END) } else { offset.checked_add(length) };
+    match end.filter(|end| offset < END && (*end < END || length == 0)) {
+        Some(end) => Ok(offset..end),
+        None => Err(Error::because(ErrorKind::Badarg, "no file has bytes there")),
+    }
+}

@@ -1,0 +1,280 @@
+//! Who in this process holds locks on which file, and who waits for some.
+//!
+//! The kernel decides who has a lock. What is here is for what it can't do: to wake those of this
+//! process who wait, to find out if they wait for each other, and to give them turns.
+
+use super::ranges::{Change, LockMode, Ranges, Wish};
+use super::signal::Signal;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A file: its device and its number there.
+pub(super) type FileId = (u64, u64);
+
+/// Somebody who does one thing at a time: a store. Whoever else has mappings is nobody here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Owner(usize);
+
+impl Owner {
+    /// `address` is of what no other owner has as long as this one lives.
+    pub(crate) fn at(address: usize) -> Owner {
+        Owner(address)
+    }
+}
+
+/// Who has not looked for so long does not come before others: a task that nobody polls.
+const STALE: Duration = Duration::from_millis(250);
+
+/// Of so many who wait each is asked whether others come before.
+const WOKEN_AT_ONCE: usize = 64;
+
+#[derive(Default)]
+pub(super) struct Table {
+    number: u64,
+    files: HashMap<FileId, Locked>,
+    /// What each owner waits for. It can wait for one thing only.
+    waiting: HashMap<Owner, (FileId, u64)>,
+}
+
+/// A file that locks are asked for on.
+#[derive(Default)]
+struct Locked {
+    /// By the number of the mapping.
+    holders: BTreeMap<u64, Holder>,
+    /// By turns: who came first is first.
+    waiters: BTreeMap<u64, Waiting>,
+}
+
+#[derive(Default)]
+struct Holder {
+    owner: Option<Owner>,
+    held: Ranges,
+}
+
+struct Waiting {
+    mapping: u64,
+    owner: Option<Owner>,
+    wish: Wish,
+    signal: Arc<Signal>,
+    looked: Instant,
+}
+
+/// The table of this process.
+pub(super) fn table() -> MutexGuard<'static, Table> {
+    static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+    // Nothing here panics halfway through a change.
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Table {
+    /// A number that nobody else has, for a mapping or for a turn.
+    pub(super) fn number(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+
+    /// What would come of holding a range so, or of giving it back, and how many ranges that are.
+    pub(super) fn plan(
+        &self,
+        file: FileId,
+        mapping: u64,
+        range: &Range<u64>,
+        mode: Option<LockMode>,
+    ) -> (Change, u64) {
+        let none = Ranges::default();
+        let held = self.files.get(&file).and_then(|file| file.holders.get(&mapping));
+        let held = held.map_or(&none, |holder| &holder.held);
+        let change = held.change(range, mode);
+        let after = held.len_after(&change);
+        (change, after)
+    }
+
+    /// The kernel has done it.
+    pub(super) fn hold(
+        &mut self,
+        file: FileId,
+        mapping: u64,
+        owner: Option<Owner>,
+        change: Change,
+    ) {
+        let locked = self.files.entry(file).or_default();
+        let holder = locked.holders.entry(mapping).or_default();
+        holder.owner = owner.or(holder.owner);
+        holder.held.apply(change);
+        if holder.held.len() == 0 {
+            locked.holders.remove(&mapping);
+            self.forget(file);
+        }
+    }
+
+    /// A mapping holds nothing any more.
+    pub(super) fn let_go(&mut self, file: FileId, mapping: u64) {
+        let Some(locked) = self.files.get_mut(&file) else { return };
+        if locked.holders.remove(&mapping).is_some() {
+            locked.wake(&(0..u64::MAX));
+        }
+        self.forget(file);
+    }
+
+    /// Others may have this range now.
+    pub(super) fn wake(&self, file: FileId, range: &Range<u64>) {
+        if let Some(locked) = self.files.get(&file) {
+            locked.wake(range);
+        }
+    }
+
+    fn forget(&mut self, file: FileId) {
+        let empty = |file: &Locked| file.holders.is_empty() && file.waiters.is_empty();
+        if self.files.get(&file).is_some_and(empty) {
+            self.files.remove(&file);
+        }
+    }
+
+    /// Somebody waits from now on, unless that were for ever.
+    pub(super) fn queue(
+        &mut self,
+        file: FileId,
+        mapping: u64,
+        owner: Option<Owner>,
+        wish: &Wish,
+        turn: u64,
+    ) -> Result<Arc<Signal>, Deadlock> {
+        if let Some(owner) = owner
+            && self.closes_a_circle(file, mapping, owner, wish)
+        {
+            return Err(Deadlock);
+        }
+        let signal = Arc::new(Signal::default());
+        let waiting = Waiting {
+            mapping,
+            owner,
+            wish: wish.clone(),
+            signal: signal.clone(),
+            looked: Instant::now(),
+        };
+        self.files.entry(file).or_default().waiters.insert(turn, waiting);
+        if let Some(owner) = owner {
+            self.waiting.insert(owner, (file, turn));
+        }
+        Ok(signal)
+    }
+
+    /// Nobody waits there any more. Those behind may go on, unless a lock was got that keeps them.
+    pub(super) fn leave(&mut self, file: FileId, turn: u64, got: bool) {
+        let Some(locked) = self.files.get_mut(&file) else { return };
+        if let Some(left) = locked.waiters.remove(&turn) {
+            if let Some(owner) = left.owner
+                && self.waiting.get(&owner) == Some(&(file, turn))
+            {
+                self.waiting.remove(&owner);
+            }
+            if !(got && left.wish.mode == LockMode::Exclusive) {
+                locked.wake(&left.wish.range);
+            }
+        }
+        self.forget(file);
+    }
+
+    /// Somebody who waits looks again. Is it somebody else's turn?
+    pub(super) fn has_to_let_others(&mut self, file: FileId, turn: u64) -> bool {
+        let Some(locked) = self.files.get_mut(&file) else { return false };
+        let Some(me) = locked.waiters.get_mut(&turn) else { return false };
+        me.looked = Instant::now();
+        let (Some(owner), wish) = (me.owner, me.wish.clone()) else { return false };
+        let mut before = self.before(file, turn, &wish);
+        // Who waits for me has to let me go first.
+        before.any(|(_, waiting)| {
+            let first = waiting.owner.into_iter().collect();
+            waiting.owner != Some(owner) && !self.leads_to(owner, first, true)
+        })
+    }
+
+    /// Does anybody wait for what would be asked for without a turn?
+    pub(super) fn has_queue(&self, file: FileId, wish: &Wish) -> bool {
+        self.before(file, u64::MAX, wish).next().is_some()
+    }
+
+    /// Those who came before somebody, and want what can't be had together with this.
+    fn before<'t>(
+        &'t self,
+        file: FileId,
+        turn: u64,
+        wish: &'t Wish,
+    ) -> impl Iterator<Item = (u64, &'t Waiting)> {
+        let waiters = self.files.get(&file).into_iter().flat_map(move |file| {
+            file.waiters.range(..turn).map(|(turn, waiting)| (*turn, waiting))
+        });
+        waiters.filter(|(_, waiting)| {
+            waiting.owner.is_some() && waiting.is_awake() && waiting.wish.excludes(wish)
+        })
+    }
+
+    /// Would an owner that waits for this wait for itself?
+    fn closes_a_circle(&self, file: FileId, mapping: u64, owner: Owner, wish: &Wish) -> bool {
+        let first = self.holding(file, mapping, wish).collect();
+        self.leads_to(owner, first, false)
+    }
+
+    /// The owners of what keeps somebody from having this.
+    fn holding(&self, file: FileId, mapping: u64, wish: &Wish) -> impl Iterator<Item = Owner> {
+        let holders = self.files.get(&file).into_iter().flat_map(|file| &file.holders);
+        holders
+            .filter(move |(number, holder)| **number != mapping && holder.held.exclude(wish))
+            .filter_map(|(_, holder)| holder.owner)
+    }
+
+    /// Is `end` among these owners, or those whom they wait for, and so on? With turns, also whom they
+    /// let go first.
+    fn leads_to(&self, end: Owner, mut next: Vec<Owner>, with_turns: bool) -> bool {
+        let mut seen = HashSet::new();
+        while let Some(owner) = next.pop() {
+            if owner == end {
+                return true;
+            }
+            if !seen.insert(owner) {
+                continue;
+            }
+            let Some(&(file, turn)) = self.waiting.get(&owner) else { continue };
+            let waiting = self.files.get(&file).and_then(|file| file.waiters.get(&turn));
+            let Some(Waiting { mapping, wish, .. }) = waiting else { continue };
+            next.extend(self.holding(file, *mapping, wish));
+            if with_turns {
+                let before = self.before(file, turn, wish);
+                next.extend(before.filter_map(|(_, waiting)| waiting.owner));
+            }
+        }
+        false
+    }
+}
+
+/// Whoever waited would wait for ever.
+#[derive(Debug)]
+pub(super) struct Deadlock;
+
+impl Waiting {
+    fn is_awake(&self) -> bool {
+        self.looked.elapsed() < STALE
+    }
+}
+
+impl Locked {
+    /// Wakes those who want some of this range, but for those who would let others go first.
+    fn wake(&self, range: &Range<u64>) {
+        let mut woken: Vec<&Waiting> = Vec::new();
+        let all = Wish { range: range.clone(), mode: LockMode::Exclusive };
+        for waiting in self.waiters.values().filter(|waiting| waiting.wish.excludes(&all)) {
+            let first = |other: &&Waiting| other.is_awake() && other.wish.excludes(&waiting.wish);
+            if waiting.owner.is_some() && woken.iter().any(first) {
+                continue;
+            }
+            waiting.signal.wake();
+            // The rest look by themselves before long.
+            if woken.len() == WOKEN_AT_ONCE {
+                return;
+            }
+            woken.push(waiting);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Locks of open file descriptions (`F_OFD_SETLK`): what Linux and macOS have, by the same call.
+
+use crate::mapping::LockMode;
+use rustix::io::{Errno, retry_on_intr};
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+
+/// Behind all that a file may have: where a range ends that has no end.
+const END: u64 = 1 << 63;
+
+/// Has the file's description hold a range so, or give it back (`None`). `false`: others hold what
+/// excludes it. It never waits.
+pub(crate) fn set_lock(
+    file: &File,
+    range: &Range<u64>,
+    mode: Option<LockMode>,
+) -> Result<bool, Errno> {
+    let mut wanted = described(range, mode);
+    match retry_on_intr(|| call(file, libc::F_OFD_SETLK, &mut wanted)) {
+        Ok(()) => Ok(true),
+        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+        Err(errno) => Err(supported(errno)),
+    }
+}
+
+/// Could the file's description have this lock now?
+pub(crate) fn would_lock(file: &File, range: &Range<u64>, mode: LockMode) -> Result<bool, Errno> {
+    let mut wanted = described(range, Some(mode));
+    retry_on_intr(|| call(file, libc::F_OFD_GETLK, &mut wanted)).map_err(supported)?;
+    Ok(i32::from(wanted.l_type) == i32::from(libc::F_UNLCK))
+}
+
+fn described(range: &Range<u64>, mode: Option<LockMode>) -> libc::flock {
+    // SAFETY: it is made of numbers only, of which 0 is one.
+    let mut lock: libc::flock = unsafe { MaybeUninit::zeroed().assume_init() };
+    lock.l_type = match mode {
+        None => libc::F_UNLCK,
+        Some(LockMode::Shared) => libc::F_RDLCK,
+        Some(LockMode::Exclusive) => libc::F_WRLCK,
+    } as _;
+    lock.l_whence = libc::SEEK_SET as _;
+    lock.l_start = range.start as _;
+    // 0: to the end, however long the file becomes.
+    lock.l_len = if range.end == END { 0 } else { range.end - range.start } as _;
+    lock
+}
+
+fn call(file: &File, command: i32, lock: &mut libc::flock) -> Result<(), Errno> {
+    // SAFETY: an open descriptor, and the struct that these commands read and write.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), command, std::ptr::from_mut(lock)) };
+    if done == -1 { Err(last_errno()) } else { Ok(()) }
+}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+/// What a system or a file system says that has no such locks. The arguments are right.
+fn supported(errno: Errno) -> Errno {
+    match errno {
+        Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOTTY => Errno::NOTSUP,
+        other => other,
+    }
+}
