@@ -43,7 +43,7 @@ class Program:
 
     def __init__(self, run, kind, command):
         self.run, self.kind, self.command = run, kind, command
-        self.process, self.kills, self.killed = None, 0, False
+        self.process, self.kills, self.killed, self.asked = None, 0, False, False
         self.lock = threading.Lock()
 
     def start(self):
@@ -59,7 +59,9 @@ class Program:
             self.process.stdin.flush()
         except BrokenPipeError:
             pass
+        self.asked = True
         answer = self.process.stdout.readline()
+        self.asked = False
         if answer.endswith("\n"):
             return answer.rstrip("\n")
         said = self.process.stderr.read()
@@ -70,8 +72,10 @@ class Program:
 
     def kill(self):
         with self.lock:
-            if self.process is None or self.process.poll() is not None:
+            if not self.asked or self.process.poll() is not None:
                 return False
+            # Somewhere in what it was asked for.
+            time.sleep(random.random() * 0.004)
             self.killed = True
             self.kills += 1
             self.process.kill()
@@ -113,7 +117,8 @@ class Run:
 
     def write(self, program, writer):
         number = 0
-        settings = f"PRAGMA synchronous={self.options.synchronous};"
+        # Pages that don't fit are written before the transaction ends.
+        settings = f"PRAGMA synchronous={self.options.synchronous}; PRAGMA cache_size=20;"
         while not self.over():
             program.start()
             found = program.ask(f"{settings} SELECT coalesce(max(number), 0) FROM entries "
@@ -126,10 +131,12 @@ class Run:
                 raise SystemExit(f"writer {writer}: {last} was acknowledged, and {found} is there")
             number = int(found) + 1
             while not self.over():
+                change = ("UPDATE entries SET filling = randomblob(400) WHERE id > (SELECT max(id) "
+                          "- 300 FROM entries);" if random.random() < 0.1 else "")
                 answer = program.ask(
                     f"BEGIN IMMEDIATE; INSERT INTO entries VALUES (NULL, {writer}, {number}, "
                     f"randomblob({random.randrange(1, 600)})); UPDATE state SET total = total + 1; "
-                    f"COMMIT; SELECT 'committed', {number};")
+                    f"{change} COMMIT; SELECT 'committed', {number};")
                 if answer is None:
                     break
                 if answer != f"committed|{number}":
@@ -173,7 +180,6 @@ class Run:
                 if self.over():
                     return
                 time.sleep(0.002)
-            time.sleep(random.random() * 0.02)
             # Each kind in turn.
             kinds = [program for program in programs if (program.kind == "native") == (kill % 2 == 0)]
             while not self.over() and not random.choice(kinds).kill():

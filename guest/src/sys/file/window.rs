@@ -101,7 +101,7 @@ impl Handle {
         frozen: bool,
         show: impl FnOnce(&State) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         let state = open_state(&mut state)?;
         let private = state.private.is_some();
         if !self.reads || (options.shared && (private || !self.writes)) {
