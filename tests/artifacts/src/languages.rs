@@ -6,7 +6,7 @@
 //! `IOMMAP_LANGUAGES=required` that is an error.
 
 use crate::tools::{SetUp, content, installed, npm, pip};
-use crate::{Guest, cache_dir, cargo_build, mapped, root, target_dir};
+use crate::{Guest, cache_dir, cargo_build, mapped, root, sqlite, target_dir};
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::fs;
@@ -78,8 +78,8 @@ impl Language {
     /// The language of a guest, unless it is Rust.
     pub fn of(guest: &str) -> Option<Language> {
         let source = SOURCES.iter().find(|source| source.name == guest);
-        let mapped = mapped::PROGRAMS.contains(&guest).then_some(Language::C);
-        source.map(|source| source.language).or(mapped)
+        let c = mapped::PROGRAMS.contains(&guest) || guest == sqlite::NAME;
+        source.map(|source| source.language).or(c.then_some(Language::C))
     }
 
     /// What people call it.
@@ -169,6 +169,7 @@ pub fn build_others(set_up: SetUp) -> Result<Others> {
                 }
                 if language == Language::C {
                     mapped::build(&tools, set_up, &mut others)?;
+                    sqlite::build(&tools, set_up, &mut others)?;
                 }
             }
             Err(why) if env::var_os("IOMMAP_LANGUAGES").is_some_and(|v| v == "required") => {

@@ -10,6 +10,7 @@ mod languages;
 mod mapped;
 mod place;
 mod rust;
+mod sqlite;
 mod tools;
 
 pub use languages::{Language, Others, build_others};

@@ -26,6 +26,7 @@ Options:
       --wit PATH     a WIT file or directory; those that others depend on come first [default: wit]
       --world WORLD  the world that the component is for [default: the only one]. What is generated
                      for it, WORLD.h and WORLD.c, goes to the directory `bindings` in DIR
+  -I, --include DIR  where headers and other sources are looked for; may be repeated
       --work DIR     where to put what is made on the way [default: build]
       --reactor      the component has no `main`: it only exports what its world says
       --module PATH  make a component of a module that is there already, with its world in it
@@ -38,6 +39,7 @@ Options:
 
 struct Options {
     wit: Vec<PathBuf>,
+    include: Vec<PathBuf>,
     world: Option<String>,
     work: PathBuf,
     reactor: bool,
@@ -78,13 +80,14 @@ fn main() -> Result<()> {
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Option<Options>> {
-    let (mut wit, mut sources) = (Vec::new(), Vec::new());
+    let (mut wit, mut include, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let (mut world, mut work, mut output) = (None, PathBuf::from("build"), None);
     let (mut reactor, mut zig) = (false, (PathBuf::from("zig"), &[][..]));
     let (mut module, mut bindings) = (None, false);
     while let Some(arg) = args.next()? {
         match arg {
             Long("wit") => wit.push(args.value()?.into()),
+            Short('I') | Long("include") => include.push(args.value()?.into()),
             Long("world") => world = Some(args.value()?.string()?),
             Long("work") => work = args.value()?.into(),
             Long("reactor") => reactor = true,
@@ -109,7 +112,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>> {
         let of = module.map_or(From::Sources(sources), From::Module);
         Make::Component { output: output.context("--output is needed")?, of }
     };
-    Ok(Some(Options { wit, world, work, reactor, zig, make }))
+    Ok(Some(Options { wit, include, world, work, reactor, zig, make }))
 }
 
 /// What wit-bindgen makes of the world: a header, a source, and an object file that holds the
@@ -157,6 +160,9 @@ fn compile(
     ]);
     if options.reactor {
         zig.arg("-mexec-model=reactor");
+    }
+    for dir in &options.include {
+        zig.arg("-I").arg(dir);
     }
     zig.arg("-I").arg(bindings).args(sources);
     zig.arg(bindings.join(format!("{name}.c")));

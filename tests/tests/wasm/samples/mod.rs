@@ -7,4 +7,5 @@ pub(crate) const WINDOWS: [&str; 5] =
 mod geoip;
 mod kv;
 mod maxminddb;
+mod sqlite;
 mod tinycdb;

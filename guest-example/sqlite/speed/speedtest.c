@@ -1,0 +1,9 @@
+// SQLite's own speed test, as it is published: `measure.sh` says how it is fetched.
+
+#pragma clang diagnostic ignored "-Wunused-parameter"
+#pragma clang diagnostic ignored "-Wunused-function"
+#pragma clang diagnostic ignored "-Wunused-variable"
+#pragma clang diagnostic ignored "-Wsign-compare"
+#pragma clang diagnostic ignored "-Wextra"
+
+#include "speedtest1.c"
