@@ -6,8 +6,12 @@
 //! `cargo test` and under nextest.
 
 #[cfg(target_os = "linux")]
+mod forbid;
+#[cfg(target_os = "linux")]
 mod mounts;
 
+#[cfg(target_os = "linux")]
+pub use forbid::forbid;
 #[cfg(target_os = "linux")]
 pub use mounts::own_mounts;
 
