@@ -70,8 +70,11 @@ impl Engines {
         let engine = Engine::new(&config)?;
         let guest = Component::from_file(&engine, iommap_artifacts::guest("hammer"))?;
         let link = |add: fn(&mut Linker<State>) -> Result<()>| {
-            let mut linker = Linker::new(&engine);
+            let mut linker = Linker::<State>::new(&engine);
             add(&mut linker)?;
+            linker.root().func_wrap("faults", |store, ()| {
+                Ok((store.data().iommap.counters().faults_recovered,))
+            })?;
             linker.instantiate_pre(&guest)
         };
         Ok(Engines {
@@ -267,6 +270,8 @@ impl Plan {
                 totals.calls += report.calls;
                 totals.verified += report.verified;
                 totals.wrong += report.wrong;
+                totals.at_open += report.at_open;
+                totals.at_open_untold += report.at_open_untold;
                 totals.first_wrong = report.first_wrong.map(|Wrong { offset, found, allowed }| {
                     format!(
                         "{found} at {offset}, generations {allowed:#b} allowed, {:?}",

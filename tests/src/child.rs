@@ -4,6 +4,8 @@ use crate::group::Group;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+#[cfg(target_os = "linux")]
+pub use iommap_child::forbid;
 pub use iommap_child::{DONE, TOLD};
 
 /// Runs `body`, which must be written out in the test itself, in a child, and fails the test

@@ -77,7 +77,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::fault::page_size;
 use crate::system;
 use owner::Stands;
-use place::{Place, Window};
+use place::{File, Place, Window};
 use turn::Turn;
 
 pub use owner::exact;
@@ -176,6 +176,15 @@ impl Watch {
         let _table = table::lock();
         if let Some(window) = self.place.get(self.version) {
             self.version = self.place.set(window.range.clone(), owner::at(window.range.start));
+        }
+    }
+
+    /// Forgets which file stood at the start of the range: more than one may stand in it, and a page that
+    /// any of them loses is covered. For an owner who can't lose the memory before the watch.
+    pub fn forget(&mut self) {
+        let _table = table::lock();
+        if let Some(window) = self.place.get(self.version) {
+            self.version = self.place.set(window.range, File::default());
         }
     }
 }

@@ -147,7 +147,7 @@ struct Request {
     /// What the log calls it: WASI keeps no path with a descriptor.
     name: String,
     /// Or why there is none that could be mapped.
-    file: StdResult<Arc<File>, ErrorKind>,
+    file: StdResult<Arc<File>, Error>,
     readable: bool,
     perms: FsPerms,
     options: OpenOptions,
@@ -158,7 +158,7 @@ impl Request {
     fn new(table: &ResourceTable, (handle, mode, flags, size): Params) -> Result<Request> {
         let (file, perms, open_mode) = match table.get(&handle)? {
             Descriptor::File(file) => (Ok(file.file.clone()), file.perms, file.open_mode),
-            Descriptor::Dir(dir) => (Err(ErrorKind::Enotreg), dir.perms, dir.open_mode),
+            Descriptor::Dir(dir) => (Err(ErrorKind::Enotreg.into()), dir.perms, dir.open_mode),
         };
         Ok(Request {
             call: Call::new("map-descriptor"),
@@ -173,7 +173,7 @@ impl Request {
     fn map(&self, opener: &Opener) -> StdResult<MappingHandle, Error> {
         let Request { name, file, readable, perms, options, .. } = self;
         options.validate()?;
-        let file = file.as_ref().map_err(|kind| *kind)?;
+        let file = file.as_ref().map_err(Clone::clone)?;
         // `mmap` reads the pages, whatever the guest may do with them.
         if !readable {
             return Err(Error::because(ErrorKind::Eacces, "the descriptor is not for reading"));

@@ -12,7 +12,7 @@ use super::platform;
 use super::range::Range;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Limits, Usage};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -87,12 +87,6 @@ impl Shown {
         self.length.next_multiple_of(rustix::param::page_size())
     }
 
-    /// The rest of it, from a multiple of the page's size on.
-    pub(crate) fn behind(&self, from: usize) -> Shown {
-        let (offset, length) = (self.offset + from as u64, self.length - from);
-        Shown { offset, length, ..self.clone() }
-    }
-
     /// Puts it to an address, in place of what is there, which stays after an error.
     ///
     /// # Safety
@@ -106,29 +100,19 @@ impl Shown {
             // wasmtime among them, takes it for granted.
             false => own_memory(),
         };
-        if !platform::maps_before_it_unmaps() {
-            self.try_elsewhere(flags)?;
-        }
-        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, flags | MapFlags::FIXED);
-        // SAFETY: the caller's word.
-        let put = unsafe { mmap(at.cast(), self.span(), access, flags, &*self.file, self.offset) };
-        if put.is_err() {
+        let (access, anywhere) = (ProtFlags::READ | ProtFlags::WRITE, std::ptr::null_mut());
+        // Elsewhere first. A file system may refuse any file at any time, and it is asked when the kernel
+        // has already taken away what was there: that would be a hole in a guest's memory.
+        // SAFETY: a new mapping, which nobody else knows, at a place that the kernel chooses.
+        let new = unsafe { mmap(anywhere, self.span(), access, flags, &*self.file, self.offset) }?;
+        // SAFETY: the one is new, and for the other there is the caller's word.
+        let moved = unsafe { platform::move_over(new, self.span(), at.cast()) };
+        if moved.is_err() {
+            // SAFETY: nobody knows it, and it was not moved.
+            let _ = unsafe { munmap(new, self.span()) };
             mend(at, self.span());
         }
-        Ok(put.map(drop)?)
-    }
-
-    /// Maps it where nothing is, for a moment: what refuses that would also refuse it in a guest's
-    /// memory, and a kernel that takes away first what is there would leave a hole in it.
-    fn try_elsewhere(&self, flags: MapFlags) -> Result<(), Error> {
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        let anywhere = std::ptr::null_mut();
-        // SAFETY: a new mapping, which nobody else knows, at a place that the kernel chooses.
-        unsafe {
-            let at = mmap(anywhere, self.span(), access, flags, &*self.file, self.offset)?;
-            rustix::mm::munmap(at, self.span())?;
-        }
-        Ok(())
+        Ok(moved?)
     }
 
     /// Reads a range of it into the page cache, and waits for the device meanwhile. It touches no
@@ -194,9 +178,10 @@ fn own_memory() -> MapFlags {
 
 /// After a failure to put something to an address: has what was there gone?
 ///
-/// Kernels before 6.12 take it away first. Nearly all that can fail does before that, but a file
-/// system may refuse a file then that it has mapped before. That would leave a hole in a guest's
-/// memory, which anybody's next mapping might come to lie in, so it is filled at once, with zeros.
+/// Nearly all that can fail does before anything is taken away. But kernels before 6.12 ask afterwards
+/// whether so much memory may be promised, and any kernel may have none left for its own lists. That
+/// would leave a hole in a guest's memory, which anybody's next mapping might come to lie in, so it is
+/// filled at once, with zeros.
 #[cold]
 fn mend(at: *mut u8, length: usize) {
     #[cfg(target_os = "linux")]
@@ -210,7 +195,7 @@ fn mend(at: *mut u8, length: usize) {
             && elsewhere != at.cast()
         {
             // SAFETY: mapped just now, and nobody knows it.
-            let _ = unsafe { rustix::mm::munmap(elsewhere, length) };
+            let _ = unsafe { munmap(elsewhere, length) };
         }
     }
     #[cfg(not(target_os = "linux"))]

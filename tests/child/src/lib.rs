@@ -6,9 +6,13 @@
 //! `cargo test` and under nextest.
 
 #[cfg(target_os = "linux")]
+mod forbid;
+#[cfg(target_os = "linux")]
 mod mounts;
 mod posix;
 
+#[cfg(target_os = "linux")]
+pub use forbid::forbid;
 #[cfg(target_os = "linux")]
 pub use mounts::own_mounts;
 pub use posix::{Lock, Posix, is_free};

@@ -322,3 +322,28 @@ fn an_open_file_is_mapped_for_no_more_than_it_is_open_for() {
         guest.play("file r /data/f read -> ok\nmap-open m r read-write -> err eacces");
     });
 }
+
+#[test]
+fn no_more_open_files_are_looked_through_than_there_may_be_handles() {
+    on_each_store(|scene| {
+        scene.write("f", "hello");
+        scene.write("g", "other");
+        let mut guest = scene.viewer(scene.grant().max_handles(100));
+        guest.play("file f /data/f read -> ok");
+        for n in 1..100 {
+            assert_eq!(guest.step(&format!("file g{n} /data/g read")), "ok");
+        }
+        guest.play("map-open m f read -> ok\npread m 0 1 -> ok hex:68");
+        guest.play(
+            "
+            file more /data/g read                  -> ok
+            map-open n f read                       -> err limit-exceeded
+            map-open n more read                    -> err limit-exceeded
+            file-drop g1                            -> ok
+            map-open n more read                    -> ok
+            pread n 0 1                             -> ok hex:6f
+            ",
+        );
+        assert_eq!(guest.counters().refused, 2);
+    });
+}

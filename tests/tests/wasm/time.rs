@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use wasmtime::component::{Component, Instance, Linker, ResourceTable};
-use wasmtime::{Config, Engine, Store, Trap};
+use wasmtime::{Config, Engine, Store, StoreContextMut, Trap};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 const PAGES: u64 = 16;
@@ -69,6 +69,10 @@ impl World {
         if store.get_fuel().is_ok() {
             store.set_fuel(u64::MAX).unwrap();
         }
+        let faults = |store: StoreContextMut<'_, State>, ()| {
+            Ok((store.data().iommap.counters().faults_recovered,))
+        };
+        linker.root().func_wrap("faults", faults).unwrap();
         let instance = linker.instantiate(&mut store, &component).unwrap();
         World { directory, engine, store, instance, usage }
     }
@@ -126,6 +130,7 @@ fn a_guest_left_alone_finds_every_byte_right() {
     assert!(report.first_wrong.is_none());
     // `out-of-bounds`, which it asks for now and then.
     assert_eq!(report.errors.iter().sum::<u64>(), report.errors[5]);
+    assert_eq!((report.at_open, report.at_open_untold), (0, 0));
 }
 
 #[test]

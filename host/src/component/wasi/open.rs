@@ -10,12 +10,14 @@
 use super::{Call, Descriptors, Getter, Import, Request, elsewhere, granted};
 use crate::component::bindings::types::{AccessMode, OpenFlags};
 use crate::component::convert::open_options;
-use crate::error::ErrorKind;
+use crate::component::opener::Opener;
+use crate::error::{Error, ErrorKind};
 use crate::mapping::FsPerms;
 use std::any::Any;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
+use std::result::Result as StdResult;
 use std::sync::Arc;
 use tracing::{Instrument, trace_span};
 use wasmtime::component::{Linker, ResourceTable};
@@ -55,8 +57,8 @@ pub(in crate::component) fn add<T: 'static>(
         "map-open",
         move |mut store: StoreContextMut<'_, T>, params: Params| {
             let _span = trace_span!("map-open", hash = params.0).entered();
-            let request = Search::new(descriptors(store.data_mut()), params).run();
             let opener = find(store.data_mut())?;
+            let request = Search::new(descriptors(store.data_mut()), params, &opener).run();
             let mapped = request.map(&opener);
             request.answer(get.view(store.data_mut()), &opener, mapped)
         },
@@ -91,7 +93,7 @@ pub(in crate::component) fn add_async<T: Send + 'static>(
             let opener = find(store.data_mut());
             let call = async move {
                 let opener = opener?;
-                let search = Search::new(descriptors(store.data_mut()), params);
+                let search = Search::new(descriptors(store.data_mut()), params, &opener);
                 let (request, opener, mapped) = elsewhere(opener.may_block, move || {
                     let request = search.run();
                     let mapped = request.map(&opener);
@@ -129,15 +131,17 @@ impl<'a> Entry<'a> for (u32, &'a mut (dyn Any + Send)) {
     }
 }
 
-/// Which file is wanted, and all that there are.
+/// Which file is wanted, and all that there are; or why they are not looked through.
 struct Search {
-    held: Vec<Held>,
+    held: StdResult<Vec<Held>, Error>,
     params: Params,
 }
 
 impl Search {
-    fn new(table: &mut ResourceTable, params: Params) -> Search {
-        let held = table.iter_mut().filter_map(|entry| match entry.value().downcast_ref()? {
+    /// A guest decides how many there are. If there are more than it may have handles, none is looked
+    /// at: nobody could tell which ones were.
+    fn new(table: &mut ResourceTable, params: Params, opener: &Opener) -> Search {
+        let files = table.iter_mut().filter_map(|entry| match entry.value().downcast_ref()? {
             Descriptor::File(file) => Some(Held {
                 file: file.file.clone(),
                 readable: file.open_mode.contains(OpenMode::READ),
@@ -145,17 +149,29 @@ impl Search {
             }),
             Descriptor::Dir(_) => None,
         });
-        Search { held: held.collect(), params }
+        let most = usize::try_from(opener.usage.limits().handles).unwrap_or(usize::MAX);
+        let held: Vec<Held> = files.take(most.saturating_add(1)).collect();
+        let held = match held.len() > most {
+            true => Err(Error::because(
+                ErrorKind::LimitExceeded,
+                format!("more files are open than are looked through (handles is {most})"),
+            )),
+            false => Ok(held),
+        };
+        Search { held, params }
     }
 
     /// Finds the one that allows most.
     fn run(self) -> Request {
         let (hash, mode, flags, size) = self.params;
-        let same = self.held.into_iter().filter(|held| inode_number(&held.file) == Some(hash));
-        let best = same.max_by_key(|held| (held.readable, held.perms == FsPerms::ReadWrite));
+        let best = self.held.and_then(|held| {
+            let same = held.into_iter().filter(|held| inode_number(&held.file) == Some(hash));
+            let best = same.max_by_key(|held| (held.readable, held.perms == FsPerms::ReadWrite));
+            best.ok_or_else(|| ErrorKind::Enoent.into())
+        });
         let (file, readable, perms) = match best {
-            Some(Held { file, readable, perms }) => (Ok(file), readable, perms),
-            None => (Err(ErrorKind::Enoent), false, FsPerms::ReadOnly),
+            Ok(Held { file, readable, perms }) => (Ok(file), readable, perms),
+            Err(error) => (Err(error), false, FsPerms::ReadOnly),
         };
         Request {
             call: Call::new("map-open"),

@@ -139,20 +139,9 @@ impl WindowRef {
     ) -> Result<(), Error> {
         self.work(store, |window, at| {
             let (before, span) = (window.span, shown.span());
-            // First, for it takes no range of addresses more: the rest becomes one with the memory
-            // behind it. What is put in front of it takes none either then.
-            if before > span {
-                // SAFETY: pages of the window, and else as for `open`.
-                unsafe { clear(at.add(span), before - span) }?;
-            }
+            // All of it or nothing.
             // SAFETY: inside the region (`plan`), and else as for `open`.
-            if let Err(error) = unsafe { shown.put(at) } {
-                if before > span {
-                    // SAFETY: likewise. It was possible before, and nothing was added since.
-                    let _ = unsafe { window.shown.behind(span).put(at.add(span)) };
-                }
-                return Err(error);
-            }
+            unsafe { shown.put(at) }?;
             window.lost();
             // SAFETY: mapped just now, and nobody has touched it since.
             unsafe { window.watch.renew() };
@@ -160,7 +149,15 @@ impl WindowRef {
             window.bytes.join(more);
             window.shown = shown;
             window.span = span;
-            window.bytes.shrink_to(span as u64);
+            // SAFETY: pages of the window, and else as for `open`.
+            if before > span && unsafe { clear(at.add(span), before - span) }.is_err() {
+                // It takes no range of addresses more, so only somebody who took all at this instant
+                // prevents it. There is no way back; until the window moves again, what it showed there
+                // stays, and counts.
+                window.watch.forget();
+                window.span = before;
+            }
+            window.bytes.shrink_to(window.span as u64);
             Ok(())
         })
     }

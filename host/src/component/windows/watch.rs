@@ -49,5 +49,9 @@ mod nowhere {
         pub(in super::super) unsafe fn renew(&mut self) {
             match *self {}
         }
+
+        pub(in super::super) fn forget(&mut self) {
+            match *self {}
+        }
     }
 }

@@ -11,7 +11,7 @@
 //! - `prefault(address, length, for_writing)`: reads pages in without dirtying them.
 //! - `lock_on_fault(address, length)`, `LOCKS_ON_FAULT`: locks pages without reading them in.
 //! - `release(address, length)`, `map_again(address, length)`: before and beside `munmap`.
-//! - `maps_before_it_unmaps()`: a map over another that fails leaves that as it was.
+//! - `move_over(from, length, to)`: moves a mapping over another.
 //! - `is_frozen(file)`, `frozen_copy(file)`: bytes that nobody can change any more.
 //! - `nocache(…)`: keeps a mapping's pages out of the cache where the system can.
 //! - `reopen(file, writable)`: the same file with an open file description of its own.

@@ -76,9 +76,13 @@ pub(crate) fn keeps_identity(_: &File) -> bool {
     false
 }
 
-/// Does a failed map over another leave that as it was? There are no windows here.
-pub(crate) fn maps_before_it_unmaps() -> bool {
-    false
+/// Moves a mapping over another: there is no call for it, and so no windows.
+///
+/// # Safety
+///
+/// None; where there is a call, both have to be the caller's.
+pub(crate) unsafe fn move_over(_: *mut c_void, _: usize, _: *mut c_void) -> Result<(), Errno> {
+    Err(Errno::NOTSUP)
 }
 
 /// Can nobody change a file's bytes any more? Nothing here says so.

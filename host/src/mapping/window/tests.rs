@@ -130,6 +130,18 @@ fn what_can_not_be_put_leaves_what_is_there() {
 }
 
 #[test]
+fn what_a_file_system_refuses_leaves_what_is_there() {
+    let place = Place::new(2 * UNIT);
+    // Nothing is wrong with the call, so that the kernel gets as far as asking whose file it is: here a
+    // socket's, which can't be mapped.
+    let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let socket = Arc::new(File::from(std::os::fd::OwnedFd::from(socket)));
+    let window = Shown { file: socket, offset: 0, length: UNIT, shared: true };
+    assert_eq!(place.put(&window).unwrap_err(), ErrorKind::Enotsup);
+    assert!((0..2 * UNIT).all(|at| place.byte(at) == 5));
+}
+
+#[test]
 fn a_hole_that_was_left_is_filled() {
     let page = rustix::param::page_size();
     let place = Place::new(4 * page);

@@ -73,25 +73,7 @@ fn kibibytes<'a>(mut lines: impl Iterator<Item = &'a str>, name: &str) -> u64 {
 /// Makes the system call `openat2` fail as on a kernel that does not know it, or in a sandbox
 /// that forbids it, for the rest of this thread's life. In a child only.
 pub(crate) fn without_openat2(errno: i32) {
-    // Load the number of the call; if it is openat2's, fail; else allow.
-    let program = [
-        bpf(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        bpf(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_openat2 as u32),
-        bpf(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
-        bpf(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program =
-        libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
-    // SAFETY: the arguments are those that prctl(2) asks for.
-    succeeded(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).unwrap();
-    // SAFETY: `program` and its filter live through the call, which copies and does not change
-    // them.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) };
-    succeeded(set).unwrap();
-}
-
-fn bpf(code: u32, yes: u8, no: u8, value: u32) -> libc::sock_filter {
-    libc::sock_filter { code: code as u16, jt: yes, jf: no, k: value }
+    iommap_child::forbid(libc::SYS_openat2, None, errno);
 }
 
 /// Sets one of the process's limits while something is done. In a child only.

@@ -12,7 +12,7 @@ mod bindings {
 
 use bindings::iommap::mmap::batch::{Range, pread_many, pwrite_many};
 use bindings::iommap::mmap::types::{AccessMode, Advice, ErrorCode, Mapping, OpenFlags, SyncMode};
-use bindings::{Job, Report, Wrong};
+use bindings::{Job, Report, Wrong, faults};
 use fastrand::Rng;
 use iommap_pattern::{self as pattern, GENERATIONS};
 
@@ -43,8 +43,15 @@ struct Hammer {
 
 impl Hammer {
     fn new(job: Job) -> Hammer {
-        let report =
-            Report { calls: 0, verified: 0, wrong: 0, first_wrong: None, errors: vec![0; 16] };
+        let report = Report {
+            calls: 0,
+            verified: 0,
+            wrong: 0,
+            first_wrong: None,
+            errors: vec![0; 16],
+            at_open: 0,
+            at_open_untold: 0,
+        };
         let allowed = vec![ANY; job.pages as usize];
         Hammer { random: Rng::with_seed(job.seed), report, allowed, generation: 0, job }
     }
@@ -56,8 +63,13 @@ impl Hammer {
                 continue;
             }
             let flags = if self.job.private { OpenFlags::PRIVATE } else { OpenFlags::SHARED };
+            let before = faults();
             let opened = Mapping::open(&self.job.path, AccessMode::ReadWrite, flags, None);
+            let at_open = faults() - before;
             let Some(mapping) = self.count(opened) else { continue };
+            if at_open > 0 {
+                self.cut_at_open(&mapping, at_open);
+            }
             // What others, or this store's predecessor, wrote to this file is not known.
             self.allowed.fill(ANY);
             self.use_mapping(&mapping);
@@ -67,6 +79,21 @@ impl Hammer {
             }
         }
         self.report
+    }
+
+    /// The file was cut in the instant in which a private mapping of it was made: whoever writes to that
+    /// is told by `sync`.
+    fn cut_at_open(&mut self, mapping: &Mapping, faults: u64) {
+        self.report.at_open += faults;
+        let mut byte = [0];
+        pattern::fill(&mut byte, 0, 0);
+        let written = mapping.pwrite(0, &byte);
+        self.count(written);
+        self.report.calls += 1;
+        match mapping.sync_range(0, 1, SyncMode::Async) {
+            Err(ErrorCode::Sigbus) => {}
+            _ => self.report.at_open_untold += faults,
+        }
     }
 
     /// Makes the file a little longer, whoever else adds to it meanwhile.

@@ -7,5 +7,6 @@ mod engines;
 mod loads;
 mod lost;
 mod memories;
+mod moves;
 mod refused;
 mod stores;

@@ -1,11 +1,16 @@
 //! What a guest is refused, and that nothing is touched then.
 
-use iommap::{Budget, BudgetLimits, Limits, MappingHandle, OpenOptions, Usage};
+use iommap::{
+    Budget, BudgetLimits, FsPerms, Import, Limits, Mapping, MappingHandle, OpenOptions, Usage,
+};
 use iommap_tests::on_each_store;
-use iommap_tests::scene::{fnv, pattern};
+use iommap_tests::scene::{State, fnv, pattern};
 use iommap_tests::windows::{
     FREE, FROZEN, POPULATE, PRIVATE, READ, READ_WRITE, SHARED, TOKEN, UNIT, WRITE, Windowed,
 };
+use std::fs::File;
+use std::sync::Arc;
+use wasmtime::component::{Component, Resource};
 
 /// The file's length.
 const LENGTH: u64 = 4 * UNIT;
@@ -150,6 +155,82 @@ fn without_an_unsafe_word_there_are_none_on_files_that_may_change() {
     });
 }
 
+/// A component that is granted files under another name than the guest with windows, and hands out the
+/// mappings that it opens there.
+fn giver() -> Vec<u8> {
+    let (_, types) = iommap_wat::MMAP.split_once("interface types {").unwrap();
+    let (types, _) = types.split_once("\n}\n").unwrap();
+    let other = format!("package test:other; interface types {{ {types} }}");
+    let world = "
+        package iommap:test;
+        world giver {
+            use test:other/types.{mapping};
+            export give: func(path: string, mode: u32) -> mapping;
+        }";
+    let module = r#"(module
+        (import "test:other/types" "[static]mapping.open"
+          (func $open (param i32 i32 i32 i32 i32 i64 i32)))
+        (memory (export "memory") 1)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+        (func (export "give") (param $path i32) (param $length i32) (param $mode i32) (result i32)
+          (call $open (local.get $path) (local.get $length) (local.get $mode) (i32.const 0)
+            (i32.const 0) (i64.const 0) (i32.const 64))
+          (if (i32.load8_u (i32.const 64)) (then unreachable))
+          (i32.load (i32.const 68))))"#;
+    iommap_wat::component(&[&other, world], "iommap:test/giver", module).unwrap()
+}
+
+#[test]
+fn a_contexts_word_is_not_for_what_another_context_grants() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(LENGTH as usize));
+        let mut other = scene.grant();
+        let frozen = File::open(scene.path("f")).unwrap();
+        other.share("/frozen", Mapping::frozen_copy(&frozen).unwrap(), FsPerms::ReadWrite);
+        let other = Arc::new(other.max_windows(4).max_window_bytes(1 << 20).build());
+        // Windows of every kind, on whatever is there: that is this guest's own context's word.
+        let mut guest = scene.windowed();
+        let giver = Component::new(scene.kind().engine(), giver()).unwrap();
+        let (host, context) = (guest.host(), other.clone());
+        let instance = host.instantiate_with(&giver, |linker| {
+            Import::shared(State::table, move |_| Ok(context.clone()))
+                .named("test:other/types")
+                .add_to_linker(linker)
+                .unwrap();
+        });
+        let give = instance.unwrap().get_typed_func(&mut host.store, "give").unwrap();
+        let given = |guest: &mut Windowed, path: &str, mode: u32| {
+            let host = guest.host();
+            let (handle,): (Resource<MappingHandle>,) =
+                host.call(&give, (path.to_owned(), mode)).unwrap();
+            let mapping = host.store.data_mut().table().delete(handle).unwrap();
+            guest.adopt(mapping);
+        };
+        assert_eq!(guest.map("f", READ_WRITE, 0), "ok");
+        assert_eq!(guest.window(0, 0, UNIT, FREE, 0), "ok");
+        // The same file by the other.
+        given(&mut guest, "/data/f", READ_WRITE);
+        for options in [0, POPULATE, SHARED] {
+            assert_eq!(guest.window(1, 0, UNIT, 2 * FREE, options), "enotsup");
+            assert_eq!(guest.move_to(0, UNIT, UNIT, options), "enotsup");
+        }
+        assert_eq!(guest.hash(FREE, UNIT), fnv(&pattern(UNIT as usize)), "it is as it was");
+        // What is frozen needs no word.
+        given(&mut guest, "/frozen", READ);
+        assert_eq!(guest.window(1, 0, UNIT, 2 * FREE, 0), "ok");
+        assert_eq!(guest.move_to(0, UNIT, UNIT, FROZEN), "ok");
+        assert_eq!(
+            guest.load(FREE),
+            u64::from_le_bytes(
+                pattern(2 * UNIT as usize)[UNIT as usize..][..8].try_into().unwrap()
+            )
+        );
+        assert_eq!(guest.map("f", READ_WRITE, 0), "ok");
+        assert_eq!(guest.move_to(1, 0, UNIT, SHARED), "ok");
+        assert_eq!(other.counters().opened, 2);
+    });
+}
+
 #[test]
 fn limits_hold_windows_bytes_and_handles() {
     on_each_store(|scene| {
@@ -208,15 +289,15 @@ fn stores_that_share_a_budget_share_their_windows() {
 fn a_mapping_that_has_not_kept_its_file_is_enotsup() {
     on_each_store(|scene| {
         scene.write("f", pattern(LENGTH as usize));
-        let file = std::fs::File::open(scene.path("f")).unwrap().into();
+        let file = File::open(scene.path("f")).unwrap().into();
         let mut guest = scene.windowed();
         for (windows, expected) in [(0, "enotsup"), (1, "ok")] {
             let mut limits = Limits::default();
             limits.windows = windows;
-            let mapping = iommap::Mapping::from_file(
+            let mapping = Mapping::from_file(
                 &file,
                 "f",
-                iommap::FsPerms::ReadOnly,
+                FsPerms::ReadOnly,
                 &Usage::new(limits),
                 &OpenOptions::new().read(true),
             );

@@ -2,8 +2,8 @@
 
 use crate::window::{Region, UNIT, WindowOptions};
 use crate::{Error, ErrorKind, Range};
-use core::ffi::c_int;
-use core::ptr;
+use core::ffi::{c_int, c_void};
+use core::{mem, ptr};
 use iommap_guard::watch::{Refused, Watch};
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -31,22 +31,19 @@ impl Pages {
         iommap_guard::install().map_err(|_| ErrorKind::Enotsup)?;
         let start = place.start().as_ptr();
         let room = place.length() - UNIT;
-        let taken = show(file, range, (start, room), options)?;
         let watched = start.addr()..start.addr() + place.length();
         // SAFETY: the region stays at least until the pages are out, and whoever reads there does so
         // through pointers.
         let watch = unsafe { Watch::new(watched, ptr::from_ref(&OWNER).addr()) };
-        match watch {
-            Ok(watch) => Ok(Pages { start, room, taken, watch }),
-            Err(refused) => {
-                zeros(start, taken)?;
-                Err(match refused {
-                    Refused::TooMany => ErrorKind::LimitExceeded,
-                    _ => ErrorKind::Badarg,
-                }
-                .into())
-            }
-        }
+        let mut watch = watch.map_err(|refused| match refused {
+            Refused::TooMany => ErrorKind::LimitExceeded,
+            _ => ErrorKind::Badarg,
+        })?;
+        // Last, so that what fails does while the region is as it was.
+        let taken = show(file, range, (start, room), options)?;
+        // SAFETY: likewise; nothing was touched in between.
+        unsafe { watch.renew() };
+        Ok(Pages { start, room, taken, watch })
     }
 
     pub(super) fn move_to(
@@ -56,13 +53,14 @@ impl Pages {
         options: WindowOptions,
     ) -> Result<(), Error> {
         let taken = show(file, range, (self.start, self.room), options)?;
-        if taken < self.taken {
-            // What was shown behind it.
-            zeros(self.start.wrapping_add(taken), self.taken - taken)?;
-        }
-        self.taken = taken;
         // SAFETY: as when it was made; nothing was touched in between.
         unsafe { self.watch.renew() };
+        let before = mem::replace(&mut self.taken, taken);
+        // What was shown behind it. There is no way back, so it stays if it must.
+        if taken < before && zeros(self.start.wrapping_add(taken), before - taken).is_err() {
+            self.watch.forget();
+            self.taken = before;
+        }
         Ok(())
     }
 
@@ -86,7 +84,8 @@ impl Pages {
 /// Tells the windows of this program from those of a host in the same process.
 static OWNER: u8 = 0;
 
-/// Maps a range of a file over memory; returns how much of it that took.
+/// Maps a range of a file over memory; returns how much of it that took. After an error all is as it was:
+/// it is mapped elsewhere first, for a file system that refuses it is asked when what was there is gone.
 fn show(
     file: &File,
     range: Range,
@@ -99,8 +98,16 @@ fn show(
     }
     let sharing = if options.shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
     let populate = if options.populate { libc::MAP_POPULATE } else { 0 };
-    let flags = sharing | libc::MAP_NORESERVE | libc::MAP_FIXED | populate;
-    map(start, range.length as usize, flags, file.as_raw_fd(), range.offset)?;
+    let flags = sharing | libc::MAP_NORESERVE | populate;
+    let new = map(ptr::null_mut(), taken, flags, file.as_raw_fd(), range.offset)?;
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    // SAFETY: a new mapping, over memory of a region, which belongs to whoever opens a window there.
+    if unsafe { libc::mremap(new, taken, taken, flags, start) } == libc::MAP_FAILED {
+        let error = super::super::kinds::of(std::io::Error::last_os_error());
+        // SAFETY: nobody knows it, and it was not moved.
+        unsafe { libc::munmap(new, taken) };
+        return Err(error);
+    }
     Ok(taken)
 }
 
@@ -113,18 +120,24 @@ fn page() -> usize {
 
 /// Maps zeros over memory.
 fn zeros(start: *mut u8, length: usize) -> Result<(), Error> {
-    map(start, length, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED, -1, 0)
+    map(start, length, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED, -1, 0).map(drop)
 }
 
-fn map(start: *mut u8, length: usize, flags: c_int, fd: c_int, offset: u64) -> Result<(), Error> {
+fn map(
+    start: *mut u8,
+    length: usize,
+    flags: c_int,
+    fd: c_int,
+    offset: u64,
+) -> Result<*mut c_void, Error> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let offset = i64::try_from(offset).map_err(|_| ErrorKind::OutOfBounds)?;
-    // SAFETY: over memory of a region, which belongs to whoever opens a window there.
+    // SAFETY: anywhere, or over memory of a region, which belongs to whoever opens a window there.
     let mapped = unsafe { libc::mmap(start.cast(), length, protection, flags, fd, offset) };
     if mapped == libc::MAP_FAILED {
         return Err(super::super::kinds::of(std::io::Error::last_os_error()));
     }
-    Ok(())
+    Ok(mapped)
 }
 
 /// Whether nobody can change the file's bytes any more: it is sealed, or has fs-verity.
@@ -136,7 +149,7 @@ pub(super) fn frozen(file: &File) -> bool {
         return true;
     }
     // SAFETY: all zeros is a `statx`, which is made of numbers.
-    let mut status: libc::statx = unsafe { core::mem::zeroed() };
+    let mut status: libc::statx = unsafe { mem::zeroed() };
     let (empty, flags) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
     // SAFETY: the name is empty, so that it is the descriptor's file, and `status` is ours.
     let asked = unsafe { libc::statx(file.as_raw_fd(), empty, flags, 0, &raw mut status) };

@@ -10,10 +10,9 @@ pub(crate) use growth::{empty, raise};
 
 use rustix::fs::fdatasync;
 use rustix::io::{Errno, retry_on_intr};
-use rustix::mm::{Advice, MlockFlags, MremapFlags, madvise, mlock_with, mremap};
+use rustix::mm::{Advice, MlockFlags, MremapFlags, madvise, mlock_with, mremap, mremap_fixed};
 use std::ffi::c_void;
-use std::fs::{self, File};
-use std::sync::LazyLock;
+use std::fs::File;
 
 /// The advice that reads pages in at once, for reading. `MAP_POPULATE` on a writable shared
 /// mapping would dirty every page of it.
@@ -33,15 +32,19 @@ pub(crate) const HINT_NOT_TAKEN: &[Errno] =
 /// Does [`lock_on_fault`] leave pages locked?
 pub(crate) const LOCKS_ON_FAULT: bool = true;
 
-/// Does a failed map over another leave that as it was? Before Linux 6.12 it is taken away first. Where
-/// the system doesn't say what it is, it is taken for an old one.
-pub(crate) fn maps_before_it_unmaps() -> bool {
-    static DOES: LazyLock<bool> = LazyLock::new(|| {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let mut parts = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
-        matches!((parts.next(), parts.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (6, 12))
-    });
-    *DOES
+/// Moves what is mapped at one address to another, in place of what is there. Nobody but the kernel is
+/// asked, and it looks first whether it has room for all that it may need.
+///
+/// # Safety
+///
+/// Both ranges are mapped, the caller's to change, and don't overlap; nothing refers to either.
+pub(crate) unsafe fn move_over(
+    from: *mut c_void,
+    length: usize,
+    to: *mut c_void,
+) -> Result<(), Errno> {
+    // SAFETY: the caller's word.
+    unsafe { mremap_fixed(from, length, length, MremapFlags::MAYMOVE, to) }.map(drop)
 }
 
 /// Makes pages ready, for reading or for writing. A failure is of no concern: the copy that
