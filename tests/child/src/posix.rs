@@ -77,9 +77,8 @@ fn serve(path: &CString, mut questions: PipeReader, mut says: PipeWriter) -> ! {
     let file = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
     let mut question = [0; QUESTION];
     while file >= 0 && questions.read_exact(&mut question).is_ok() {
-        let number = |at: usize| {
-            question[at..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
-        };
+        let number =
+            |at: usize| question[at..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
         // SAFETY: it is made of numbers only, of which 0 is one.
         let mut lock: libc::flock = unsafe { MaybeUninit::zeroed().assume_init() };
         lock.l_type = [libc::F_UNLCK, libc::F_RDLCK, libc::F_WRLCK][number(0) as usize % 3] as _;

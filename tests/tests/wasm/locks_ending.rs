@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use iommap::{FsPerms, IommapCtx, IommapCtxView, IommapView, Usage};
+use iommap::{AsyncOptions, FsPerms, Import, IommapCtx, IommapCtxView, IommapView, Usage};
 use iommap_artifacts::guest;
 use iommap_tests::scene::{Guest, Kind, Scene, assert_all_returned, cache};
 use tokio::runtime::{Builder, Runtime};
@@ -45,20 +45,16 @@ struct Timed {
 impl Timed {
     fn new(engine: &Engine, scene: &Scene, is_async: bool) -> Timed {
         let mut linker = Linker::new(engine);
-        let (get, table) = (State::iommap, |state: &mut State| &mut state.table);
+        let import = Import::new(State::iommap)
+            .with_wasi(|state| &mut state.table)
+            .with_open_files(|state| &mut state.table)
+            .with_windows()
+            .with_locks();
         if is_async {
-            iommap::add_to_linker_async(&mut linker, get).unwrap();
-            iommap::locks::add_to_linker_async(&mut linker, get).unwrap();
-            iommap::windows::add_to_linker_async(&mut linker, get).unwrap();
-            iommap::wasi::add_to_linker_async(&mut linker, get, table).unwrap();
-            iommap::wasi::add_open_files_to_linker_async(&mut linker, get, table).unwrap();
+            import.add_to_linker_async(&mut linker, AsyncOptions::default()).unwrap();
             wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
         } else {
-            iommap::add_to_linker(&mut linker, get).unwrap();
-            iommap::locks::add_to_linker(&mut linker, get).unwrap();
-            iommap::windows::add_to_linker(&mut linker, get).unwrap();
-            iommap::wasi::add_to_linker(&mut linker, get, table).unwrap();
-            iommap::wasi::add_open_files_to_linker(&mut linker, get, table).unwrap();
+            import.add_to_linker(&mut linker).unwrap();
             wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
         }
         let mut context = IommapCtx::builder();

@@ -98,8 +98,7 @@ impl Locks {
         };
         let file = reopen(file, open.file.is_some())?;
         let metadata = file.metadata()?;
-        let place =
-            Place { file: (metadata.dev(), metadata.ino()), mapping: table().number() };
+        let place = Place { file: (metadata.dev(), metadata.ino()), mapping: table().number() };
         Ok(Locks {
             file,
             seat: Seat(place),
