@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) const FILE: &str = "strict";
 
 /// How many pages it has when it is whole.
-pub(crate) const PAGES: u64 = 256;
+pub(crate) const PAGES: u64 = 512;
 
 const PAGE: u64 = 4096;
 
