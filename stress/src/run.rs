@@ -28,6 +28,9 @@ const WORKERS: [Worker; 9] = [
     Worker::Grow,
 ];
 
+/// How much lower the priority is of the threads without windows.
+const LESS: i32 = 5;
+
 /// How often the epoch moves on.
 const TICK: Duration = Duration::from_millis(5);
 
@@ -50,7 +53,11 @@ pub(crate) fn run(directory: &Path, seconds: u64, seed: u64) -> Result<bool> {
         let plan = Plan { worker, directory: directory.to_owned(), seed, owner, owners };
         owner += worker.stores();
         let (engines, stop) = (engines.clone(), stop.clone());
-        threads.push(thread::spawn(move || plan.carry_out(&engines, &stop)));
+        threads.push(thread::spawn(move || {
+            // They never wait; those with windows do, for one another, and shall not for these as well.
+            rustix::process::nice(LESS)?;
+            plan.carry_out(&engines, &stop)
+        }));
     }
     while start.elapsed() < Duration::from_secs(seconds) {
         thread::sleep(TICK);

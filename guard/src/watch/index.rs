@@ -6,8 +6,10 @@
 //! found by one walk down, whatever there is.
 //!
 //! Nodes are made when they are needed and never freed, because a handler may be reading one. So
-//! the tree is as large as the part of the address space where windows ever began or ended, a KiB
-//! for 256 KiB of it and less above; a process that maps and unmaps gets the same addresses again.
+//! the tree is as large as the part of the address space where windows ever began or ended: a KiB for
+//! 256 KiB of it, and a 64th of that for each level above, which is a 252nd in all. A process that maps
+//! and unmaps gets the same addresses again, and makes no node for them a second time. What a guest
+//! can make of it is a 252nd of the memory that it may have, and the next guest in that place uses it.
 
 use std::ops::Range;
 use std::ptr;
@@ -118,6 +120,8 @@ fn node_at(unit: usize, level: u32) -> &'static Node {
         let way = way(unit, above);
         node = node.below(way).unwrap_or_else(|| {
             let new: &'static Node = Box::leak(Box::new(Node::new()));
+            #[cfg(test)]
+            tests::MADE.with(|made| made.set(made.get() + 1));
             node.below[way].store(ptr::from_ref(new).cast_mut(), Ordering::Release);
             new
         });
@@ -128,11 +132,18 @@ fn node_at(unit: usize, level: u32) -> &'static Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::collections::BTreeMap;
+
+    thread_local! {
+        /// How many nodes this thread has made.
+        pub(super) static MADE: Cell<usize> = const { Cell::new(0) };
+    }
 
     /// Where the tests' ranges lie: far from any mapping, and each test by itself.
     const FIRST: usize = 1 << 50;
     const SECOND: usize = 1 << 51;
+    const THIRD: usize = 3 << 50;
 
     fn place() -> &'static Place {
         Box::leak(Box::default())
@@ -190,6 +201,26 @@ mod tests {
                 assert!(is(find(address), expected.map(|(_, (_, place))| *place)), "{address:#x}");
             }
         }
+    }
+
+    #[test]
+    fn the_tree_is_a_252nd_of_the_addresses_however_often_they_are_used() {
+        const MEMORY: usize = 64 << 20;
+        let place = place();
+        let mut made = Vec::new();
+        for longest in [1, 100, 5000] {
+            for first in (0..MEMORY / UNIT).step_by(16) {
+                let start = THIRD + first * UNIT;
+                let range = start..(start + longest * UNIT).min(THIRD + MEMORY);
+                put(&range, place);
+                take(&range);
+            }
+            made.push(MADE.get());
+        }
+        // And the way down from the root, once.
+        let most = MEMORY / 252 / size_of::<Node>() + LEVELS as usize;
+        assert!(made[0] > 0 && made[0] <= most, "{made:?}, and {most}");
+        assert_eq!(made, [made[0]; 3]);
     }
 
     #[test]

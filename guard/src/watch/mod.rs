@@ -179,8 +179,8 @@ impl Watch {
         }
     }
 
-    /// Forgets which file stood at the start of the range: more than one may stand in it, and a page that
-    /// any of them loses is covered. For an owner who can't lose the memory before the watch.
+    /// Forgets which file stood at the start of the range, because more than one does in it: a page that
+    /// any of them loses is covered, as where the kernel doesn't say whose it is.
     pub fn forget(&mut self) {
         let _table = table::lock();
         if let Some(window) = self.place.get(self.version) {

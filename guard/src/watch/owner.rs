@@ -6,10 +6,12 @@
 //! All of it may be done in a handler.
 
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use super::own::{make_room, own};
 use super::place::{File, Window};
+use crate::fault::page_size;
 use crate::system;
 
 /// What stands where a window is supposed to be.
@@ -58,9 +60,20 @@ pub fn exact() -> bool {
     ask(here).is_some()
 }
 
+/// Whether an answer to [`there`] is one. An emulator such as qemu-user says yes to all advice, and does
+/// nothing; believed, the instruction would meet the lost page again, for ever.
+static ANSWERS: OnceLock<bool> = OnceLock::new();
+
+/// The page at address 0 is none that could be there.
+fn answers() -> bool {
+    // SAFETY: nothing changes where nothing is mapped.
+    unsafe { libc::madvise(ptr::null_mut(), page_size(), libc::MADV_POPULATE_WRITE) != 0 }
+}
+
 /// What is mapped at an address. Not for the handler.
 pub(super) fn at(address: usize) -> File {
     make_room();
+    ANSWERS.get_or_init(answers);
     ask(address).unwrap_or_default()
 }
 
@@ -87,6 +100,9 @@ pub(super) fn stands(window: &Window, address: usize) -> Stands {
 /// SIGBUS again. Nothing else tells, for also memory without a file may have lost a page that was
 /// swapped out, or have somebody who wants a signal for each page that is missing.
 pub(super) fn there(page: usize, len: usize) -> bool {
+    if ANSWERS.get() == Some(&false) {
+        return false;
+    }
     let at = ptr::with_exposed_provenance_mut(page);
     // SAFETY: no page changes, except that one which isn't there yet comes.
     let answer = unsafe { libc::madvise(at, len, libc::MADV_POPULATE_WRITE) };

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) const FILE: &str = "strict";
 
 /// How many pages it has when it is whole.
-pub(crate) const PAGES: u64 = 256;
+pub(crate) const PAGES: u64 = 512;
 
 const PAGE: u64 = 4096;
 
@@ -38,10 +38,10 @@ pub(crate) fn run(directory: &Path, seed: u64) -> Result<()> {
     let open = || OpenOptions::new().read(true).write(true).open(&path);
     let mut file = open()?;
     loop {
-        match random.u64(..100) {
-            0..=89 => cut_and_restore(&file, &contents, &mut random)?,
+        match random.u64(..1000) {
+            0..=914 => cut_and_restore(&file, &contents, &mut random)?,
             // Others' bytes, which are no less right.
-            90..=97 => rewrite(&file, &contents, &mut random)?,
+            915..=994 => rewrite(&file, &contents, &mut random)?,
             _ => {
                 fs::write(&new, &contents)?;
                 fs::rename(&new, &path)?;

@@ -18,8 +18,11 @@ use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
 use wasmtime::Result;
 
-/// What the threads do.
-const WORKERS: [Worker; 7] = [
+/// What the threads do. The first one is to come to all ends that a store has.
+const WORKERS: [Worker; 10] = [
+    Worker::Strict,
+    Worker::Strict,
+    Worker::Strict,
     Worker::Strict,
     Worker::Strict,
     Worker::Strict,

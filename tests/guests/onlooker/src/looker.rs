@@ -15,6 +15,8 @@ use iommap_guest::{Error, Mapping};
 use iommap_pattern::GENERATIONS;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Any generation.
 const ANY: u32 = (1 << GENERATIONS) - 1;
@@ -24,6 +26,9 @@ const OWN: u32 = 3;
 
 /// So many pages of wasm may be added to the guest's memory.
 const GROWTH: usize = 256;
+
+/// For about so long the file stays short.
+const SHORT: Duration = Duration::from_millis(1);
 
 /// The words of a page.
 const NO_WORDS: [[u8; 8]; PAGE as usize / 8] = [[0; 8]; PAGE as usize / 8];
@@ -62,8 +67,10 @@ impl Looker {
             let opened = options.read(true).write(self.job.strict).open(self.job.path.as_str());
             let Some(mapping) = self.count(opened) else { continue };
             let Some(length) = self.count(mapping.len()) else { continue };
-            // While it is short there is little to see, and soon it is whole again.
+            // While it is short there is little to see, and soon it is whole again: until then others
+            // have their turn.
             if length < self.job.pages * PAGE / 2 {
+                sleep(SHORT);
                 continue;
             }
             // Whole words.
@@ -71,7 +78,8 @@ impl Looker {
             let any = self.in_file();
             self.allowed.fill(any);
             self.panes.iter_mut().for_each(|pane| pane.old = true);
-            let enough = self.report.steps + 20 + self.below(400);
+            // Not for long: the file may be replaced, and then nobody cuts this one any more.
+            let enough = self.report.steps + 5 + self.below(50);
             while self.report.steps < enough.min(self.job.steps) {
                 self.report.steps += 1;
                 if self.job.trap_after.is_some_and(|steps| self.report.steps >= steps) {

@@ -31,7 +31,7 @@ impl Looker {
             1 => self.random.shuffle(&mut pages),
             _ => pages.reverse(),
         }
-        let whole = self.below(16) == 0;
+        let whole = self.below(64) == 0;
         let lost = self.see(pane, &pages, whole);
         if let Some(by_host) = self.told(pane.window.check_by_host())
             && by_host != lost

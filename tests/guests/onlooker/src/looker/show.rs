@@ -6,7 +6,10 @@ use iommap_guest::{Mapping, Window};
 use std::ops::Range;
 
 /// How often the same pages are lost again.
-const AGAIN: usize = 16;
+const AGAIN: usize = 64;
+
+/// So often in a row they are not, and the file is another one by now: nobody cuts this one any more.
+const IN_VAIN: usize = 8;
 
 impl Looker {
     pub(super) fn open(&mut self, mapping: &Mapping, length: u64) {
@@ -55,16 +58,17 @@ impl Looker {
         moved
     }
 
-    /// Shows the same bytes again, as long as the file is short: looked at from their end they are
-    /// lost page by page.
+    /// Shows the same bytes again and again, also when the file is whole in between: it is cut anew
+    /// soon. Looked at from their end they are lost page by page.
     pub(super) fn lose_more(&mut self, pane: &mut Pane, mapping: &Mapping, length: u64) {
         let same = pane.start()..pane.end();
         let pages: Vec<u64> = pane.pages().rev().collect();
+        let mut in_vain = 0;
         for _ in 0..AGAIN {
-            let there = same.end <= length && self.show(pane, mapping, same.clone());
-            if !there || !self.see(pane, &pages, false) {
+            if in_vain == IN_VAIN || same.end > length || !self.show(pane, mapping, same.clone()) {
                 return;
             }
+            in_vain = if self.see(pane, &pages, false) { 0 } else { in_vain + 1 };
         }
     }
 }
