@@ -5,6 +5,8 @@
 #
 # Usage: guest-example/copies.sh [NAME...]
 set -eu
+# What is built is where the READMEs say.
+unset CARGO_TARGET_DIR
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
