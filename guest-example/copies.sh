@@ -6,6 +6,8 @@
 #
 # Usage: guest-example/copies.sh [NAME...]
 set -eu
+# What is built is where the READMEs say.
+unset CARGO_TARGET_DIR
 here=$(cd "$(dirname "$0")" && pwd)
 export IOMMAP_CLONE=$here/..
 work=$(mktemp -d)

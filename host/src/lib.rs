@@ -76,8 +76,10 @@
 //! # Windows
 //!
 //! With the feature `windows`, a guest may have pages of a file in its own memory, where it reads
-//! them by plain loads. `windows::add_to_linker` defines the interface, and `docs/windows.md` says
-//! what it is good for and what an embedder should know.
+//! them by plain loads. `windows::add_to_linker` defines the interface, and
+//! [`docs/windows.md`][windows] says what it is good for and what an embedder should know.
+//!
+#![doc = concat!("[windows]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/docs/windows.md")]
 //!
 //! # Locks
 //!

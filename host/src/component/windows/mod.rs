@@ -5,20 +5,21 @@
 //!
 //! - **Whose memory it is.** A call tells which memory its options name: that of the instance that
 //!   makes it. A guest behind another component has another one, and is told apart by the token
-//!   that it puts where the window goes (`abi/region.rs`).
+//!   that it puts where the window goes.
 //! - **That the memory stays.** wasmtime's own memories lie in a range of addresses that is theirs
 //!   until the store goes, and never move while they fit in what was reserved: [`supported`].
 //! - **That it is memory again before anybody else has it.** A store's memories go by `munmap`,
 //!   which takes windows along. So nothing is undone when a store goes, and nothing is touched
-//!   unless the store is there, in a call, and says itself where its memory is (`handle.rs`).
+//!   unless the store is there, in a call, and says itself where its memory is.
 //! - **What becomes of a lost page.** The guard watches windows and puts zeros there. A store's
 //!   watches end with the store, and not with its data, which may outlive its memories
-//!   ([`Store::into_data`](wasmtime::Store::into_data)): `set.rs`.
+//!   ([`Store::into_data`](wasmtime::Store::into_data)).
 //! - **That bytes don't change while the host reads them**, which wasmtime takes for granted of a
 //!   guest's memory: [`IommapCtxBuilder::windows_on_changing_files`] has the whole of it.
 //!
 //! [`IommapCtxBuilder::windows_on_changing_files`]: crate::IommapCtxBuilder::windows_on_changing_files
 
+// Whose memory it is: `abi/region.rs`; where it is: `handle.rs`; the store's watches: `set.rs`.
 mod calls;
 mod handle;
 mod plan;

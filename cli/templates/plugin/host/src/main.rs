@@ -6,7 +6,7 @@ use state::{Mode, State, engine, store};
 use std::process::ExitCode;
 use std::time::Duration;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Result};
+use wasmtime::{Engine, Result, Trap};
 use wasmtime_wasi::I32Exit;
 
 /// On a thread that may wait.
@@ -22,33 +22,43 @@ mod yielding {
 /// How long a call may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The component, the directory, the path and the word; what the plugin answers.
+type Count = fn(&str, &str, &str, &str) -> Result<Result<u64, String>>;
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [component, dir, path, word] = &args[..] else {
         eprintln!("usage: host PLUGIN.wasm DIR PATH WORD\n\nThe plugin sees DIR as /data.");
         return ExitCode::from(2);
     };
-    for (how, counted) in [
-        ("waiting", on_thread(component, dir, path, word)),
-        ("yielding", on_executor(component, dir, path, word)),
-    ] {
-        match counted {
+    let ways: [(&str, Count); 2] = [("waiting", on_thread), ("yielding", on_executor)];
+    let mut ended = ExitCode::SUCCESS;
+    for (how, count) in ways {
+        match count(component, dir, path, word) {
             Ok(Ok(count)) => println!("{how}: {word:?} is {count} times in {path}"),
             // What the plugin says, by the types of its own interface.
-            Ok(Err(said)) => println!("{how}: the plugin says: {said}"),
+            Ok(Err(said)) => {
+                eprintln!("{how}: the plugin says: {said}");
+                ended = ExitCode::FAILURE;
+            }
             Err(error) => {
-                println!("{how}: the plugin failed: {}", why(&error));
-                return ExitCode::FAILURE;
+                eprintln!("{how}: the plugin failed: {}", why(&error));
+                ended = ExitCode::FAILURE;
             }
         }
     }
-    ExitCode::SUCCESS
+    ended
 }
 
 /// A trap, an end by `exit`, or a plugin that does not fit: this call is over, and nothing else.
 fn why(error: &wasmtime::Error) -> String {
+    if let Some(I32Exit(code)) = error.downcast_ref() {
+        return format!("it ended itself with exit code {code}");
+    }
     match error.downcast_ref() {
-        Some(I32Exit(code)) => format!("it ended itself with exit code {code}"),
+        Some(Trap::Interrupt) => "its time is up".to_owned(),
+        // Without the functions that it was in, which are for whoever wrote it: `{error:?}`.
+        Some(trap) => trap.to_string(),
         None => format!("{error:#}"),
     }
 }
