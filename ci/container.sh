@@ -236,7 +236,7 @@ build built "$(written 1)" "$temporary/search"
 build alone "$(written 3)" "$temporary/search"
 expect 0 'iommap run' run runc localhost/iommap:1 d1
 expect 0 'keep-mapped' run runc localhost/iommap-server:1 d2
-expect 3 'which pattern' run runc localhost/built:1 d3
+expect 3 'which pattern' run runc "$data" localhost/built:1 d3
 expect 3 'which pattern' run "$programs/iommap-oci" localhost/alone:1 d4
 
 echo "== the time to start, medians of ${ROUNDS:=5} by turns, in ms"
