@@ -19,6 +19,8 @@ const HELP: &str = "\
 Makes a component of a program in C.
 
 Usage: componentize-c [OPTIONS] -o COMPONENT.wasm SOURCE.c...
+       componentize-c [OPTIONS] -o COMPONENT.wasm --module MODULE.wasm
+       componentize-c [OPTIONS] --bindings
 
 Options:
       --wit PATH     a WIT file or directory; those that others depend on come first [default: wit]
@@ -26,6 +28,8 @@ Options:
                      for it, WORLD.h and WORLD.c, goes to the directory `bindings` in DIR
       --work DIR     where to put what is made on the way [default: build]
       --reactor      the component has no `main`: it only exports what its world says
+      --module PATH  make a component of a module that is there already, with its world in it
+      --bindings     only generate what is generated for the world
       --zig PATH     zig, version 0.17.1 [default: zig]
       --python PATH  the zig of this Python, which `pip install ziglang` brings
   -o, --output PATH  the component
@@ -39,8 +43,17 @@ struct Options {
     reactor: bool,
     /// The program, and what comes first among its arguments.
     zig: (PathBuf, &'static [&'static str]),
-    output: PathBuf,
-    sources: Vec<PathBuf>,
+    make: Make,
+}
+
+enum Make {
+    Bindings,
+    Component { output: PathBuf, of: From },
+}
+
+enum From {
+    Module(PathBuf),
+    Sources(Vec<PathBuf>),
 }
 
 fn main() -> Result<()> {
@@ -49,23 +62,34 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let bindings = options.work.join("bindings");
-    let world = write_bindings(&options, &bindings)?;
-    let module = compile(&options, &world, &bindings)?;
+    let (output, module) = match &options.make {
+        Make::Bindings => return write_bindings(&options, &bindings).map(drop),
+        Make::Component { output, of: From::Module(path) } => {
+            let module = fs::read(path);
+            (output, module.with_context(|| format!("cannot read {}", path.display()))?)
+        }
+        Make::Component { output, of: From::Sources(sources) } => {
+            let world = write_bindings(&options, &bindings)?;
+            (output, compile(&options, sources, &world, &bindings)?)
+        }
+    };
     let component = encode(&module, options.reactor)?;
-    fs::write(&options.output, component)
-        .with_context(|| format!("cannot write {}", options.output.display()))
+    fs::write(output, component).with_context(|| format!("cannot write {}", output.display()))
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Option<Options>> {
     let (mut wit, mut sources) = (Vec::new(), Vec::new());
     let (mut world, mut work, mut output) = (None, PathBuf::from("build"), None);
     let (mut reactor, mut zig) = (false, (PathBuf::from("zig"), &[][..]));
+    let (mut module, mut bindings) = (None, false);
     while let Some(arg) = args.next()? {
         match arg {
             Long("wit") => wit.push(args.value()?.into()),
             Long("world") => world = Some(args.value()?.string()?),
             Long("work") => work = args.value()?.into(),
             Long("reactor") => reactor = true,
+            Long("module") => module = Some(args.value()?.into()),
+            Long("bindings") => bindings = true,
             Long("zig") => zig = (args.value()?.into(), &[]),
             Long("python") => zig = (args.value()?.into(), &["-m", "ziglang"]),
             Short('o') | Long("output") => output = Some(args.value()?.into()),
@@ -74,12 +98,18 @@ fn parse(mut args: lexopt::Parser) -> Result<Option<Options>> {
             unknown => return Err(unknown.unexpected().into()),
         }
     }
-    ensure!(!sources.is_empty(), "a SOURCE.c is needed");
     if wit.is_empty() {
         wit.push("wit".into());
     }
-    let output = output.context("--output is needed")?;
-    Ok(Some(Options { wit, world, work, reactor, zig, output, sources }))
+    ensure!(module.is_none() || sources.is_empty(), "--module or a SOURCE.c, not both");
+    let make = if bindings {
+        Make::Bindings
+    } else {
+        ensure!(module.is_some() || !sources.is_empty(), "a SOURCE.c is needed");
+        let of = module.map_or(From::Sources(sources), From::Module);
+        Make::Component { output: output.context("--output is needed")?, of }
+    };
+    Ok(Some(Options { wit, world, work, reactor, zig, make }))
 }
 
 /// What wit-bindgen makes of the world: a header, a source, and an object file that holds the
@@ -105,7 +135,12 @@ fn write_bindings(options: &Options, dir: &Path) -> Result<String> {
 }
 
 /// The module.
-fn compile(options: &Options, world: &str, bindings: &Path) -> Result<Vec<u8>> {
+fn compile(
+    options: &Options,
+    sources: &[PathBuf],
+    world: &str,
+    bindings: &Path,
+) -> Result<Vec<u8>> {
     let output = options.work.join("module.wasm");
     let name = world.replace('-', "_");
     let (program, first) = &options.zig;
@@ -123,7 +158,7 @@ fn compile(options: &Options, world: &str, bindings: &Path) -> Result<Vec<u8>> {
     if options.reactor {
         zig.arg("-mexec-model=reactor");
     }
-    zig.arg("-I").arg(bindings).args(&options.sources);
+    zig.arg("-I").arg(bindings).args(sources);
     zig.arg(bindings.join(format!("{name}.c")));
     zig.arg(bindings.join(format!("{name}_component_type.o")));
     zig.args(["-Wl,--strip-debug", "-o"]).arg(&output);
