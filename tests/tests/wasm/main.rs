@@ -18,6 +18,7 @@ mod languages;
 mod lifecycle;
 mod limits;
 mod log;
+mod lost_pages;
 mod model;
 mod open;
 mod plugins;
