@@ -12,7 +12,7 @@ mod test;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use iommap_artifacts::{SetUp, TARGET, Toolchain, build_all, build_others, database};
+use iommap_artifacts::{SetUp, TARGET, Toolchain, build_all, build_others, database, model, words};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,7 +46,8 @@ enum Command {
     Guests,
     /// Set up what guests are built with, if it is missing
     Setup,
-    /// Fetch the database that the sample guest `geoip` is tested with, and print where it is
+    /// Fetch what sample guests are tested with, 110 MB, and print where it is: a database of countries,
+    /// words, and a model
     Data,
     /// Measure the sample guest `geoip` on a real database, beside the native crate `maxminddb`
     Geoip {
@@ -136,7 +137,9 @@ fn other(command: Command) -> Result<()> {
         Command::Guests => guests(),
         Command::Setup => set_up(),
         Command::Data => {
-            println!("{}", database(SetUp::Allowed)?.display());
+            for fetch in [database, words, model] {
+                println!("{}", fetch(SetUp::Allowed)?.display());
+            }
             Ok(())
         }
         Command::Geoip { count, rounds, seed } => geoip::run(count, rounds, seed),

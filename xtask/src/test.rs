@@ -3,7 +3,7 @@
 use crate::run::{cargo, program, say, since};
 use anyhow::{Context, Result, ensure};
 use iommap_artifacts::{
-    GUESTS, SetUp, TARGET, Toolchain, WORKSPACES, build_all, build_others, database,
+    GUESTS, SetUp, TARGET, Toolchain, WORKSPACES, build_all, build_others, database, words,
 };
 use std::collections::BTreeSet;
 use std::env;
@@ -20,8 +20,11 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
     say("building the guests");
     build_all(&toolchain)?;
     build_others(SetUp::Allowed)?;
-    if let Err(why) = database(SetUp::Allowed) {
-        say(format_args!("the tests of geoip with a real database will be skipped: {why:#}"));
+    // The model is as large as all else together: `cargo xtask data` fetches it.
+    for fetch in [database, words] {
+        if let Err(why) = fetch(SetUp::Allowed) {
+            say(format_args!("tests of samples with real data will be skipped: {why:#}"));
+        }
     }
     let host = |options: &[&str]| {
         let mut cargo = cargo();

@@ -4,6 +4,9 @@
 pub(crate) const WINDOWS: [&str; 5] =
     ["--limit", "windows=1", "--limit", "window-bytes=64M", "--windows-on-changing-files"];
 
+mod fst;
 mod geoip;
 mod kv;
 mod maxminddb;
+mod program;
+mod safetensors;
