@@ -78,6 +78,8 @@ fn guests(workspace: &str, toolchain: &Toolchain, iommap: &Path) -> Result<Comma
         "window-bytes=64M",
         "--windows-on-changing-files",
         "--writable-windows",
+        "--limit",
+        "locked-bytes=1M",
     ]);
     let runner = format!("target.{TARGET}.runner={run:?}");
     cargo.arg("--config").arg(runner);
