@@ -2,6 +2,7 @@
 
 mod ci;
 mod container;
+mod crates;
 mod demo;
 mod document;
 mod geoip;
@@ -60,6 +61,15 @@ enum Command {
         /// Of the random addresses
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Measure the programs on `memmap2`, each beside itself natively, on real files
+    Crates {
+        /// How often each is measured, in turns
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// A text of which each line is a document, to measure tantivy as well
+        #[arg(long)]
+        text: Option<PathBuf>,
     },
     /// Let guests share a file that other processes destroy, and see that nothing goes wrong
     Stress {
@@ -143,6 +153,7 @@ fn other(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Geoip { count, rounds, seed } => geoip::run(count, rounds, seed),
+        Command::Crates { rounds, text } => crates::measure(rounds, text.as_deref()),
         Command::Stress { seconds, args } => run::stress(seconds, &args),
         Command::Serve { release, options } => serve::serve(&options, release),
         Command::Load(options) => serve::load(&options),

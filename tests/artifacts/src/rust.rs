@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 /// What guests are built for.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// The guest workspaces, relative to the root of the clone.
+/// The guest workspaces, relative to the root of the clone. Not `guest-example/tantivy`, which takes as long
+/// as all of these together: `cargo xtask crates` builds it.
 pub const WORKSPACES: [&str; 8] = [
     "guest-example",
     "guest-example/fst",

@@ -16,7 +16,7 @@ const FST: Program = Program { name: "mmap-fst", folder: "guest-example/fst" };
 #[track_caller]
 fn build(scene: &Scene, words: &Path, set: &str, in_guest: bool) {
     let mut run = match in_guest {
-        true => FST.guest(scene.directory(), &[], set, &["build"]),
+        true => FST.guest(scene.directory(), set, &["build"]),
         false => FST.native(scene.directory(), set, &["build"]),
     };
     let (code, out, err) = said(&run.stdin(File::open(words).unwrap()).output().unwrap());

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Output;
 
-use super::WINDOWS;
 use super::geoip::real_databases;
 use super::program::Program;
 use fastrand::Rng;
@@ -23,7 +22,7 @@ const ADDRESSES: usize = 20_000;
 fn lookups(scene: &Scene, database: &Path, addresses: &str) -> Output {
     scene.write("addresses", addresses);
     let name = database.file_name().unwrap().to_str().unwrap();
-    let mut run = PROGRAM.guest(database.parent().unwrap(), &WINDOWS, name, &[]);
+    let mut run = PROGRAM.guest(database.parent().unwrap(), name, &[]);
     run.stdin(std::fs::File::open(scene.path("addresses")).unwrap()).output().unwrap()
 }
 

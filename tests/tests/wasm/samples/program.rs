@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-use super::WINDOWS;
 use iommap_artifacts::guest;
 use iommap_tests::Scene;
 use iommap_tests::command_line::{iommap_run, said};
 use iommap_tests::conversation::Conversation;
+
+/// Windows for what programs map, a real model included.
+const WINDOWS: [&str; 5] =
+    ["--limit", "windows=1", "--limit", "window-bytes=256M", "--windows-on-changing-files"];
 
 /// A program that takes a file, and then what is asked of it: as arguments, or as lines of its standard
 /// input, of which it answers each with a line.
@@ -21,12 +24,13 @@ pub(crate) struct Program {
     pub(crate) folder: &'static str,
 }
 
-/// As the guest and natively: exit code, output and messages.
-type Said = (i32, String, String);
-
 impl Program {
-    /// The guest, with a directory as its `/data`, of which it reads `file`.
-    pub(crate) fn guest(self, dir: &Path, options: &[&str], file: &str, args: &[&str]) -> Command {
+    /// The guest, with windows, and a directory as its `/data`, of which it reads `file`.
+    pub(crate) fn guest(self, dir: &Path, file: &str, args: &[&str]) -> Command {
+        self.guest_with(dir, &WINDOWS, file, args)
+    }
+
+    fn guest_with(self, dir: &Path, options: &[&str], file: &str, args: &[&str]) -> Command {
         let file = format!("/data/{file}");
         let args = [&[&*file], args].concat();
         iommap_run(dir, options, guest(self.name), &args)
@@ -47,8 +51,8 @@ impl Program {
     /// The answers to a file of questions, which the guest and the native program have in common.
     #[track_caller]
     pub(crate) fn answers(self, dir: &Path, file: &str, questions: &Path) -> String {
-        let [guest, native] = [self.guest(dir, &WINDOWS, file, &[]), self.native(dir, file, &[])]
-            .map(|mut run| {
+        let [guest, native] =
+            [self.guest(dir, file, &[]), self.native(dir, file, &[])].map(|mut run| {
                 let questions = File::open(questions).unwrap();
                 said(&run.stdin(questions).output().unwrap())
             });
@@ -64,7 +68,7 @@ impl Program {
     /// program says why. Nobody has to tell the host that pages may be lost.
     #[track_caller]
     pub(crate) fn cut(self, scene: &Scene, file: &str, questions: [&str; 2], why: &str) {
-        let run = self.guest(scene.directory(), &WINDOWS, file, &[]);
+        let run = self.guest(scene.directory(), file, &[]);
         let mut run = Conversation::start(run);
         let first = run.ask(questions[0]);
         assert!(first.starts_with(&format!("{}\t", questions[0])), "{first}");
@@ -82,22 +86,10 @@ impl Program {
         for (options, flag) in
             [(&[][..], "--limit windows=N"), (&WINDOWS[..4], "--windows-on-changing-files")]
         {
-            let (code, out, err) = self.asked(scene, options, file, &[question]);
+            let mut run = self.guest_with(scene.directory(), options, file, &[question]);
+            let (code, out, err) = said(&run.output().unwrap());
             assert_eq!((code, &*out), (1, ""), "{err}");
             assert!(err.contains("the host shows no window") && err.contains(flag), "{err}");
         }
-    }
-
-    /// What the guest makes of questions that are arguments.
-    pub(crate) fn asked(
-        self,
-        scene: &Scene,
-        options: &[&str],
-        file: &str,
-        questions: &[&str],
-    ) -> Said {
-        let output: Output =
-            self.guest(scene.directory(), options, file, questions).output().unwrap();
-        said(&output)
     }
 }

@@ -78,7 +78,7 @@ fn own_memory(floats: usize) -> u64 {
     use iommap_tests::conversation::Conversation;
     let scene = Scene::new(Kind::Sync);
     scene.write("model", model(floats));
-    let run = TENSORS.guest(scene.directory(), &super::WINDOWS, "model", &[]);
+    let run = TENSORS.guest(scene.directory(), "model", &[]);
     let mut run = Conversation::start(run);
     let answer = run.ask("weights");
     assert!(answer.starts_with(&format!("weights\tF32 [{floats}]\t")), "{answer}");
