@@ -32,6 +32,7 @@ Exit code:
   124  the time of --timeout was over
   130  SIGINT ended it, as with Ctrl-C
   134  the component trapped, as with a panic
+  135  it said that it succeeded, but pages of files were lost in its windows
   141  whoever read the component's output went away, as with `| head`
   143  SIGTERM ended it";
 
@@ -152,6 +153,14 @@ pub(crate) struct Run {
     /// the same bytes.
     #[arg(long)]
     pub(crate) writable_windows: bool,
+
+    /// Don't mind pages that are lost in windows: the component does
+    ///
+    /// A page of a window that is lost, because its file was cut short, reads as zeros. A component
+    /// that was not made for windows doesn't know, so the number of such pages is said at the end, and
+    /// a success becomes exit code 135. With this, neither is done.
+    #[arg(long)]
+    pub(crate) allow_lost_pages: bool,
 
     /// Limit each of the component's own memories, such as 256M
     #[arg(long, value_name = "BYTES", value_parser = bytes)]

@@ -9,6 +9,9 @@ pub(crate) const TIMED_OUT: u8 = 124;
 /// As of wasmtime: 128 + SIGABRT.
 pub(crate) const TRAPPED: u8 = 134;
 
+/// What a shell makes of a native program that read a lost page: 128 + SIGBUS, as Linux counts.
+pub(crate) const PAGES_LOST: u8 = 135;
+
 /// What a shell makes of a program that SIGPIPE ended.
 pub(crate) const READER_GONE: u8 = 141;
 

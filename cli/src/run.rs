@@ -8,7 +8,7 @@ use crate::log::Shown;
 use crate::outcome::Outcome;
 use crate::state::State;
 use crate::stats::Stats;
-use crate::{directories, provided, terminal};
+use crate::{directories, exit, provided, terminal};
 use anyhow::{Context, Result};
 use iommap::Usage;
 use std::pin::pin;
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
         shown,
         usage: state.usage(),
         stats: args.stats,
+        may_lose_pages: args.allow_lost_pages,
         loading: begin.elapsed(),
         start: Instant::now(),
     };
@@ -65,11 +66,13 @@ pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
         if_ended.say(&Outcome::Ended(why));
     });
     let outcome = runtime.block_on(unless(asked, start_command(&command, &mut store)));
+    // What was lost in windows that are still there is counted when they end.
+    drop(store);
     ending.is_over();
     // A thread that still waits for standard input would be waited for.
     runtime.shutdown_background();
     last_words.say(&outcome);
-    let code = outcome.exit_code();
+    let code = last_words.exit_code(&outcome);
     match terminal::flush() {
         // What a component wrote and did not flush is lost: that is no success.
         Err(error) if code == 0 => {
@@ -125,6 +128,7 @@ struct LastWords {
     shown: Shown,
     usage: Arc<Usage>,
     stats: bool,
+    may_lose_pages: bool,
     loading: Duration,
     start: Instant,
 }
@@ -133,6 +137,13 @@ impl LastWords {
     fn say(&self, outcome: &Outcome) {
         let running = self.start.elapsed();
         outcome.explain(&self.source, self.verbose);
+        let lost = self.lost_pages();
+        if lost > 0 {
+            terminal::say(format_args!(
+                "lost pages in windows: {lost}. A file was cut short, or its device failed, and from \
+                 there on the component read zeros"
+            ));
+        }
         let refused = self.usage.counters().refused;
         if refused > 0 && self.shown == Shown::Warnings && outcome.is_failure() {
             let (calls, were) = match refused {
@@ -145,6 +156,20 @@ impl LastWords {
         }
         if self.stats {
             terminal::say(Stats { usage: &self.usage, loading: self.loading, running });
+        }
+    }
+
+    /// How many of a file's pages were zeros to the component, unless that may be.
+    fn lost_pages(&self) -> u64 {
+        if self.may_lose_pages { 0 } else { self.usage.counters().window_faults }
+    }
+
+    /// What was made of zeros is no success, whatever the component made of it. A failure of its own
+    /// says more.
+    fn exit_code(&self, outcome: &Outcome) -> u8 {
+        match outcome.exit_code() {
+            0 if self.lost_pages() > 0 => exit::PAGES_LOST,
+            code => code,
         }
     }
 }

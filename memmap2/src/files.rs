@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// A file that the program has open, by its number in the C library.
+#[derive(Clone)]
 pub struct MmapRawDescriptor(RawFd);
 
 /// What stands for an open file.
@@ -37,12 +38,23 @@ impl MmapRawDescriptor {
 
     /// How long the file is.
     pub(crate) fn len(&self) -> io::Result<u64> {
+        Ok(self.stat()?.st_size as u64)
+    }
+
+    /// What tells the file from others.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        let stat = self.stat()?;
+        Ok((stat.st_dev, stat.st_ino))
+    }
+
+    fn stat(&self) -> io::Result<libc::stat> {
         // SAFETY: all zeros is a `stat`, which is made of numbers.
         let mut stat: libc::stat = unsafe { core::mem::zeroed() };
         // SAFETY: `stat` is ours.
         if unsafe { libc::fstat(self.0, &raw mut stat) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(stat.st_size as u64)
+        Ok(stat)
     }
 }

@@ -1,6 +1,6 @@
 //! What all kinds of maps have in common.
 
-use crate::pages::{Kind, Pages, Part};
+use crate::pages::{self, Kind, Pages, Part};
 use crate::{Advice, MmapRawDescriptor};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io;
@@ -101,6 +101,46 @@ impl Inner {
             Held::Pages(pages, _) if len > 0 => pages.advise(advice, offset, len),
             _ => Ok(()),
         }
+    }
+
+    /// Keeps the bytes in memory.
+    pub(crate) fn lock(&self) -> io::Result<()> {
+        match &self.held {
+            Held::Nothing => Ok(()),
+            Held::Memory(memory) => pages::lock(memory.start.as_ptr(), self.len),
+            Held::Pages(pages, _) => pages.lock(self.len),
+        }
+    }
+
+    pub(crate) fn unlock(&self) -> io::Result<()> {
+        match &self.held {
+            Held::Nothing => Ok(()),
+            Held::Memory(memory) => pages::unlock(memory.start.as_ptr(), self.len),
+            Held::Pages(pages, _) => pages.unlock(self.len),
+        }
+    }
+
+    /// Makes the map longer or shorter. In place, unless it may move.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn remap(&mut self, len: usize, may_move: bool) -> io::Result<()> {
+        match &mut self.held {
+            Held::Pages(pages, _) => pages.remap(len, may_move)?,
+            Held::Memory(memory) if len > memory.layout.size() => {
+                if !may_move {
+                    return Err(io::ErrorKind::OutOfMemory.into());
+                }
+                let longer = Memory::new(len)?;
+                // SAFETY: of two allocations, each of at least as many bytes.
+                unsafe { memory.start.copy_to_nonoverlapping(longer.start, self.len) };
+                *memory = longer;
+            }
+            Held::Memory(_) => {}
+            Held::Nothing if len == 0 => {}
+            // What is mapped nowhere has no file any more.
+            Held::Nothing => return Err(io::ErrorKind::InvalidInput.into()),
+        }
+        self.len = len;
+        Ok(())
     }
 
     fn holds(&self, offset: usize, len: usize) -> io::Result<()> {

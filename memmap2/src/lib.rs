@@ -25,9 +25,11 @@
 //!   `iommap_guest::lost` tells whether there was one.
 //! - A map that would be longer than its file is an error.
 //! - A [`Mmap`] of [`Mmap::map`] can't be made an [`MmapMut`], whatever the file was opened for.
-//! - Nothing can be executed: `map_exec` and `make_exec` are errors. So is `lock`.
+//! - Nothing can be executed: `map_exec` and `make_exec` are errors.
+//! - `lock` locks all of the file, in the host's memory, if the file is open still.
 //! - Hints that the host has no word for do nothing.
-//! - There is no `remap`.
+//!
+//! `README.md` has what the real crate's tests ask for, one by one.
 //!
 //! # Why it isn't the real crate on unix
 //!
@@ -52,4 +54,6 @@ pub use advice::{Advice, UncheckedAdvice};
 pub use files::{MmapAsRawDesc, MmapRawDescriptor};
 pub use maps::{Mmap, MmapMut, MmapRaw};
 pub use options::MmapOptions;
+#[cfg(target_os = "linux")]
+pub use options::RemapOptions;
 pub use safe::MapIfSafeError;

@@ -1,6 +1,8 @@
 //! The kinds of maps.
 
 use crate::inner::Inner;
+#[cfg(target_os = "linux")]
+use crate::options::RemapOptions;
 use crate::{Advice, MapIfSafeError, MmapAsRawDesc, MmapOptions, UncheckedAdvice};
 use std::ops::{Deref, DerefMut};
 use std::{fmt, io, slice};
@@ -246,22 +248,39 @@ macro_rules! advised {
                 Ok(())
             }
 
-            /// No page of a window can be locked.
+            /// Keeps the map's bytes in memory. In a component it is all of the file that is locked, in
+            /// the host's memory and within its limit on locked bytes; the file has to be open still.
             ///
             /// # Errors
             ///
-            /// Always [`Unsupported`](io::ErrorKind::Unsupported).
+            /// [`PermissionDenied`](io::ErrorKind::PermissionDenied): the host lets nobody lock. In a
+            /// component: [`Unsupported`](io::ErrorKind::Unsupported) for a map without a file, and what
+            /// the system says of a file that is closed. The system's.
             pub fn lock(&self) -> io::Result<()> {
-                Err(io::ErrorKind::Unsupported.into())
+                self.inner.lock()
             }
 
-            /// None is locked.
+            /// They need not stay there any more.
             ///
             /// # Errors
             ///
-            /// None.
+            /// The system's.
             pub fn unlock(&self) -> io::Result<()> {
-                Ok(())
+                self.inner.unlock()
+            }
+
+            /// Makes the map longer or shorter. On Linux only, as in the real crate.
+            ///
+            /// # Safety
+            ///
+            /// As for [`MmapOptions::map`]; and nobody may touch what lies behind the file's end.
+            ///
+            /// # Errors
+            ///
+            /// It can't stay where it is and may not move; it was of length 0; the system's.
+            #[cfg(target_os = "linux")]
+            pub unsafe fn remap(&mut self, new_len: usize, options: RemapOptions) -> io::Result<()> {
+                self.inner.remap(crate::options::checked(new_len as u64)?, options.may_move)
             }
         }
 

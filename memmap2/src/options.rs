@@ -178,8 +178,29 @@ impl MmapOptions {
 }
 
 /// A length that a slice may have.
-fn checked(len: u64) -> io::Result<usize> {
+pub(crate) fn checked(len: u64) -> io::Result<usize> {
     let fits = usize::try_from(len).ok().filter(|len| *len <= isize::MAX as usize);
     let words = "the map would be longer than memory can be";
     fits.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, words))
+}
+
+/// How a map may be made longer or shorter.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RemapOptions {
+    pub(crate) may_move: bool,
+}
+
+#[cfg(target_os = "linux")]
+impl RemapOptions {
+    /// It stays where it is.
+    pub fn new() -> RemapOptions {
+        RemapOptions::default()
+    }
+
+    /// May it move?
+    pub fn may_move(mut self, may_move: bool) -> RemapOptions {
+        self.may_move = may_move;
+        self
+    }
 }

@@ -1,5 +1,5 @@
-//! What the real crate's tests hold it to, written anew: what a map answers. In a component the same is
-//! held by `guest-example/maxminddb`, and by the windows' own tests.
+//! What the real crate's tests hold it to, written anew: what a map answers, natively and in a component.
+//! README.md has them one by one.
 
 use memmap2::{Advice, Mmap, MmapMut, MmapOptions, MmapRaw};
 use std::fs::{self, File, OpenOptions};
@@ -114,4 +114,125 @@ fn what_can_not_be_mapped_is_an_error() {
     let unsafe_one = Mmap::map_if_safe(&file).unwrap_err();
     assert!(unsafe_one.not_safe() && !unsafe_one.not_supported(), "{unsafe_one}");
     assert_eq!(std::io::Error::from(unsafe_one).kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn a_map_is_locked_and_let_go_of() {
+    let (_dir, file, _) = file(&[7; 300]);
+    // SAFETY: nobody changes the file.
+    let map = unsafe { MmapOptions::new().offset(100).map(&file) }.unwrap();
+    map.lock().unwrap();
+    #[cfg(target_os = "linux")]
+    assert!(locked(map.as_ptr()) > 0);
+    assert_eq!(&map[..], &[7; 200]);
+    map.unlock().unwrap();
+    #[cfg(target_os = "linux")]
+    assert_eq!(locked(map.as_ptr()), 0);
+    map.unlock().unwrap();
+    let memory = MmapMut::map_anon(300).unwrap();
+    let locked = memory.lock();
+    if cfg!(target_arch = "wasm32") {
+        assert_eq!(locked.unwrap_err().kind(), ErrorKind::Unsupported);
+    } else {
+        locked.unwrap();
+        memory.unlock().unwrap();
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+#[test]
+fn a_file_that_was_closed_is_not_locked() {
+    let (_dir, file, _) = file(&[7; 300]);
+    // SAFETY: nobody changes the file.
+    let map = unsafe { Mmap::map(&file) }.unwrap();
+    drop(file);
+    assert!(map.lock().is_err());
+    assert_eq!(&map[..], &[7; 300]);
+}
+
+/// How many KiB are locked of what is mapped around an address.
+#[cfg(target_os = "linux")]
+fn locked(at: *const u8) -> u64 {
+    let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut inside = false;
+    for line in smaps.lines() {
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let number = |hex| usize::from_str_radix(hex, 16);
+        if let Some((Ok(from), Ok(to))) = range.map(|(from, to)| (number(from), number(to))) {
+            inside = (from..to).contains(&at.addr());
+        } else if let Some(kib) = line.strip_prefix("Locked:").filter(|_| inside) {
+            return kib.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        }
+    }
+    panic!("{at:?} is not mapped: {smaps}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_map_becomes_longer_and_shorter() {
+    use memmap2::RemapOptions;
+    let bytes: Vec<u8> = (0..200_000u32).map(|at| (at / 7) as u8).collect();
+    let (_dir, file, _) = file(&bytes);
+    let (stays, moves) = (RemapOptions::new(), RemapOptions::new().may_move(true));
+    for offset in [0, 77, 4096] {
+        // SAFETY: nobody else changes the file, and no slice is kept.
+        unsafe {
+            let mut map = MmapOptions::new().offset(offset as u64).len(100).map_mut(&file).unwrap();
+            map.remap(150_000, moves).unwrap();
+            assert!(map[..] == bytes[offset..offset + 150_000]);
+            map.copy_from_slice(&bytes[offset..offset + 150_000]);
+            map.remap(10, stays).unwrap();
+            assert!(map[..] == bytes[offset..offset + 10]);
+            map.remap(0, stays).unwrap();
+            assert!(map.is_empty());
+            map.remap(5000, moves).unwrap();
+            assert!(map[..] == bytes[offset..offset + 5000]);
+            let long = map.remap(usize::MAX, moves).unwrap_err();
+            assert_eq!((long.kind(), map.len()), (ErrorKind::InvalidData, 5000));
+        }
+    }
+    let mut memory = MmapMut::map_anon(100).unwrap();
+    memory[99] = 7;
+    // SAFETY: no slice is kept.
+    unsafe {
+        assert!(memory.remap(1 << 20, stays).is_err());
+        memory.remap(1 << 20, moves).unwrap();
+        assert_eq!((memory[99], memory[100], memory.len()), (7, 0, 1 << 20));
+        memory.remap(50, stays).unwrap();
+        memory.remap(100, stays).unwrap();
+        assert_eq!((memory[49], memory.len()), (0, 100));
+    }
+}
+
+#[test]
+fn maps_are_sent_and_shared_and_never_executed() {
+    fn everywhere<T: Send + Sync>(_: &T) {}
+    let (_dir, file, _) = file(b"hello, world");
+    let raw = MmapRaw::map_raw(&file).unwrap();
+    everywhere(&raw);
+    let memory = MmapMut::map_anon(3).unwrap();
+    everywhere(&memory);
+    everywhere(&MmapOptions::new());
+    assert_eq!(memory.make_exec().unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_sealed_is_mapped_without_unsafe() {
+    use std::os::fd::{AsRawFd, FromRawFd};
+    // SAFETY: the name is a string, and the descriptor nobody else's.
+    let mut file = unsafe {
+        let file = libc::memfd_create(c"sealed".as_ptr(), libc::MFD_ALLOW_SEALING);
+        assert!(file >= 0, "{}", std::io::Error::last_os_error());
+        File::from_raw_fd(file)
+    };
+    file.write_all(b"hello, world").unwrap();
+    for seal in [libc::F_SEAL_SHRINK, libc::F_SEAL_WRITE] {
+        assert!(Mmap::map_if_safe(&file).unwrap_err().not_safe());
+        // SAFETY: it takes a number.
+        assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seal) }, 0);
+    }
+    assert_eq!(&Mmap::map_if_safe(&file).unwrap()[..], b"hello, world");
+    let part = MmapOptions::new().offset(7).len(5).map_if_safe(&file).unwrap();
+    assert_eq!(&part[..], b"world");
 }

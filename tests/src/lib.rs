@@ -8,6 +8,7 @@
 //! - [`bindings`]: the types of the interfaces that tests speak.
 //! - [`child`]: whatever may crash, in a process of its own.
 //! - [`command_line`]: the program `iommap`, with the sample guests.
+//! - [`conversation`]: a program that answers line by line, so that much can happen between.
 //! - [`fuse`]: a file system that keeps its users waiting.
 //! - [`languages`]: which guests there are that are not in Rust.
 //! - [`conformance`]: cases that guests in every language are held to.
@@ -18,6 +19,7 @@ pub mod bindings;
 pub mod child;
 pub mod command_line;
 pub mod conformance;
+pub mod conversation;
 #[cfg(target_os = "linux")]
 pub mod fuse;
 mod group;

@@ -2,6 +2,7 @@
 
 mod ci;
 mod container;
+mod crates;
 mod demo;
 mod document;
 mod geoip;
@@ -12,7 +13,7 @@ mod test;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use iommap_artifacts::{SetUp, TARGET, Toolchain, build_all, build_others, database};
+use iommap_artifacts::{SetUp, TARGET, Toolchain, build_all, build_others, database, model, words};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,7 +47,8 @@ enum Command {
     Guests,
     /// Set up what guests are built with, if it is missing
     Setup,
-    /// Fetch the database that the sample guest `geoip` is tested with, and print where it is
+    /// Fetch what sample guests are tested with, 110 MB, and print where it is: a database of countries,
+    /// words, and a model
     Data,
     /// Measure the sample guest `geoip` on a real database, beside the native crate `maxminddb`
     Geoip {
@@ -59,6 +61,15 @@ enum Command {
         /// Of the random addresses
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Measure the programs on `memmap2`, each beside itself natively, on real files
+    Crates {
+        /// How often each is measured, in turns
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// A text of which each line is a document, to measure tantivy as well
+        #[arg(long)]
+        text: Option<PathBuf>,
     },
     /// Let guests share a file that other processes destroy, and see that nothing goes wrong
     Stress {
@@ -140,10 +151,13 @@ fn other(command: Command) -> Result<()> {
         Command::Guests => guests(),
         Command::Setup => set_up(),
         Command::Data => {
-            println!("{}", database(SetUp::Allowed)?.display());
+            for fetch in [database, words, model] {
+                println!("{}", fetch(SetUp::Allowed)?.display());
+            }
             Ok(())
         }
         Command::Geoip { count, rounds, seed } => geoip::run(count, rounds, seed),
+        Command::Crates { rounds, text } => crates::measure(rounds, text.as_deref()),
         Command::Stress { seconds, args } => run::stress(seconds, &args),
         Command::Serve { release, options } => serve::serve(&options, release),
         Command::Load(options) => serve::load(&options),

@@ -3,7 +3,7 @@
 use crate::run::{cargo, program, say, since};
 use anyhow::{Context, Result, ensure};
 use iommap_artifacts::{
-    GUESTS, SetUp, TARGET, Toolchain, WORKSPACES, build_all, build_others, database,
+    GUESTS, SetUp, TARGET, Toolchain, WORKSPACES, build_all, build_others, database, words,
 };
 use std::collections::BTreeSet;
 use std::env;
@@ -22,8 +22,11 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
     for (guest, why) in build_others(SetUp::Allowed)?.missing {
         say(format_args!("the tests of {guest} will be skipped: {why}"));
     }
-    if let Err(why) = database(SetUp::Allowed) {
-        say(format_args!("the tests of geoip with a real database will be skipped: {why:#}"));
+    // The model is as large as all else together: `cargo xtask data` fetches it.
+    for fetch in [database, words] {
+        if let Err(why) = fetch(SetUp::Allowed) {
+            say(format_args!("tests of samples with real data will be skipped: {why:#}"));
+        }
     }
     let host = |options: &[&str]| {
         let mut cargo = cargo();
@@ -77,6 +80,8 @@ fn guests(workspace: &str, toolchain: &Toolchain, iommap: &Path) -> Result<Comma
         "window-bytes=64M",
         "--windows-on-changing-files",
         "--writable-windows",
+        "--limit",
+        "locked-bytes=1M",
     ]);
     let runner = format!("target.{TARGET}.runner={run:?}");
     cargo.arg("--config").arg(runner);

@@ -6,9 +6,9 @@ mod unix;
 mod windows;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use unix::Pages;
+pub(crate) use unix::{Pages, lock, unlock};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use windows::Pages;
+pub(crate) use windows::{Pages, lock, unlock};
 
 /// What a map is to be.
 #[derive(Clone, Copy, PartialEq, Eq)]

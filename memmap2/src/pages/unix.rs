@@ -75,6 +75,30 @@ impl Pages {
         done(unsafe { libc::madvise(at, len, hint) })
     }
 
+    pub(crate) fn lock(&self, len: usize) -> io::Result<()> {
+        let (at, len) = self.pages(0, len);
+        lock(at.cast(), len)
+    }
+
+    pub(crate) fn unlock(&self, len: usize) -> io::Result<()> {
+        let (at, len) = self.pages(0, len);
+        unlock(at.cast(), len)
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn remap(&mut self, len: usize, may_move: bool) -> io::Result<()> {
+        // A map of no bytes would be none.
+        let length = len.max(1).checked_add(self.skip).ok_or(io::ErrorKind::OutOfMemory)?;
+        let flags = if may_move { libc::MREMAP_MAYMOVE } else { 0 };
+        // SAFETY: all of what was mapped, which nobody has a slice of meanwhile.
+        let mapped = unsafe { libc::mremap(self.mapped.cast(), self.length, length, flags) };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        (self.mapped, self.length) = (mapped.cast(), length);
+        Ok(())
+    }
+
     /// A range with all of its first page.
     fn pages(&self, offset: usize, len: usize) -> (*mut libc::c_void, usize) {
         let at = self.skip + offset;
@@ -88,6 +112,17 @@ impl Drop for Pages {
         // SAFETY: it is nobody's any more.
         unsafe { libc::munmap(self.mapped.cast(), self.length) };
     }
+}
+
+/// Keeps memory of the program's in memory.
+pub(crate) fn lock(start: *const u8, len: usize) -> io::Result<()> {
+    // SAFETY: it changes no byte, and refuses what is not mapped.
+    done(unsafe { libc::mlock(start.cast(), len) })
+}
+
+pub(crate) fn unlock(start: *const u8, len: usize) -> io::Result<()> {
+    // SAFETY: as above.
+    done(unsafe { libc::munlock(start.cast(), len) })
 }
 
 fn done(answer: libc::c_int) -> io::Result<()> {

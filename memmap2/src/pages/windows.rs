@@ -4,12 +4,17 @@ use super::{Kind, Part};
 use crate::{Advice, MmapRawDescriptor};
 use iommap_guest::{Error, ErrorKind, FrozenWindow, Mapping, SyncMode, Window};
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 pub(crate) struct Pages {
     window: Shown,
     /// For what is asked of the file.
     mapping: Mapping,
     offset: u64,
+    file: MmapRawDescriptor,
+    identity: (u64, u64),
+    /// All of the file, locked in the host's memory. The window's pages are some of them.
+    locked: Mutex<Option<Mapping>>,
 }
 
 // A window is larger than a pointer, and there are few.
@@ -30,7 +35,14 @@ impl Pages {
             Kind::Frozen => options.open_frozen(&mapping, range).map(Shown::Frozen),
             _ => options.open(&mapping, range).map(Shown::Window),
         };
-        Ok(Pages { window: window.map_err(refused)?, mapping, offset: part.offset })
+        Ok(Pages {
+            window: window.map_err(refused)?,
+            mapping,
+            offset: part.offset,
+            identity: file.identity()?,
+            file: file.clone(),
+            locked: Mutex::default(),
+        })
     }
 
     pub(crate) fn start(&self) -> *const u8 {
@@ -65,6 +77,31 @@ impl Pages {
         }
         Ok(self.mapping.advise(self.offset + offset as u64, len as u64, hint)?)
     }
+
+    /// The host locks what it maps, and not what it shows. So the file is mapped once more, for which
+    /// it has to be open still, under the number that it was mapped by.
+    pub(crate) fn lock(&self, _: usize) -> io::Result<()> {
+        if self.file.identity()? != self.identity {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+        let locked = Mapping::options().read(true).lock(true).map_open(self.file.borrow()?)?;
+        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = Some(locked);
+        Ok(())
+    }
+
+    pub(crate) fn unlock(&self, _: usize) -> io::Result<()> {
+        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+}
+
+/// A guest's own memory is the host's to keep where it wants.
+pub(crate) fn lock(_: *const u8, _: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn unlock(_: *const u8, _: usize) -> io::Result<()> {
+    Ok(())
 }
 
 /// Says what is missing where there is no window.

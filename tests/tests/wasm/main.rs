@@ -20,6 +20,7 @@ mod limits;
 mod locks;
 mod locks_ending;
 mod log;
+mod lost_pages;
 mod mman;
 mod model;
 mod open;

@@ -4,8 +4,11 @@
 pub(crate) const WINDOWS: [&str; 5] =
     ["--limit", "windows=1", "--limit", "window-bytes=64M", "--windows-on-changing-files"];
 
+mod fst;
 mod geoip;
 mod kv;
 mod maxminddb;
+mod program;
+mod safetensors;
 mod sqlite;
 mod tinycdb;
