@@ -137,7 +137,7 @@ mod record {
         if done == -1 {
             return Err(io::Error::last_os_error());
         }
-        Ok(i32::from(lock.l_type) == i32::from(libc::F_UNLCK))
+        Ok(lock.l_type == libc::F_UNLCK as _)
     }
 }
 
