@@ -131,12 +131,14 @@ class Run:
                 raise SystemExit(f"writer {writer}: {last} was acknowledged, and {found} is there")
             number = int(found) + 1
             while not self.over():
-                change = ("UPDATE entries SET filling = randomblob(400) WHERE id > (SELECT max(id) "
-                          "- 300 FROM entries);" if random.random() < 0.1 else "")
+                change = ("UPDATE entries SET filling = randomblob(abs(random()) % 1200) WHERE id > "
+                          "(SELECT max(id) - 300 FROM entries);" if random.random() < 0.1 else "")
+                # Some twenty times the file is written anew, and cut.
+                cut = "VACUUM;" if random.random() < 20 / self.options.transactions else ""
                 answer = program.ask(
                     f"BEGIN IMMEDIATE; INSERT INTO entries VALUES (NULL, {writer}, {number}, "
                     f"randomblob({random.randrange(1, 600)})); UPDATE state SET total = total + 1; "
-                    f"{change} COMMIT; SELECT 'committed', {number};")
+                    f"{change} COMMIT; {cut} SELECT 'committed', {number};")
                 if answer is None:
                     break
                 if answer != f"committed|{number}":
@@ -187,8 +189,8 @@ class Run:
 
     def go(self):
         options = self.options
-        self.once("native", "CREATE TABLE entries (id INTEGER PRIMARY KEY, writer INT, number INT, "
-                  "filling BLOB); CREATE UNIQUE INDEX one ON entries (writer, number); "
+        self.once("native", "PRAGMA page_size=1024; CREATE TABLE entries (id INTEGER PRIMARY KEY, "
+                  "writer INT, number INT, filling BLOB); CREATE UNIQUE INDEX one ON entries (writer, number); "
                   "CREATE TABLE state (total INT); INSERT INTO state VALUES (0);")
         mode = self.once("native", f"PRAGMA journal_mode={options.journal};")
         if mode != options.journal:
