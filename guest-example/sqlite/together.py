@@ -99,6 +99,7 @@ class Run:
         self.acknowledged = 0
         self.last = {}
         self.seen = {"component": 0, "native": 0}
+        self.committed = {"component": 0, "native": 0}
         self.lock = threading.Lock()
         self.failures = []
 
@@ -113,7 +114,10 @@ class Run:
         return done.stdout.strip()
 
     def over(self):
-        return self.acknowledged >= self.options.transactions or self.failures
+        # Both kinds have had a part in it.
+        enough = (self.acknowledged >= self.options.transactions and all(self.seen.values())
+                  and all(self.committed.values()))
+        return enough or self.failures
 
     def write(self, program, writer):
         number = 0
@@ -148,6 +152,7 @@ class Run:
                     self.record.flush()
                     self.last[writer] = number
                     self.acknowledged += 1
+                    self.committed[program.kind] += 1
                 number += 1
                 # So that the others come to it: SQLite waits for a lock by sleeping.
                 time.sleep(random.random() * 0.004)
@@ -218,7 +223,6 @@ class Run:
         self.verify(programs, time.monotonic() - began)
 
     def verify(self, programs, seconds):
-        writers = {number: program.kind for number, program in enumerate(programs)}
         sql = ("SELECT writer, number FROM entries ORDER BY writer, number; SELECT 'total', total, "
                "(SELECT count(*) FROM entries) FROM state; PRAGMA integrity_check;")
         found = self.once("native", sql)
@@ -240,7 +244,7 @@ class Run:
         kills = {kind: sum(p.kills for p in programs if p.kind == kind) for kind in self.seen}
         if more > sum(kills.values()):
             raise SystemExit(f"{more} transactions are there that nobody was told of")
-        by = {kind: sum(writers[int(w)] == kind for w, _ in acknowledged) for kind in self.seen}
+        by = self.committed
         print(f"journal {self.options.journal}: {len(acknowledged)} transactions acknowledged "
               f"({by['component']} of components, {by['native']} native), none lost, {more} more "
               f"committed by programs that were killed; {kills['component']} components and "
