@@ -92,7 +92,7 @@ echo "== grants and exit codes"
 expect 0 'the needle' container search c1 "$data" -- needle /data/small
 expect 1 '0 matches' container search c2 "$data" -- nothing /data/small
 expect 3 'not granted' container search c3 -- needle /data/small
-expect 0 '' container kv c4 "$out" -- /out/my.kv put colour green
+expect 0 '' container kv c4 "$out" -- /out/my.kv put --no-lock colour green
 expect 0 green container kv c5 "$out" -- /out/my.kv get colour
 expect 1 'read-only\|for reading\|eacces' container kv c6 "$(volume "$temporary/out" /out ro)" -- /out/my.kv put colour red
 expect 0 green container kv c7 "$out" -- /out/my.kv get colour

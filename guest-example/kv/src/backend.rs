@@ -12,27 +12,32 @@ use redb::StorageBackend;
 
 /// A mapped file that redb keeps a database in.
 #[derive(Debug)]
-pub(crate) struct Mapped(pub(crate) Mapping);
+pub(crate) struct Mapped {
+    pub(crate) file: Mapping,
+    /// Another mapping of the file, whose lock keeps other programs out. It came first: who has the
+    /// lock before may still have changed how long the file is.
+    pub(crate) _lock: Mapping,
+}
 
 impl StorageBackend for Mapped {
     fn len(&self) -> Result<u64, io::Error> {
-        Ok(self.0.len()?)
+        Ok(self.file.len()?)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        Ok(self.0.read_exact_at(offset, out)?)
+        Ok(self.file.read_exact_at(offset, out)?)
     }
 
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        Ok(self.0.set_len(len)?)
+        Ok(self.file.set_len(len)?)
     }
 
     /// redb calls it when it commits. Until then the pages are the kernel's to write or not.
     fn sync_data(&self) -> Result<(), io::Error> {
-        Ok(self.0.sync()?)
+        Ok(self.file.sync()?)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        Ok(self.0.write_all_at(offset, data)?)
+        Ok(self.file.write_all_at(offset, data)?)
     }
 }

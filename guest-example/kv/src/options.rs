@@ -1,6 +1,7 @@
 //! The command line.
 
 use lexopt::prelude::*;
+use std::time::Duration;
 
 pub(crate) const HELP: &str = "\
 Keeps keys and values in a file, which it maps.
@@ -26,10 +27,13 @@ Options:
       --size BYTES     load: of a value [default: 100]
       --report         load: print a line after each commit
       --cache MB       use so much memory [default: 64]
+      --wait SECONDS   wait so long for others who use the database [default: 10]
+      --no-lock        keep nobody out: for where nobody else uses the database
   -q, --quiet          no summary
   -h, --help           print this
 
-A database is made by `put` and `load`. It has no lock: one kv at a time may write to it.
+A database is made by `put` and `load`. Any number of kv may read it at once, and one alone may write
+to it. For that the host has to grant locks (`iommap run --limit locks=4`).
 
 Exit status: 0 if all went well; 1 if not, or if there is no such KEY.
 ";
@@ -44,6 +48,8 @@ pub(crate) struct Options {
     pub(crate) command: Command,
     /// In bytes.
     pub(crate) cache: usize,
+    /// How long to wait for others. `None`: they are not kept out.
+    pub(crate) wait: Option<Duration>,
     pub(crate) quiet: bool,
 }
 
@@ -83,6 +89,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
     let mut words = Vec::new();
     let (mut scan, mut quiet, mut report) = (Scan::default(), false, false);
     let (mut batch, mut size, mut cache) = (10_000, 100, 64);
+    let mut wait = Some(Duration::from_secs(10));
     while let Some(arg) = args.next()? {
         match arg {
             Long("from") => scan.from = Some(args.value()?.string()?),
@@ -94,6 +101,13 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
             Long("size") => size = args.value()?.parse_with(|text| number(text, 1 << 20))?,
             Long("report") => report = true,
             Long("cache") => cache = args.value()?.parse_with(|text| number(text, 2048))?,
+            Long("wait") => {
+                let seconds = args.value()?.parse_with(|text| {
+                    text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))
+                })?;
+                wait = wait.map(|_| Duration::from_secs(seconds));
+            }
+            Long("no-lock") => wait = None,
             Short('q') | Long("quiet") => quiet = true,
             Short('h') | Long("help") => return Ok(None),
             Value(value) => words.push(value.string()?),
@@ -123,7 +137,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, lexopt:
         ["load", ..] => return Err("load takes a number of records".into()),
         _ => return Err(format!("there is no command `{}`", command.join(" ")).into()),
     };
-    Ok(Some(Options { database, command, cache: (cache as usize) << 20, quiet }))
+    Ok(Some(Options { database, command, cache: (cache as usize) << 20, wait, quiet }))
 }
 
 /// A number from 1 to `most`.
@@ -165,6 +179,7 @@ mod tests {
         assert!(message(&["db", "delete"]).contains("delete takes a key"));
         assert!(message(&["db", "load", "0"]).contains("from 1 to"));
         assert!(message(&["db", "load", "5", "--cache", "4096"]).contains("2048"));
+        assert!(message(&["db", "get", "k", "--wait", "long"]).contains("seconds"));
         assert!(message(&["db", "drop"]).contains("no command `drop`"));
         assert!(message(&["db", "get", "k", "--colour"]).contains("--colour"));
     }

@@ -2,7 +2,7 @@
 
 use crate::backend::Mapped;
 use crate::options::Options;
-use iommap_guest::{ErrorKind, Mapping};
+use iommap_guest::{ErrorKind, LockMode, LockWait, Locked, Mapping, OpenOptions};
 use redb::{
     Builder, Database, DatabaseError, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError,
 };
@@ -15,13 +15,16 @@ pub(crate) type Failure = String;
 /// The only table.
 pub(crate) const RECORDS: TableDefinition<&str, &str> = TableDefinition::new("kv");
 
-/// Opens a database that is there, and only reads it.
+/// Opens a database that is there, and only reads it, as others may at the same time.
 ///
 /// If it was not closed, because what wrote it last was killed, it has to be put in order, which
 /// takes the right to write.
 pub(crate) fn for_reading(options: &Options) -> Result<Box<dyn ReadableDatabase>, Failure> {
-    let mapping = Mapping::open(&options.database).map_err(|error| refused(options, &error))?;
-    match builder(options).open_read_only_with_backend(Mapped(mapping)) {
+    let open = || Mapping::open(&options.database).map_err(|error| refused(options, &error));
+    let lock = open()?;
+    keep_out(options, &lock, LockMode::Shared)?;
+    let mapped = Mapped { file: open()?, _lock: lock };
+    match builder(options).open_read_only_with_backend(mapped) {
         Ok(database) => Ok(Box::new(database)),
         Err(DatabaseError::RepairAborted) => match for_writing(options) {
             Ok(database) => Ok(Box::new(database)),
@@ -33,32 +36,71 @@ pub(crate) fn for_reading(options: &Options) -> Result<Box<dyn ReadableDatabase>
 
 /// Opens a database that is there.
 pub(crate) fn for_writing(options: &Options) -> Result<Database, Failure> {
-    let mapping = Mapping::options().read(true).write(true).open(&options.database);
-    let mapping = mapping.map_err(|error| refused(options, &error))?;
-    open(options, mapping)
+    let lock = writable().open(&options.database).map_err(|error| refused(options, &error))?;
+    keep_out(options, &lock, LockMode::Exclusive)?;
+    open(options, &options.database, lock)
 }
 
 /// Opens a database, or makes an empty one.
 pub(crate) fn or_create(options: &Options) -> Result<Database, Failure> {
-    match Mapping::options().read(true).write(true).open(&options.database) {
-        Ok(mapping) => open(options, mapping),
+    match writable().open(&options.database) {
+        Ok(_) => for_writing(options),
         Err(error) if error.kind() == ErrorKind::Enoent => create(options),
         Err(error) => Err(refused(options, &error)),
     }
 }
 
 /// Makes an empty database under another name and renames it, so that nobody ever finds a file
-/// that was only begun. A mapping is of the file, whatever its name.
+/// that was only begun. A mapping is of the file, whatever its name, and so is its lock.
 fn create(options: &Options) -> Result<Database, Failure> {
     let name = format!("{}.new", options.database);
-    let mapping = Mapping::options().read(true).write(true).create(true).truncate(true).open(&name);
-    let database = open(options, mapping.map_err(|error| refused(options, &error))?)?;
+    let lock = writable().create(true).open(&name).map_err(|error| refused(options, &error))?;
+    keep_out(options, &lock, LockMode::Exclusive)?;
+    if Mapping::open(&options.database).is_ok() {
+        // Somebody else was quicker. What is of this name now is nobody's database.
+        drop(lock);
+        _ = fs::remove_file(&name);
+        return for_writing(options);
+    }
+    // Whoever began it before came to no end.
+    lock.set_len(0).map_err(|error| refused(options, &error))?;
+    let database = open(options, &name, lock)?;
     fs::rename(&name, &options.database).map_err(|error| failed(options, &error))?;
     Ok(database)
 }
 
-fn open(options: &Options, mapping: Mapping) -> Result<Database, Failure> {
-    let opened = builder(options).create_with_backend(Mapped(mapping));
+fn writable() -> OpenOptions {
+    let mut options = Mapping::options();
+    options.read(true).write(true);
+    options
+}
+
+/// Keeps other programs out, as long as there is the mapping: all, or those that write.
+fn keep_out(options: &Options, lock: &Mapping, mode: LockMode) -> Result<(), Failure> {
+    let Some(wait) = options.wait else { return Ok(()) };
+    let database = &options.database;
+    match lock.lock_range((0, 0), mode, LockWait::For(wait)) {
+        Ok(Locked::Yes) => Ok(()),
+        Ok(Locked::Busy | Locked::Deadlock) => {
+            let whom = if mode == LockMode::Shared { "writes to it" } else { "uses it" };
+            Err(format!("{database}: another program {whom}, and did so for {wait:?} (--wait)"))
+        }
+        Err(error) if error.kind() == ErrorKind::Enotsup => match mode {
+            // A reader does no harm.
+            LockMode::Shared => Ok(()),
+            LockMode::Exclusive => Err(format!(
+                "{database}: there are no locks that would keep a second writer out. The host \
+                 grants them with `iommap run --limit locks=4 ...`; where nobody else uses the \
+                 database, --no-lock does without"
+            )),
+        },
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn open(options: &Options, name: &str, lock: Mapping) -> Result<Database, Failure> {
+    let file = writable().open(name).map_err(|error| refused(options, &error))?;
+    let opened = builder(options).create_with_backend(Mapped { file, _lock: lock });
     opened.map_err(|error| failed(options, &error))
 }
 

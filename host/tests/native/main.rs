@@ -12,6 +12,8 @@ mod durability;
 mod ext4;
 mod faults;
 mod file;
+mod file_locks;
+mod file_locks_waiting;
 mod hints;
 mod kinds;
 mod lend;

@@ -7,9 +7,11 @@
 
 #[cfg(target_os = "linux")]
 mod mounts;
+mod posix;
 
 #[cfg(target_os = "linux")]
 pub use mounts::own_mounts;
+pub use posix::{Lock, Posix, is_free};
 
 use std::any::type_name;
 use std::io::{Read, Write, pipe};

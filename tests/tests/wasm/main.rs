@@ -17,6 +17,8 @@ mod hostile;
 mod languages;
 mod lifecycle;
 mod limits;
+mod locks;
+mod locks_ending;
 mod log;
 mod mman;
 mod model;

@@ -72,7 +72,7 @@ fn checked(Range { offset, length }: Range) -> Result<ops::Range<u64>, Error> {
     end.map(|end| offset..end).ok_or_else(|| ErrorKind::Badarg.into())
 }
 
-#[cfg(any(target_os = "linux", target_os = "macos"))]
+#[cfg(all(target_pointer_width = "64", any(target_os = "linux", target_os = "macos")))]
 mod record {
     use super::{END, Error, LockMode};
     use crate::ErrorKind;
@@ -141,7 +141,7 @@ mod record {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+#[cfg(not(all(target_pointer_width = "64", any(target_os = "linux", target_os = "macos"))))]
 mod record {
     use super::{Error, LockMode};
     use crate::ErrorKind;

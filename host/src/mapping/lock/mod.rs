@@ -37,8 +37,8 @@ use table::{FileId, table};
 /// Behind all that a file may have.
 const END: u64 = 1 << 63;
 
-/// What a mapping that was asked for locks holds. When it is dropped the file is closed first, by which
-/// the kernel's locks go, and then others are told.
+/// What a mapping that was asked for locks holds. When it is dropped, the kernel's locks go first, and
+/// then others are told.
 #[derive(Debug)]
 pub(super) struct Locks {
     /// An open file description that nobody else has: the kernel takes locks of one for one owner's.
@@ -74,6 +74,14 @@ struct Seat(Place);
 impl Drop for Seat {
     fn drop(&mut self) {
         table().let_go(self.0.file, self.0.mapping);
+    }
+}
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        // To close the file is not enough while a process that this one is about to start still has
+        // a copy of its descriptor.
+        let _ = platform::set_lock(&self.file, &(0..END), None);
     }
 }
 

@@ -8,6 +8,12 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 
+// These commands know offsets of 64 bits only. glibc has others where a word has 32.
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "32")))]
+use libc::flock as Described;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "32"))]
+use libc::flock64 as Described;
+
 /// Behind all that a file may have: where a range ends that has no end.
 const END: u64 = 1 << 63;
 
@@ -33,9 +39,9 @@ pub(crate) fn would_lock(file: &File, range: &Range<u64>, mode: LockMode) -> Res
     Ok(i32::from(wanted.l_type) == i32::from(libc::F_UNLCK))
 }
 
-fn described(range: &Range<u64>, mode: Option<LockMode>) -> libc::flock {
+fn described(range: &Range<u64>, mode: Option<LockMode>) -> Described {
     // SAFETY: it is made of numbers only, of which 0 is one.
-    let mut lock: libc::flock = unsafe { MaybeUninit::zeroed().assume_init() };
+    let mut lock: Described = unsafe { MaybeUninit::zeroed().assume_init() };
     lock.l_type = match mode {
         None => libc::F_UNLCK,
         Some(LockMode::Shared) => libc::F_RDLCK,
@@ -48,9 +54,14 @@ fn described(range: &Range<u64>, mode: Option<LockMode>) -> libc::flock {
     lock
 }
 
-fn call(file: &File, command: i32, lock: &mut libc::flock) -> Result<(), Errno> {
+fn call(file: &File, command: i32, lock: &mut Described) -> Result<(), Errno> {
+    let (file, lock) = (file.as_raw_fd(), std::ptr::from_mut(lock));
     // SAFETY: an open descriptor, and the struct that these commands read and write.
-    let done = unsafe { libc::fcntl(file.as_raw_fd(), command, std::ptr::from_mut(lock)) };
+    #[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "32")))]
+    let done = unsafe { libc::fcntl(file, command, lock) };
+    // SAFETY: likewise; glibc's function would take the struct for its own.
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "32"))]
+    let done = unsafe { libc::syscall(libc::SYS_fcntl64, file, command, lock) };
     if done == -1 { Err(last_errno()) } else { Ok(()) }
 }
 

@@ -119,5 +119,6 @@ impl World {
     pub(crate) fn assert_idle(&self) {
         let used = self.usage.counters();
         assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
+        assert_eq!(used.locks, 0, "{used:?}");
     }
 }

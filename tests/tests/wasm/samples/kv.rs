@@ -15,6 +15,9 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 const DB: &str = "/data/db";
 
+/// What lets one keep the others out.
+const LOCKS: [&str; 2] = ["--limit", "locks=4"];
+
 /// How many records go into a commit where loads are killed.
 const BATCH: u64 = 500;
 
@@ -23,7 +26,7 @@ fn scene() -> Scene {
 }
 
 fn command(scene: &Scene, args: &[&str]) -> Command {
-    iommap_run(scene.directory(), &[], guest("kv"), &[&[DB], args].concat())
+    iommap_run(scene.directory(), &LOCKS, guest("kv"), &[&[DB], args].concat())
 }
 
 fn run(scene: &Scene, args: &[&str]) -> Output {
@@ -195,6 +198,78 @@ fn a_database_left_open_needs_a_grant_for_writing() {
 }
 
 #[test]
+fn two_loops_of_puts_at_once_lose_nothing() {
+    const EACH: usize = 25;
+    let scene = scene();
+    // Neither is there before: the database is made by one of them.
+    std::thread::scope(|scope| {
+        for name in ["one", "other"] {
+            let scene = &scene;
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let key = format!("{name}:{n:03}");
+                    let wait = ["put", "--wait", "120", &key, name];
+                    assert_eq!(done(scene, &wait), "");
+                }
+            });
+        }
+    });
+    let found = done(&scene, &["scan"]);
+    let expected = |name: &'static str| (0..EACH).map(move |n| format!("{name}:{n:03}\t{name}\n"));
+    assert_eq!(found, expected("one").chain(expected("other")).collect::<String>());
+    assert_eq!(done(&scene, &["check"]), "0 loaded records and 50 others: all there\n");
+    assert_eq!(natively(&scene.directory().join("db")), found);
+    assert_eq!(scene.names(), ["db"]);
+}
+
+#[test]
+fn a_second_writer_is_refused_and_readers_go_on() {
+    let scene = scene();
+    assert_eq!(done(&scene, &["put", "a", "1"]), "");
+    let options = iommap::Mapping::options().read(true).write(true);
+    let other = options.open(scene.path("db")).unwrap();
+    let whole = iommap::Range { offset: 0, length: 0 };
+    let at_once = |args: &[&str]| said(&run(&scene, &[args, &["--wait", "0"]].concat()));
+
+    // Another one reads.
+    assert!(other.lock(whole, iommap::LockMode::Shared, None).unwrap());
+    assert_eq!(at_once(&["get", "a"]), (0, "1\n".into(), String::new()));
+    let (code, _, err) = at_once(&["put", "a", "2"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("kv: /data/db: another program uses it, and did so for 0ns"), "{err}");
+
+    // Another one writes.
+    assert!(other.lock(whole, iommap::LockMode::Exclusive, None).unwrap());
+    for args in [&["put", "a", "2"][..], &["get", "a"], &["load", "5"], &["compact"], &["check"]] {
+        let (code, out, err) = at_once(args);
+        assert_eq!((code, &*out), (1, ""), "{args:?}");
+        assert!(err.contains("another program"), "{err}");
+    }
+    // Who is let wait gets it.
+    let waiting = command(&scene, &["put", "a", "2"]).spawn().unwrap();
+    sleep(Duration::from_millis(300));
+    other.close().unwrap();
+    assert!(waiting.wait_with_output().unwrap().status.success());
+    assert_eq!(at_once(&["get", "a"]).1, "2\n");
+}
+
+#[test]
+fn without_locks_kv_reads_and_writes_only_if_told_so() {
+    let scene = scene();
+    assert_eq!(done(&scene, &["put", "a", "1"]), "");
+    let without = |args: &[&str]| {
+        let args = [&[DB], args].concat();
+        said(&iommap_run(scene.directory(), &[], guest("kv"), &args).output().unwrap())
+    };
+    assert_eq!(without(&["get", "a"]), (0, "1\n".into(), String::new()));
+    let (code, _, err) = without(&["put", "a", "2"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("--limit locks=4") && !err.contains("refused"), "{err}");
+    assert_eq!(without(&["put", "--no-lock", "a", "2"]).0, 0);
+    assert_eq!(done(&scene, &["get", "a"]), "2\n");
+}
+
+#[test]
 fn kv_leaves_files_alone_that_are_no_databases() {
     let scene = scene();
     scene.write("db", "not a database at all".repeat(1_000));
@@ -218,7 +293,7 @@ fn kv_leaves_files_alone_that_are_no_databases() {
 #[test]
 fn what_was_committed_stays_when_a_load_reaches_a_limit() {
     let scene = scene();
-    let limit = ["--limit", "file-bytes=2M"];
+    let limit = ["--limit", "locks=4", "--limit", "file-bytes=2M"];
     let args = [DB, "load", "100000", "--batch", "500", "--report"];
     let output = iommap_run(scene.directory(), &limit, guest("kv"), &args).output().unwrap();
     let (code, out, err) = said(&output);
