@@ -4,7 +4,7 @@
 use crate::languages::{
     COMPONENTIZE_C, Others, c_files, componentize_c, made, one_line, zig_shell,
 };
-use crate::tools::{SetUp, installed};
+use crate::tools::{SetUp, content, installed};
 use crate::{Guest, root, target_dir};
 use anyhow::{Context, Result, ensure};
 use std::env;
@@ -70,9 +70,14 @@ pub fn native_c(name: &str) -> Result<PathBuf> {
     fs::create_dir_all(&dir)?;
     let lock = fs::File::create(dir.join("lock"))?;
     lock.lock()?;
-    let program = dir.join(name);
-    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
-    sources(name, SetUp::Forbidden)?.compile(&Shell::new()?, Path::new(&compiler), &program)?;
+    let (program, note) = (dir.join(name), dir.join(name).with_extension("input"));
+    let (sources, compiler) = (sources(name, SetUp::Forbidden)?, env::var_os("CC"));
+    let compiler = PathBuf::from(compiler.unwrap_or_else(|| "cc".into()));
+    let input = format!("{} {}", content(&sources.made_of)?, compiler.display());
+    if !program.exists() || fs::read_to_string(&note).ok().as_ref() != Some(&input) {
+        sources.compile(&Shell::new()?, &compiler, &program)?;
+        fs::write(note, input)?;
+    }
     Ok(program)
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn content(paths: &[PathBuf]) -> Result<String> {
 
 /// Links are followed. What users make in a sample's folder by its README is no part of it.
 fn add(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
-    const MADE: [&str; 4] = ["node_modules", "__pycache__", "bindings", "target"];
+    const MADE: [&str; 6] = ["node_modules", "__pycache__", "bindings", "target", "build", "venv"];
     let name = path.file_name().unwrap_or_default();
     if MADE.iter().any(|made| name == *made)
         || path.extension().is_some_and(|e| e == "wasm" || e == "md")

@@ -141,10 +141,8 @@ fn without_windows_maps_to_be_written_are_refused_and_others_are_copies() {
 
 #[test]
 fn windows_that_may_not_be_written_to_are_for_reading_only() {
-    let Some(mut run) = guest(Scene::new(Kind::Sync).directory(), &WRITABLE[..5], "stores-reach")
-    else {
-        return;
-    };
+    let scene = Scene::new(Kind::Sync);
+    let Some(mut run) = guest(scene.directory(), &WRITABLE[..5], "stores-reach") else { return };
     let (code, _, err) = said(&run.output().unwrap());
     assert_eq!(code, 1);
     assert!(err.contains("not so: map != MAP_FAILED"), "{err}");
