@@ -1,7 +1,9 @@
 //! The sample `sqlite`: SQLite as it is published, in a component. The crate that has its source in it is
 //! fetched by cargo, and not committed.
 
-use crate::languages::{COMPONENTIZE_C, Others, c_files, componentize_c, made, one_line, zig_shell};
+use crate::languages::{
+    COMPONENTIZE_C, Others, c_files, componentize_c, made, one_line, zig_shell,
+};
 use crate::tools::SetUp;
 use crate::{Guest, root};
 use anyhow::{Context, Result};
