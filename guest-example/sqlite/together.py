@@ -117,6 +117,8 @@ class Run:
         # Both kinds have had a part in it.
         enough = (self.acknowledged >= self.options.transactions and all(self.seen.values())
                   and all(self.committed.values()))
+        if self.acknowledged > 10 * self.options.transactions + 5000:
+            self.failures.append(f"one kind does nothing: {self.committed} commits, {self.seen} reads")
         return enough or self.failures
 
     def write(self, program, writer):
