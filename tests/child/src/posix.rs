@@ -110,5 +110,5 @@ pub fn is_free(file: &File, start: u64, length: u64) -> bool {
     // SAFETY: an open file, and what the command reads and writes.
     let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) };
     assert_eq!(asked, 0, "{}", std::io::Error::last_os_error());
-    i32::from(lock.l_type) == i32::from(libc::F_UNLCK)
+    lock.l_type == libc::F_UNLCK as _
 }

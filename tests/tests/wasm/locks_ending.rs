@@ -22,6 +22,12 @@ struct State {
     table: ResourceTable,
 }
 
+impl State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
 impl IommapView for State {
     fn iommap(&mut self) -> IommapCtxView<'_> {
         IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
@@ -46,8 +52,8 @@ impl Timed {
     fn new(engine: &Engine, scene: &Scene, is_async: bool) -> Timed {
         let mut linker = Linker::new(engine);
         let import = Import::new(State::iommap)
-            .with_wasi(|state| &mut state.table)
-            .with_open_files(|state| &mut state.table)
+            .with_wasi(State::table)
+            .with_open_files(State::table)
             .with_windows()
             .with_locks();
         if is_async {

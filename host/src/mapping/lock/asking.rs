@@ -185,6 +185,7 @@ struct Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        table().leave(self.place.file, self.turn, self.got);
+        let woken = table().leave(self.place.file, self.turn, self.got);
+        woken.wake();
     }
 }
