@@ -200,6 +200,7 @@ fn a_program_in_c_can_ask_whether_a_page_was_lost() {
     from.read_to_string(&mut rest).unwrap();
     let mut err = String::new();
     run.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-    run.wait().unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(135), "{err}");
+    assert!(err.contains("lost pages in windows: "), "{err}");
     assert_eq!(last_words(&rest), ["EIO", "ok", "ok", "done"], "{rest}{err}");
 }
