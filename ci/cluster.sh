@@ -25,6 +25,7 @@ finish() {
     clean || [ "$code" != 0 ] || exit 1
 }
 trap finish EXIT
+have curl curl
 have iproute2 ip
 have runc runc
 have containerd containerd containerd-shim-runc-v2
