@@ -10,7 +10,7 @@
 search=$1 lookup=$2 database=$3
 # The new one knows addresses of IP version 6.
 old=iptoasn-country-ipv4.mmdb new=iptoasn-country.mmdb address=2001:4860:4860::8888
-[ "$(id -u)" = 0 ] || skip "only root may start Docker"
+needs_root Docker
 temporary=$(mktemp -d /tmp/iommap-cluster.XXXXXX)
 name=iommap$$
 declare -A engine
@@ -25,6 +25,7 @@ finish() {
     clean || [ "$code" != 0 ] || exit 1
 }
 trap finish EXIT
+have curl curl
 have iproute2 ip
 have runc runc
 have containerd containerd containerd-shim-runc-v2

@@ -9,7 +9,7 @@
 quick=
 [ "${1:-}" != --quick ] || { quick=1; shift; }
 search=$1 kv=$2
-[ "$(id -u)" = 0 ] || skip "only root may start containerd"
+needs_root containerd
 temporary=$(mktemp -d /tmp/iommap-container.XXXXXX)
 name=iommap-$$
 finish() {

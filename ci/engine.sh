@@ -9,6 +9,12 @@ skip() {
     exit 0
 }
 
+# needs_root ENGINE: not the root of a container that may do nothing.
+needs_root() {
+    [ "$(id -u)" = 0 ] || skip "only root may start $1"
+    unshare --mount true 2>/dev/null || skip "this root may not mount anything, which $1 has to"
+}
+
 # have PACKAGE PROGRAM...: the programs are in PATH, from the system or unpacked in the cache.
 have() {
     local package=$1 program missing=
