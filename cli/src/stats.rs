@@ -42,8 +42,9 @@ impl fmt::Display for Stats<'_> {
             writeln!(f, "  lost in windows   {}", c.window_faults)?;
         }
         if c.locks_taken > 0 || c.lock_waits > 0 {
-            let (taken, waits) = (c.locks_taken, c.lock_waits);
-            writeln!(f, "  locks taken       {taken}, {waits} of them waited for")?;
+            let (waits, deadlocks) = (c.lock_waits, c.lock_deadlocks);
+            let taken = c.locks_taken;
+            writeln!(f, "  locks taken       {taken} ({waits} waits, {deadlocks} deadlocks)")?;
         }
         writeln!(f, "  faults recovered  {}", c.faults_recovered)?;
         write!(f, "  calls refused     {}", c.refused)?;

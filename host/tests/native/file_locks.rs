@@ -127,6 +127,48 @@ fn the_kernel_has_as_many_locks_as_are_counted() {
     world.assert_idle();
 }
 
+/// The same by a table of who has which byte how, for mappings that come and go.
+#[test]
+fn random_locks_agree_with_a_table_of_bytes() {
+    const BYTES: usize = 24;
+    let world = world(1000);
+    world.file("f", b"contents");
+    let new = || (world.map("f", &READ_WRITE), [None::<LockMode>; BYTES]);
+    let mut all = [new(), new(), new()];
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut outcomes = [0; 2];
+    for step in 0..10_000 {
+        let who = random.usize(0..all.len());
+        let start = random.usize(0..BYTES);
+        let length = random.usize(0..BYTES - start);
+        // Without an end, or to one.
+        let end = if length == 0 { BYTES } else { start + length };
+        let wanted = range(start as u64, length as u64);
+        match random.u8(0..10) {
+            0 => all[who] = new(),
+            1..=4 => {
+                all[who].0.unlock(wanted).unwrap();
+                all[who].1[start..end].fill(None);
+            }
+            _ => {
+                let mode = if random.bool() { Shared } else { Exclusive };
+                let others = all.iter().enumerate().filter(|(n, _)| *n != who);
+                let held = others.flat_map(|(_, (_, bytes))| &bytes[start..end]).flatten();
+                let free = held.copied().all(|held| held == Shared && mode == Shared);
+                let has = has(&all[who].0, wanted.offset, wanted.length, mode);
+                assert_eq!(has, free, "step {step}: {who} {mode:?} {wanted:?} {all:?}");
+                outcomes[usize::from(has)] += 1;
+                if has {
+                    all[who].1[start..end].fill(Some(mode));
+                }
+            }
+        }
+    }
+    assert!(outcomes.iter().all(|count| *count > 500), "{outcomes:?}");
+    drop(all);
+    world.assert_idle();
+}
+
 #[test]
 fn thousands_of_locks_are_refused_by_the_limit() {
     let world = world(1000);

@@ -10,6 +10,12 @@ use std::path::Path;
 /// A terminal must not become ours, and nothing may make `open` wait that was not looked at.
 const FLAGS: i32 = libc::O_NOCTTY;
 
+/// With which nothing is opened, but looked at. Nobody asks for it where there is none.
+#[cfg(not(any(target_os = "macos", target_os = "openbsd")))]
+const LOOK: i32 = libc::O_PATH;
+#[cfg(any(target_os = "macos", target_os = "openbsd"))]
+const LOOK: i32 = 0;
+
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) enum Place<'a> {
     /// A guest's: nothing on the way leads out of the directory.
@@ -33,7 +39,7 @@ impl<'a> Place<'a> {
             return Err(Errno::NAMETOOLONG.into());
         }
         // With O_PATH nothing is opened, and `openat2` wants no other word about how.
-        let flags = if flags & libc::O_PATH == 0 { FLAGS | flags } else { flags };
+        let flags = if flags & LOOK == 0 { FLAGS | flags } else { flags };
         // O_CLOEXEC is the library's own doing, in both.
         let opened = match self {
             Place::Beneath(dir, path) => {

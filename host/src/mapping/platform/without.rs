@@ -5,7 +5,10 @@ use super::length::{check_growth, length_of, max_length, set_len, without_signal
 use crate::error::{Error, ErrorKind};
 use crate::guard;
 use crate::mapping::LockMode;
+#[cfg(not(target_os = "macos"))]
 use rustix::fs::fdatasync;
+#[cfg(target_os = "macos")]
+use rustix::fs::fsync as fdatasync;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{Advice, MapFlags, ProtFlags, mlock, mmap_anonymous, munmap};
 use std::ffi::c_void;
