@@ -72,23 +72,26 @@ fn copies_are_what_they_are_copies_of() {
         }
     }
     let mut pairs = Vec::new();
-    for name in ["iommap.wit", "windows.wit", "locks.wit"] {
-        let original = ["wit/", name].concat();
+    for (original, name) in [
+        ("wit/iommap.wit", "iommap.wit"),
+        ("wit/locks.wit", "locks.wit"),
+        ("wit/windows.wit", "windows.wit"),
+    ] {
         let named = copies.iter().filter(|path| path.file_name() == Some(name.as_ref()));
-        pairs.extend(named.map(|copy| (original.clone(), copy.clone())));
+        pairs.extend(named.map(|copy| (original, copy.clone())));
     }
     assert!(pairs.len() >= 5, "{copies:?}");
     for (original, copy) in [
         ("guest-example/logs/build.mjs", "js/build.mjs"),
         ("guest-example/search-c/componentize/src/main.rs", "c/componentize/src/main.rs"),
     ] {
-        pairs.push((original.to_owned(), root().join("cli/templates").join(copy)));
+        pairs.push((original, root().join("cli/templates").join(copy)));
     }
     for (original, copy) in pairs {
         if std::env::var_os("IOMMAP_WRITE").is_some() {
-            fs::copy(root().join(&original), &copy).expect("a copy");
+            fs::copy(root().join(original), &copy).expect("a copy");
         }
-        let [one, other] = [&root().join(&original), &copy].map(fs::read_to_string);
+        let [one, other] = [&root().join(original), &copy].map(fs::read_to_string);
         let same = one.expect("an original") == other.expect("a copy");
         assert!(same, "{} is not {original}: set IOMMAP_WRITE=1", copy.display());
     }

@@ -129,10 +129,10 @@ mod usage;
 #[doc(inline)]
 pub use iommap_guard as guard;
 
-#[cfg(feature = "wasi")]
-pub use component::wasi;
 #[cfg(feature = "component")]
 pub use component::locks;
+#[cfg(feature = "wasi")]
+pub use component::wasi;
 #[cfg(feature = "windows")]
 pub use component::windows;
 #[cfg(feature = "async")]

@@ -50,6 +50,9 @@ impl Guests {
         let linked = wasmtime_wasi::p2::add_to_linker_async(&mut linker)
             .and_then(|()| wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker))
             .and_then(|()| iommap::add_to_linker(&mut linker, iommap::IommapView::iommap))
+            .and_then(|()| {
+                iommap::locks::add_to_linker_async(&mut linker, iommap::IommapView::iommap)
+            })
             // The pool of memories rules windows out, but what can do without them should link.
             .and_then(|()| iommap::windows::add_to_linker(&mut linker, iommap::IommapView::iommap))
             .and_then(|()| ProxyPre::new(linker.instantiate_pre(&component)?));

@@ -84,9 +84,7 @@ impl Kind {
         }
         .expect("a linker");
         match self {
-            Kind::Sync | Kind::Blocking => {
-                iommap::locks::add_to_linker(&mut linker, State::iommap)
-            }
+            Kind::Sync | Kind::Blocking => iommap::locks::add_to_linker(&mut linker, State::iommap),
             Kind::Async | Kind::Offloading => {
                 iommap::locks::add_to_linker_async(&mut linker, State::iommap)
             }

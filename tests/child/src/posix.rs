@@ -77,9 +77,8 @@ fn serve(path: &CString, mut questions: PipeReader, mut says: PipeWriter) -> ! {
     let file = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
     let mut question = [0; QUESTION];
     while file >= 0 && questions.read_exact(&mut question).is_ok() {
-        let number = |at: usize| {
-            question[at..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
-        };
+        let number =
+            |at: usize| question[at..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
         // SAFETY: it is made of numbers only, of which 0 is one.
         let mut lock: libc::flock = unsafe { MaybeUninit::zeroed().assume_init() };
         lock.l_type = [libc::F_UNLCK, libc::F_RDLCK, libc::F_WRLCK][number(0) as usize % 3] as _;
@@ -111,5 +110,5 @@ pub fn is_free(file: &File, start: u64, length: u64) -> bool {
     // SAFETY: an open file, and what the command reads and writes.
     let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) };
     assert_eq!(asked, 0, "{}", std::io::Error::last_os_error());
-    i32::from(lock.l_type) == i32::from(libc::F_UNLCK)
+    lock.l_type == libc::F_UNLCK as _
 }

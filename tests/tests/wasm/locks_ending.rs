@@ -22,6 +22,12 @@ struct State {
     table: ResourceTable,
 }
 
+impl State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
 impl IommapView for State {
     fn iommap(&mut self) -> IommapCtxView<'_> {
         IommapCtxView { ctx: &mut self.iommap, table: &mut self.table }
@@ -45,7 +51,7 @@ struct Timed {
 impl Timed {
     fn new(engine: &Engine, scene: &Scene, is_async: bool) -> Timed {
         let mut linker = Linker::new(engine);
-        let (get, table) = (State::iommap, |state: &mut State| &mut state.table);
+        let (get, table) = (State::iommap, State::table);
         if is_async {
             iommap::add_to_linker_async(&mut linker, get).unwrap();
             iommap::locks::add_to_linker_async(&mut linker, get).unwrap();

@@ -3,6 +3,7 @@
 use super::{Handle, allowed, open_state};
 use crate::lock::{LockMode, LockWait, Locked};
 use crate::{Error, ErrorKind, Range};
+use std::fs::File;
 use std::ops;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ const END: u64 = 1 << 63;
 
 /// How long it is until others are asked again, at first and at last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+
+/// What the system is asked, of a range and a mode.
+type Ask = fn(&File, &ops::Range<u64>, Option<LockMode>) -> Result<bool, Error>;
 
 impl Handle {
     /// Nobody tells who waits, so it asks again after a pause.
@@ -50,12 +54,7 @@ impl Handle {
         self.ask(range, mode, record::would)
     }
 
-    fn ask(
-        &self,
-        range: Range,
-        mode: LockMode,
-        what: fn(&std::fs::File, &ops::Range<u64>, Option<LockMode>) -> Result<bool, Error>,
-    ) -> Result<bool, Error> {
+    fn ask(&self, range: Range, mode: LockMode, what: Ask) -> Result<bool, Error> {
         let mut state = self.lock_state();
         let state = open_state(&mut state)?;
         allowed(match mode {
@@ -137,7 +136,7 @@ mod record {
         if done == -1 {
             return Err(io::Error::last_os_error());
         }
-        Ok(i32::from(lock.l_type) == i32::from(libc::F_UNLCK))
+        Ok(lock.l_type == libc::F_UNLCK as _)
     }
 }
 

@@ -90,9 +90,7 @@ impl Asking {
                 waiter.signal.clear();
                 !table().has_to_let_others(place.file, waiter.turn)
             }
-            None => {
-                tries || (kept.is_none() && !table().has_queue(place.file, &self.wish))
-            }
+            None => tries || (kept.is_none() && !table().has_queue(place.file, &self.wish)),
         };
         if first && locks.set(&self.wish.range, Some(self.wish.mode), self.owner)? {
             if let Some(mut waiter) = self.waiter.take() {
@@ -130,7 +128,12 @@ impl Asking {
 
     /// Waits from now on. The lock may have become free before anybody knew that, so that the next
     /// step is due at once.
-    fn queue(&mut self, place: Place, kept: Option<u64>, usage: &Arc<Usage>) -> Result<Step, Error> {
+    fn queue(
+        &mut self,
+        place: Place,
+        kept: Option<u64>,
+        usage: &Arc<Usage>,
+    ) -> Result<Step, Error> {
         let mut table = table();
         let turn = kept.unwrap_or_else(|| table.number());
         let Place { file, mapping } = place;
@@ -182,6 +185,7 @@ struct Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        table().leave(self.place.file, self.turn, self.got);
+        let woken = table().leave(self.place.file, self.turn, self.got);
+        woken.wake();
     }
 }

@@ -73,7 +73,8 @@ struct Seat(Place);
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        table().let_go(self.0.file, self.0.mapping);
+        let woken = table().let_go(self.0.file, self.0.mapping);
+        woken.wake();
     }
 }
 
@@ -98,8 +99,7 @@ impl Locks {
         };
         let file = reopen(file, open.file.is_some())?;
         let metadata = file.metadata()?;
-        let place =
-            Place { file: (metadata.dev(), metadata.ino()), mapping: table().number() };
+        let place = Place { file: (metadata.dev(), metadata.ino()), mapping: table().number() };
         Ok(Locks {
             file,
             seat: Seat(place),
@@ -128,12 +128,8 @@ impl Locks {
             return Ok(done?);
         }
         self.ranges.shrink_to(after);
-        let mut table = table();
-        let frees = change.frees;
-        table.hold(file, mapping, owner, change);
-        if frees {
-            table.wake(file, range);
-        }
+        let woken = table().hold(file, mapping, owner, range, change);
+        woken.wake();
         Ok(true)
     }
 }

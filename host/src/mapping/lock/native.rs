@@ -44,7 +44,12 @@ impl Mapping {
     /// change the file, and a shared one by a mapping that is not for reading;
     /// [`ErrorKind::Badarg`] for a range that ends behind 2^63 - 1; [`ErrorKind::Enotsup`] where
     /// there are none; [`ErrorKind::LimitExceeded`].
-    pub fn lock(&self, range: Range, mode: LockMode, wait: Option<Duration>) -> Result<bool, Error> {
+    pub fn lock(
+        &self,
+        range: Range,
+        mode: LockMode,
+        wait: Option<Duration>,
+    ) -> Result<bool, Error> {
         let mut asking = Asking::new(&self.shared(), range, mode, wait, None)?;
         loop {
             // Others use the mapping while this waits.

@@ -27,8 +27,21 @@ impl Owner {
 /// Who has not looked for so long does not come before others: a task that nobody polls.
 const STALE: Duration = Duration::from_millis(250);
 
-/// Of so many who wait each is asked whether others come before.
+/// So many are woken at once. The rest look by themselves before long.
 const WOKEN_AT_ONCE: usize = 64;
+
+/// So many owners are asked whom they wait for. In a larger circle nobody is told.
+const FOLLOWED: usize = 256;
+
+/// Whom to wake, once the table is free: what a task is woken by is somebody else's code.
+#[must_use]
+pub(super) struct Woken(Vec<Arc<Signal>>);
+
+impl Woken {
+    pub(super) fn wake(self) {
+        self.0.iter().for_each(|signal| signal.wake());
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Table {
@@ -97,32 +110,31 @@ impl Table {
         file: FileId,
         mapping: u64,
         owner: Option<Owner>,
+        range: &Range<u64>,
         change: Change,
-    ) {
+    ) -> Woken {
+        let frees = change.frees;
         let locked = self.files.entry(file).or_default();
         let holder = locked.holders.entry(mapping).or_default();
         holder.owner = owner.or(holder.owner);
         holder.held.apply(change);
         if holder.held.len() == 0 {
             locked.holders.remove(&mapping);
-            self.forget(file);
         }
+        let woken = if frees { locked.woken(range) } else { Woken(Vec::new()) };
+        self.forget(file);
+        woken
     }
 
     /// A mapping holds nothing any more.
-    pub(super) fn let_go(&mut self, file: FileId, mapping: u64) {
-        let Some(locked) = self.files.get_mut(&file) else { return };
-        if locked.holders.remove(&mapping).is_some() {
-            locked.wake(&(0..u64::MAX));
-        }
+    pub(super) fn let_go(&mut self, file: FileId, mapping: u64) -> Woken {
+        let Some(locked) = self.files.get_mut(&file) else { return Woken(Vec::new()) };
+        let woken = match locked.holders.remove(&mapping) {
+            Some(_) => locked.woken(&(0..u64::MAX)),
+            None => Woken(Vec::new()),
+        };
         self.forget(file);
-    }
-
-    /// Others may have this range now.
-    pub(super) fn wake(&self, file: FileId, range: &Range<u64>) {
-        if let Some(locked) = self.files.get(&file) {
-            locked.wake(range);
-        }
+        woken
     }
 
     fn forget(&mut self, file: FileId) {
@@ -162,8 +174,9 @@ impl Table {
     }
 
     /// Nobody waits there any more. Those behind may go on, unless a lock was got that keeps them.
-    pub(super) fn leave(&mut self, file: FileId, turn: u64, got: bool) {
-        let Some(locked) = self.files.get_mut(&file) else { return };
+    pub(super) fn leave(&mut self, file: FileId, turn: u64, got: bool) -> Woken {
+        let mut woken = Woken(Vec::new());
+        let Some(locked) = self.files.get_mut(&file) else { return woken };
         if let Some(left) = locked.waiters.remove(&turn) {
             if let Some(owner) = left.owner
                 && self.waiting.get(&owner) == Some(&(file, turn))
@@ -171,10 +184,11 @@ impl Table {
                 self.waiting.remove(&owner);
             }
             if !(got && left.wish.mode == LockMode::Exclusive) {
-                locked.wake(&left.wish.range);
+                woken = locked.woken(&left.wish.range);
             }
         }
         self.forget(file);
+        woken
     }
 
     /// Somebody who waits looks again. Is it somebody else's turn?
@@ -236,6 +250,9 @@ impl Table {
             if !seen.insert(owner) {
                 continue;
             }
+            if seen.len() > FOLLOWED {
+                return with_turns;
+            }
             let Some(&(file, turn)) = self.waiting.get(&owner) else { continue };
             let waiting = self.files.get(&file).and_then(|file| file.waiters.get(&turn));
             let Some(Waiting { mapping, wish, .. }) = waiting else { continue };
@@ -260,8 +277,8 @@ impl Waiting {
 }
 
 impl Locked {
-    /// Wakes those who want some of this range, but for those who would let others go first.
-    fn wake(&self, range: &Range<u64>) {
+    /// Those who want some of this range, but for those who would let others go first.
+    fn woken(&self, range: &Range<u64>) -> Woken {
         let mut woken: Vec<&Waiting> = Vec::new();
         let all = Wish { range: range.clone(), mode: LockMode::Exclusive };
         for waiting in self.waiters.values().filter(|waiting| waiting.wish.excludes(&all)) {
@@ -269,12 +286,11 @@ impl Locked {
             if waiting.owner.is_some() && woken.iter().any(first) {
                 continue;
             }
-            waiting.signal.wake();
-            // The rest look by themselves before long.
-            if woken.len() == WOKEN_AT_ONCE {
-                return;
-            }
             woken.push(waiting);
+            if woken.len() == WOKEN_AT_ONCE {
+                break;
+            }
         }
+        Woken(woken.into_iter().map(|waiting| waiting.signal.clone()).collect())
     }
 }

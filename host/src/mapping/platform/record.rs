@@ -36,7 +36,7 @@ pub(crate) fn set_lock(
 pub(crate) fn would_lock(file: &File, range: &Range<u64>, mode: LockMode) -> Result<bool, Errno> {
     let mut wanted = described(range, Some(mode));
     retry_on_intr(|| call(file, libc::F_OFD_GETLK, &mut wanted)).map_err(supported)?;
-    Ok(i32::from(wanted.l_type) == i32::from(libc::F_UNLCK))
+    Ok(wanted.l_type == libc::F_UNLCK as _)
 }
 
 fn described(range: &Range<u64>, mode: Option<LockMode>) -> Described {
