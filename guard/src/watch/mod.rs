@@ -158,13 +158,14 @@ impl Watch {
     /// if this was thrown out.
     #[inline]
     pub fn lost(&self) -> u32 {
-        self.counted().unwrap_or(1)
+        self.place.lost(self.version).unwrap_or(1)
     }
 
-    /// The same; `None` if this was thrown out, and nothing is known any more.
+    /// The same, and of a watch that was thrown out what it had lost until then.
     #[inline]
     pub fn counted(&self) -> Option<u32> {
-        self.place.lost(self.version)
+        let thrown_out = || table::lock().lost(self.place, self.version);
+        self.place.lost(self.version).or_else(thrown_out)
     }
 
     /// Begins anew, after another file or another part of it was mapped at the start of the range.

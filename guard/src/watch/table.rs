@@ -9,12 +9,15 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use super::place::{File, Place};
 use super::{Refused, index};
 
-static TABLE: Mutex<Table> = Mutex::new(Table { there: BTreeMap::new(), free: Vec::new() });
+static TABLE: Mutex<Table> =
+    Mutex::new(Table { there: BTreeMap::new(), free: Vec::new(), thrown_out: Vec::new() });
 
 pub(super) struct Table {
     /// Each window's end and place, by its start.
     there: BTreeMap<usize, (usize, &'static Place)>,
     free: Vec<&'static Place>,
+    /// Places and versions of windows that were thrown out and not yet removed, and what they lost.
+    thrown_out: Vec<(&'static Place, u32, u32)>,
 }
 
 pub(super) fn lock() -> MutexGuard<'static, Table> {
@@ -41,6 +44,9 @@ impl Table {
         // An owner that goes away lets go of its memory first and of its windows right after. Those
         // that were on their way have memory that has another owner already.
         for (range, place) in overlapping {
+            if let Some(window) = place.read() {
+                self.thrown_out.push((place, window.version, window.lost));
+            }
             self.clear(&range, place);
         }
         if self.there.len() >= most() {
@@ -56,9 +62,16 @@ impl Table {
 
     /// Ends a window, unless it was thrown out.
     pub(super) fn remove(&mut self, place: &'static Place, version: u32) {
-        if let Some(window) = place.get(version) {
-            self.clear(&window.range, place);
+        match place.get(version) {
+            Some(window) => self.clear(&window.range, place),
+            None => self.thrown_out.retain(|out| !is(out, place, version)),
         }
+    }
+
+    /// What a window had lost when it was thrown out.
+    pub(super) fn lost(&self, place: &'static Place, version: u32) -> Option<u32> {
+        let mut out = self.thrown_out.iter();
+        out.find(|out| is(out, place, version)).map(|(_, _, lost)| *lost)
     }
 
     fn clear(&mut self, range: &Range<usize>, place: &'static Place) {
@@ -80,6 +93,10 @@ impl Table {
             .take_while(move |(_, (end, _))| *end > start)
             .map(|(start, (end, place))| (*start..*end, *place))
     }
+}
+
+fn is(out: &(&'static Place, u32, u32), place: &'static Place, version: u32) -> bool {
+    std::ptr::eq(out.0, place) && out.1 == version
 }
 
 /// How many windows a process may have: see [`Refused::TooMany`].

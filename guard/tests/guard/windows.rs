@@ -311,13 +311,29 @@ fn an_owners_windows_may_not_overlap_and_a_new_owner_throws_old_ones_out() {
         let first = part(start..start + UNIT, 2).unwrap();
         let last = part(end - UNIT..end, 2).unwrap();
         assert_eq!((old.lost(), first.lost(), last.lost()), (1, 0, 0), "the old one is out");
-        assert_eq!((old.counted(), first.counted()), (None, Some(0)));
+        assert_eq!((old.counted(), first.counted()), (Some(0), Some(0)));
         // The old one's end ends nothing of theirs.
         drop(old);
         window.cut(page());
         assert_eq!((window.byte(2 * page()), first.lost(), last.lost()), (0, 1, 0));
         assert_eq!((window.byte(window.shown() - 1), last.lost(), window.token()), (0, 1, 0));
         assert_eq!(part(start + UNIT..end - UNIT, 2).unwrap().lost(), 0);
+    })
+    .assert_done();
+}
+
+#[test]
+fn what_a_watch_had_lost_is_known_after_it_was_thrown_out() {
+    in_child(|| {
+        guard::install().unwrap();
+        let window = Window::new(4);
+        let old = window.watch(1).unwrap();
+        window.cut(page());
+        assert_eq!((window.byte(2 * page()), old.counted()), (0, Some(1)));
+        let new = window.watch(2).unwrap();
+        assert_eq!((old.counted(), old.lost(), new.counted()), (Some(1), 1, Some(0)));
+        drop(old);
+        assert_eq!((new.counted(), guard::watch::faults_covered()), (Some(0), 1));
     })
     .assert_done();
 }

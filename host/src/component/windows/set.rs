@@ -48,7 +48,7 @@ pub(super) struct Window {
 impl Window {
     /// How many pages were lost since the window was opened or moved. Counts those that are new.
     pub(super) fn lost(&mut self) -> u32 {
-        // A watch is thrown out only when its memory is gone and another's stands there.
+        // Also of a watch that was thrown out, as one is whose memory is gone and another's stands there.
         let counted = self.watch.counted().unwrap_or(self.counted);
         self.bytes.usage().count_window_faults(counted.saturating_sub(self.counted).into());
         self.counted = counted;
