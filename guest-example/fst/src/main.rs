@@ -135,8 +135,9 @@ fn bench(set: &Set<Mmap>, seed: u64) -> Result<()> {
     // Of numbers of 64 bits, so that it is the same order everywhere.
     words.sort_by_cached_key(|_| random.u64(..));
     // Every other one is hardly a word.
-    let asked =
-        |word: &String, at: usize| if at % 2 == 0 { word.clone() } else { format!("{word}q") };
+    let asked = |word: &String, at: usize| {
+        if at.is_multiple_of(2) { word.clone() } else { format!("{word}q") }
+    };
     let exact: Vec<String> = words.iter().enumerate().map(|(at, word)| asked(word, at)).collect();
     measure("exact", &exact, |word| set.contains(word).into());
     let some = &words[..words.len().min(20_000)];
