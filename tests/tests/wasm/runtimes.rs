@@ -155,18 +155,19 @@ impl runtime::Plugin for Files {
             .with_wasi(|ctx| &mut ctx.table)
             .with_open_files(|ctx| &mut ctx.table)
             .with_windows()
+            .with_locks()
             .add_to_linker_async(linker, self.options)
     }
 }
 
-/// A directory with the file `f`, and a context that grants it as `/data` for four mappings and for
-/// windows.
+/// A directory with the file `f`, and a context that grants it as `/data` for four mappings, for
+/// windows and for a lock.
 fn granted(text: &str) -> (TempDir, Arc<IommapCtx>) {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("f"), text).unwrap();
     let mut builder = IommapCtx::builder();
     builder.preopened_dir(dir.path(), "/data", FsPerms::ReadWrite).unwrap().max_mappings(4);
-    builder.max_windows(4).max_window_bytes(1 << 20);
+    builder.max_windows(4).max_window_bytes(1 << 20).max_locks(1);
     (dir, Arc::new(builder.build()))
 }
 
@@ -234,7 +235,7 @@ fn a_runtime_of_others_is_served_by_a_plugin_behind_an_arc() {
 }
 
 #[test]
-fn a_shared_context_maps_open_files_and_refuses_windows() {
+fn a_shared_context_maps_open_files_and_locks_without_windows() {
     let mut offload = AsyncOptions::default();
     offload.offload_above = Some(1);
     for options in [AsyncOptions::default(), offload] {
@@ -255,10 +256,13 @@ fn a_shared_context_maps_open_files_and_refuses_windows() {
                 window w m 0 5 -            -> err enotsup
                 window w m 0 5 frozen       -> err enotsup
                 pread m 1 1                 -> ok hex:65
+                lock m 0 1 shared 0         -> ok locked
+                lock m 2 1 shared 0         -> err limit-exceeded
                 ",
             )
             .await;
-            assert_eq!((ctx.counters().mappings, ctx.counters().windows), (1, 0));
+            let counters = ctx.counters();
+            assert_eq!((counters.mappings, counters.windows, counters.locks), (1, 0, 1));
 
             // Nor does the search for an open file go without the plugin's word.
             let mut stranger = runtime.start_in("three", &viewer, dir.path()).await.unwrap();
