@@ -39,6 +39,8 @@ impl OpenOptions {
         let name = path.to_string_lossy();
         let usage = Usage::named(Limits::unlimited(), "this program");
         let mut request = Request::new(&name, FsPerms::ReadWrite, self, access, &usage, false)?;
+        // A program's own mappings may be more than descriptors.
+        request.lockable = self.lockable;
         request.open(Place::Anywhere(path)).map(Mapping::from)
     }
 }
@@ -79,6 +81,8 @@ pub(crate) struct Request<'a> {
     access: AccessMode,
     usage: &'a Arc<Usage>,
     common: bool,
+    /// Does the mapping keep its file for locks, also where it does not write?
+    lockable: bool,
     mapping: Option<Reservation>,
 }
 
@@ -95,7 +99,8 @@ impl<'a> Request<'a> {
             return Err(Error::because(ErrorKind::Eacces, "locked-bytes is 0: nothing is locked"));
         }
         let mapping = Some(Reservation::new(usage, Resource::Mappings, 1)?);
-        Ok(Request { name, perms, options, access, usage, common, mapping })
+        let lockable = options.lockable || usage.limits().locks > 0;
+        Ok(Request { name, perms, options, access, usage, common, lockable, mapping })
     }
 
     /// Opens a file beneath a granted directory and maps it. What the grant permits was checked.
@@ -206,7 +211,7 @@ impl<'a> Request<'a> {
         plan: Plan,
         writable: bool,
     ) -> Result<Mapped, Error> {
-        let Request { options, usage, .. } = *self;
+        let Request { options, usage, lockable, .. } = *self;
         let spec = RegionSpec {
             protection: protection(options),
             nocache: options.nocache,
@@ -231,8 +236,6 @@ impl<'a> Request<'a> {
             (true, None) => Some(PrivatePages::none(usage)?),
             (true, Some(copied)) => Some(PrivatePages::all(copied)),
         };
-        // A program's own mappings may be more than descriptors.
-        let lockable = options.lockable || (1..u64::MAX).contains(&usage.limits().locks);
         let mapping = self.take_mapping()?;
         usage.count_open();
         Ok(Mapped {

@@ -244,6 +244,8 @@ impl Mapping {
             open_file(&copy, "a frozen copy", FsPerms::ReadOnly, &usage, &options, false)?;
         if let Some(open) = &mut mapped.open {
             open.kept = Some(copy);
+            // Nobody changes it, so nobody needs to be kept out.
+            open.lockable = None;
         }
         Ok(mapped.into())
     }

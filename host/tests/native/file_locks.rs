@@ -230,6 +230,16 @@ fn what_may_not_be_locked_is_refused_in_order() {
 }
 
 #[test]
+fn a_store_without_a_limit_on_locks_has_them_on_what_it_only_reads() {
+    for locks in [u64::MAX - 1, u64::MAX] {
+        let world = world(locks);
+        world.file("f", b"contents");
+        let reader = world.map("f", &READ);
+        assert!(has(&reader, 0, 0, Shared), "{locks}");
+    }
+}
+
+#[test]
 fn a_programs_own_mappings_lock_what_they_keep_open() {
     let world = World::new();
     let path = world.file("f", b"contents");

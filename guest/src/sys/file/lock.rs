@@ -90,7 +90,9 @@ mod record {
         match call(file, libc::F_OFD_SETLK, range, mode) {
             Ok(_) => Ok(true),
             Err(error) => match error.raw_os_error() {
-                Some(libc::EAGAIN | libc::EACCES) => Ok(false),
+                Some(libc::EAGAIN) => Ok(false),
+                // On Linux that is what a security module says, and no conflict.
+                Some(libc::EACCES) if cfg!(not(target_os = "linux")) => Ok(false),
                 _ => Err(kind(error)),
             },
         }
@@ -104,10 +106,11 @@ mod record {
         call(file, libc::F_OFD_GETLK, range, mode).map_err(kind)
     }
 
-    /// What a system says that has no such locks is not about the arguments, which are right.
+    /// What a system or a file system says that has no such locks is not about the arguments, which
+    /// are right.
     fn kind(error: io::Error) -> Error {
         match error.raw_os_error() {
-            Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP | libc::ENOTTY) => {
+            Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP | libc::ENOTTY | libc::ENOLCK) => {
                 ErrorKind::Enotsup.into()
             }
             _ => kinds::of(error),

@@ -1,6 +1,7 @@
 //! How somebody who waits for a lock is woken: a thread, or a task of whatever executor.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -125,7 +126,8 @@ fn keep() {
         // A waker is somebody else's code.
         drop(alarms);
         if let Some(signal) = due {
-            signal.wake();
+            // One that panics has been told; all others in the process still need this thread.
+            let _ = catch_unwind(AssertUnwindSafe(move || signal.wake()));
         }
         alarms = lock(&ALARMS);
     }
@@ -134,4 +136,47 @@ fn keep() {
 /// Each change under these locks is one assignment, or one call of a map's.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Sender, channel};
+    use std::task::Wake;
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker that panics, as this test has it");
+        }
+    }
+
+    struct Tells(Mutex<Sender<()>>);
+
+    impl Wake for Tells {
+        fn wake(self: Arc<Self>) {
+            let _ = lock(&self.0).send(());
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_leaves_the_others_their_alarms() {
+        let signals = [(); 3].map(|()| Arc::new(Signal::default()));
+        let now = Instant::now();
+        let panics = Waker::from(Arc::new(Panics));
+        for signal in &signals[..2] {
+            let until = now + Duration::from_millis(20);
+            assert!(signal.poll(until, &mut Context::from_waker(&panics)).is_pending());
+        }
+        let (sender, told) = channel();
+        let tells = Waker::from(Arc::new(Tells(Mutex::new(sender))));
+        // One that is there already, and one that is set when the others have panicked.
+        for _ in 0..2 {
+            let until = Instant::now() + Duration::from_millis(60);
+            assert!(signals[2].poll(until, &mut Context::from_waker(&tells)).is_pending());
+            assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(()));
+            signals[2].clear();
+        }
+    }
 }

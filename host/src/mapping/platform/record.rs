@@ -27,9 +27,15 @@ pub(crate) fn set_lock(
     let mut wanted = described(range, mode);
     match retry_on_intr(|| call(file, libc::F_OFD_SETLK, &mut wanted)) {
         Ok(()) => Ok(true),
-        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+        Err(errno) if is_conflict(errno) => Ok(false),
         Err(errno) => Err(supported(errno)),
     }
+}
+
+/// POSIX has two errors for that. On Linux it is the one, and the other is what a security module
+/// says, by which nobody ever gets the lock.
+fn is_conflict(errno: Errno) -> bool {
+    errno == Errno::AGAIN || (errno == Errno::ACCESS && cfg!(not(target_os = "linux")))
 }
 
 /// Could the file's description have this lock now?
@@ -69,10 +75,26 @@ fn last_errno() -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
-/// What a system or a file system says that has no such locks. The arguments are right.
+/// What a system or a file system says that has no such locks, as NFS without a lock manager
+/// (`ENOLCK`). The arguments are right.
 fn supported(errno: Errno) -> Errno {
     match errno {
-        Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOTTY => Errno::NOTSUP,
+        Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOLCK => {
+            Errno::NOTSUP
+        }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_no_conflict_and_no_lock_manager_is_no_support() {
+        assert!(is_conflict(Errno::AGAIN));
+        assert_eq!(is_conflict(Errno::ACCESS), cfg!(target_os = "macos"));
+        assert_eq!(supported(Errno::NOLCK), Errno::NOTSUP);
+        assert_eq!(supported(Errno::ACCESS), Errno::ACCESS);
     }
 }
