@@ -4,8 +4,10 @@
 
 use super::bundle::{Bundle, Mount, below};
 use super::look;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// As many links as the kernel follows in one path.
@@ -37,20 +39,24 @@ impl Placed<'_> {
 impl<'b> Places<'b> {
     /// Puts the mounts in their places, one after the other.
     pub(crate) fn of(bundle: &'b Bundle) -> Result<Places<'b>> {
-        let root = bundle.rootfs().and_then(|root| look::directory(&root).ok());
+        let root = match bundle.rootfs() {
+            Some(root) => is_there(look::directory(&root)).context("the image cannot be read")?,
+            None => None,
+        };
         let mut places = Places { bundle, root, mounts: Vec::new() };
         for mount in bundle.mounts() {
             let at = places
                 .leads_to(&mount.destination)
                 .with_context(|| format!("nothing can be mounted at {}", mount.destination))?;
-            let source = mount.is_bind().then(|| places.source(&mount)).flatten();
+            let source = if mount.is_bind() { places.source(&mount)? } else { None };
             places.mounts.push(Placed { mount, at, source });
         }
         Ok(places)
     }
 
-    fn source(&self, mount: &Mount<'_>) -> Option<OwnedFd> {
-        look::file(&self.source_path(mount)).ok()
+    fn source(&self, mount: &Mount<'_>) -> Result<Option<OwnedFd>> {
+        let path = self.source_path(mount);
+        is_there(look::file(&path)).with_context(|| format!("{} cannot be read", path.display()))
     }
 
     fn source_path(&self, mount: &Mount<'_>) -> PathBuf {
@@ -78,7 +84,7 @@ impl<'b> Places<'b> {
                 continue;
             }
             let next = format!("{at}/{name}");
-            let Some(target) = self.link(&next) else {
+            let Some(target) = self.link(&next)? else {
                 at = next;
                 continue;
             };
@@ -95,10 +101,21 @@ impl<'b> Places<'b> {
     }
 
     /// What is said by a link, if one is at a path that has no other in it.
-    fn link(&self, path: &str) -> Option<String> {
-        let (base, rest) = self.base(path)?;
+    fn link(&self, path: &str) -> Result<Option<String>> {
+        let (base, rest) = match self.covering(path) {
+            Some((mount, rest)) => (mount.source.as_ref(), rest),
+            None => (self.root.as_ref(), path.trim_start_matches('/')),
+        };
         // What is mounted is no link, whatever was there before.
-        if rest.is_empty() { None } else { look::link(base, rest) }
+        let Some(base) = base.filter(|_| !rest.is_empty()) else { return Ok(None) };
+        let link = look::link(base, rest);
+        let link = link.with_context(|| format!("it is not known whether {path} is a link"))?;
+        // Of what is no text nothing can be said, and the kernel follows it all the same.
+        let text = link.map(|link| {
+            let no_text = |link: OsString| anyhow!("{path} is a link to {}", link.display());
+            link.into_string().map_err(|link| no_text(link).context("a link is not UTF-8"))
+        });
+        text.transpose()
     }
 
     /// A file, not opened yet. The path has no links in it.
@@ -118,6 +135,14 @@ impl<'b> Places<'b> {
     }
 }
 
+/// A file of this machine's, or none where there is none: the next runtime will say so.
+fn is_there(file: Result<OwnedFd, Errno>) -> Result<Option<OwnedFd>, Errno> {
+    match file {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        file => file.map(Some),
+    }
+}
+
 /// The names in a path, the first one last.
 fn names(path: &str) -> Vec<String> {
     path.split('/').rev().filter(|name| !matches!(*name, "" | ".")).map(str::to_owned).collect()
@@ -127,7 +152,9 @@ fn names(path: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use std::ffi::OsStr;
     use std::fs;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
     use tempfile::TempDir;
 
@@ -195,6 +222,14 @@ mod tests {
         assert_eq!(places.covering("/v/deep/out").unwrap().1, "out");
         assert_eq!(places.covering("/v/x").unwrap().0.mount.destination, "/v");
         assert!(places.covering("/run").is_none());
+    }
+
+    #[test]
+    fn a_link_that_is_no_text_is_no_missing_one() {
+        let (dir, bundle) = bundle(json!([volume("/v"), volume("/odd/x")]));
+        symlink(OsStr::from_bytes(b"/v/\xff"), dir.path().join("rootfs/odd")).unwrap();
+        let said = format!("{:#}", Places::of(&bundle).err().expect("it leads somewhere"));
+        assert!(said.contains("/odd/x") && said.contains("not UTF-8"), "{said}");
     }
 
     #[test]

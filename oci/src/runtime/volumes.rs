@@ -126,6 +126,8 @@ mod tests {
     use super::super::bundle::Bundle;
     use super::*;
     use serde_json::{Value, json};
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
 
     fn of(mounts: Value) -> Result<Volumes> {
@@ -184,6 +186,18 @@ mod tests {
         assert!(error.contains("the volume at /data has Kubernetes's token"), "{error}");
         let granted = with_links(mounts, &[("/run", "var/run")]).unwrap();
         assert_eq!((granted.directories.len(), granted.left_out.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_link_that_is_no_text_hides_no_token_in_a_volume() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("rootfs/var")).unwrap();
+        let link = dir.path().join("rootfs/var/run");
+        symlink(OsStr::from_bytes(b"/data/\xff"), link).unwrap();
+        let mounts = json!([bind("/data", "rootfs", "ro"), bind(TOKEN[0], "rootfs", "ro")]);
+        let config = json!({ "root": { "path": "rootfs" }, "mounts": mounts });
+        let bundle = Bundle::at(dir.path(), config);
+        assert!(Places::of(&bundle).is_err());
     }
 
     #[test]
