@@ -102,12 +102,7 @@ impl<'b> Places<'b> {
 
     /// What is said by a link, if one is at a path that has no other in it.
     fn link(&self, path: &str) -> Result<Option<String>> {
-        let (base, rest) = match self.covering(path) {
-            Some((mount, rest)) => (mount.source.as_ref(), rest),
-            None => (self.root.as_ref(), path.trim_start_matches('/')),
-        };
-        // What is mounted is no link, whatever was there before.
-        let Some(base) = base.filter(|_| !rest.is_empty()) else { return Ok(None) };
+        let Some((base, rest)) = self.shown(path, &self.mounts)? else { return Ok(None) };
         let link = look::link(base, rest);
         let link = link.with_context(|| format!("it is not known whether {path} is a link"))?;
         // Of what is no text nothing can be said, and the kernel follows it all the same.
@@ -116,6 +111,32 @@ impl<'b> Places<'b> {
             link.into_string().map_err(|link| no_text(link).context("a link is not UTF-8"))
         });
         text.transpose()
+    }
+
+    /// What a path without links shows once these mounts are there, as a directory of this machine's
+    /// and the path in it. None where there is no link.
+    fn shown<'p>(
+        &'p self,
+        path: &'p str,
+        mounts: &'p [Placed<'b>],
+    ) -> Result<Option<(&'p OwnedFd, &'p str)>> {
+        let mut mounts = mounts;
+        while let Some((last, earlier)) = mounts.split_last() {
+            mounts = earlier;
+            let Some(rest) = below(path, &last.at) else { continue };
+            // What is mounted is no link, whatever was there before.
+            if rest.is_empty() || last.mount.is_new() {
+                return Ok(None);
+            }
+            if let Some(source) = &last.source {
+                return Ok(Some((source, rest)));
+            }
+            if !last.mount.copies_up() {
+                let Mount { kind, destination, .. } = &last.mount;
+                bail!("it is not known what is in the {kind} that is mounted at {destination}");
+            }
+        }
+        Ok(self.root.as_ref().map(|root| (root, path.trim_start_matches('/'))))
     }
 
     /// A file, not opened yet. The path has no links in it.
@@ -222,6 +243,42 @@ mod tests {
         assert_eq!(places.covering("/v/deep/out").unwrap().1, "out");
         assert_eq!(places.covering("/v/x").unwrap().0.mount.destination, "/v");
         assert!(places.covering("/run").is_none());
+    }
+
+    #[test]
+    fn a_tmpfs_with_a_copy_of_what_it_covers_has_its_links() {
+        let tmpfs = |options: &[&str], at: &str| json!({ "destination": at, "type": "tmpfs", "options": options });
+        let (_dir, one) = bundle(json!([tmpfs(&["rw", "tmpcopyup"], "/run")]));
+        assert_eq!(Places::of(&one).unwrap().leads_to("/run/up/x").unwrap(), "/dev/x");
+        let (_dir, plain) = bundle(json!([tmpfs(&["rw"], "/run")]));
+        assert_eq!(Places::of(&plain).unwrap().leads_to("/run/up/x").unwrap(), "/run/up/x");
+        // What it covers may be a volume, or another tmpfs.
+        let mounts = json!([volume("/v"), tmpfs(&["tmpcopyup"], "/v/deep")]);
+        let (_dir, two) = bundle(mounts);
+        assert_eq!(Places::of(&two).unwrap().leads_to("/v/deep/out").unwrap(), "/dev");
+        let mounts = json!([tmpfs(&[], "/run"), tmpfs(&["tmpcopyup"], "/run")]);
+        let (_dir, empty) = bundle(mounts);
+        assert_eq!(Places::of(&empty).unwrap().leads_to("/run/up").unwrap(), "/run/up");
+    }
+
+    #[test]
+    fn below_a_mount_whose_files_are_unknown_nothing_is_placed() {
+        let known = |kind: &str| {
+            let (_dir, bundle) = bundle(json!([
+                { "destination": "/m", "type": kind, "source": "none" },
+                { "destination": "/m", "type": "tmpfs" },
+                { "destination": "/other", "type": kind, "source": "none" },
+                volume("/other/x"),
+            ]));
+            Places::of(&bundle).map(drop)
+        };
+        for kind in ["tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"] {
+            known(kind).unwrap();
+        }
+        for kind in ["overlay", "nfs", "", "none", "bind"] {
+            let said = format!("{:#}", known(kind).unwrap_err());
+            assert!(said.contains("/other/x") && said.contains("not known"), "{said}");
+        }
     }
 
     #[test]
