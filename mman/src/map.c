@@ -140,7 +140,8 @@ static int map_memory(const wish *this, void **mapped) {
     if (start == 0) return ENOMEM;
     uintptr_t end = start + this->length;
     clear(start, end, fresh);
-    mm_area_add((area){.start = start, .end = end, .kind = MEMORY, .prot = this->prot});
+    mm_area_add((area){
+        .start = start, .end = end, .kind = MEMORY, .prot = this->prot, .shared = this->shared});
     *mapped = (void *)start;
     return 0;
 }
