@@ -105,10 +105,27 @@ static void unmap(uintptr_t start, uintptr_t end) {
     }
 }
 
-// Pages for a wish and `more` bytes behind it, with no area in them. `*fresh`: see `mm_area_find`.
+// Is there a page of a window that the host could not take out of memory, or any other area?
+static bool is_taken(uintptr_t start, uintptr_t end) {
+    size_t i = mm_area_at(start);
+    return i < mm_area_count && mm_areas[i].start < end;
+}
+
+// Does the page for a token still show a file?
+static bool is_stuck(uintptr_t token) {
+    size_t i = mm_area_at(token);
+    bool there = i < mm_area_count && mm_areas[i].start < token + PAGE;
+    return there && mm_areas[i].kind == HELD && mm_areas[i].window == NULL;
+}
+
+// Pages for a wish and `more` bytes behind it, with no area in the wish's. Returns 0 if there are
+// none. `*fresh`: see `mm_area_find`.
 static uintptr_t place(const wish *this, size_t more, uintptr_t *fresh) {
     if (this->at == 0) return mm_area_find(this->length + more, fresh);
-    unmap(this->at, this->at + this->length);
+    uintptr_t end = this->at + this->length;
+    unmap(this->at, end);
+    // Stores there would reach a file.
+    if (is_taken(this->at, end) || (more > 0 && is_stuck(end))) return 0;
     *fresh = this->at + this->length + more;
     return this->at;
 }
@@ -123,7 +140,8 @@ static int map_memory(const wish *this, void **mapped) {
     if (start == 0) return ENOMEM;
     uintptr_t end = start + this->length;
     clear(start, end, fresh);
-    mm_area_add((area){.start = start, .end = end, .kind = MEMORY, .prot = this->prot});
+    mm_area_add((area){
+        .start = start, .end = end, .kind = MEMORY, .prot = this->prot, .shared = this->shared});
     *mapped = (void *)start;
     return 0;
 }

@@ -98,7 +98,7 @@ static int read_in(uintptr_t start, uintptr_t end) {
     return error;
 }
 
-// Makes memory zero, as Linux has it. What was stored in a private map of a file can't be taken
+// Makes memory zero, as Linux has it, unless it is shared. What was stored in a private map of a file can't be taken
 // back.
 static int forget(uintptr_t start, uintptr_t end) {
     for (size_t i = mm_area_at(start); overlaps(i, end); i++) {
@@ -106,7 +106,7 @@ static int forget(uintptr_t start, uintptr_t end) {
         if (mm_areas[i].kind != MEMORY && stored) return EINVAL;
     }
     for (size_t i = mm_area_at(start); overlaps(i, end); i++) {
-        if (mm_areas[i].kind != MEMORY) continue;
+        if (mm_areas[i].kind != MEMORY || mm_areas[i].shared) continue;
         uintptr_t from = mm_areas[i].start > start ? mm_areas[i].start : start;
         uintptr_t to = mm_areas[i].end < end ? mm_areas[i].end : end;
         memset((void *)from, 0, to - from);

@@ -93,11 +93,17 @@ void mm_window_close(window *this) {
 }
 
 int mm_window_copy(window *this) {
-    uint8_t *bytes = malloc(this->shown);
+    // What was stored behind the file's end, in its last page, is the program's as well.
+    size_t shown = (this->shown + PAGE - 1) / PAGE * PAGE;
+    uint8_t *bytes = malloc(shown);
     if (bytes == NULL) return ENOMEM;
     uint8_t *start = (uint8_t *)this->start;
-    size_t shown = this->shown;
     memcpy(bytes, start, shown);
+    // A copy could not tell that it has zeros where pages were.
+    if (mm_window_lost(this)) {
+        free(bytes);
+        return EIO;
+    }
     bool gone = end(this);
     if (gone) memcpy(start, bytes, shown);
     release(this, gone, COPY);

@@ -41,7 +41,7 @@ int mm_window_open(const source *from, uintptr_t start, uintptr_t end, window **
 void mm_window_close(window *this);
 
 // Makes a copy of what it shows, in the same place, where stores into it do not reach the file.
-// Returns an errno.
+// Returns an errno: EIO, and nothing has changed, if it has lost a page.
 int mm_window_copy(window *this);
 
 // Did it lose a page?

@@ -69,6 +69,13 @@ static void fixed(void) {
     MUST(back == at + 2 * UNIT && is_nth(back, 2 * UNIT, UNIT));
     SAY(munmap(at, 10 * UNIT));
     SAY(msync(at, 10 * UNIT, MS_SYNC));
+    // What was stored behind the file's end stays when another page of the map is replaced.
+    uint8_t *own = mmap(NULL, 2 * UNIT, RW, MAP_PRIVATE, fd, 5 * UNIT);
+    MUST(own != MAP_FAILED && is_nth(own, 5 * UNIT, UNIT + 10));
+    memcpy(own + UNIT + 20, "behind", 6);
+    MUST(mmap(own, UNIT, RW, ANON | MAP_FIXED, -1, 0) == own && is_zero(own, UNIT));
+    MUST(is_nth(own + UNIT, 6 * UNIT, 10) && memcmp(own + UNIT + 20, "behind", 6) == 0);
+    MUST(munmap(own, 2 * UNIT) == 0);
     close(fd);
     puts("three rounds");
 }

@@ -99,6 +99,13 @@ static void memory(void) {
         MUST(map[UNIT - 1] == 'x' && is_zero(map + UNIT, UNIT) && map[2 * UNIT] == 'x');
         MUST(munmap(map, 3 * UNIT + 5) == 0);
     }
+    int shared = MAP_SHARED | MAP_ANONYMOUS;
+    uint8_t *kept = mmap(NULL, UNIT, PROT_READ | PROT_WRITE, shared, -1, 0);
+    MUST(kept != MAP_FAILED);
+    memset(kept, 'x', UNIT);
+    SAY(madvise(kept, UNIT, MADV_DONTNEED));
+    MUST(kept[0] == 'x' && kept[UNIT - 1] == 'x');
+    MUST(munmap(kept, UNIT) == 0);
     uint8_t *reserved = mmap(NULL, 8 * UNIT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     MUST(reserved != MAP_FAILED);
     SAY(mprotect(reserved + UNIT, UNIT, PROT_READ | PROT_WRITE));

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// the kernel and Kubernetes limit.
 const LONGEST: u64 = 16 << 20;
 
+/// File systems that are empty at first, or have what the kernel puts there.
+const NEW: [&str; 7] = ["tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"];
+
 /// A container's configuration, and where it is.
 #[derive(Debug)]
 pub(crate) struct Bundle {
@@ -113,6 +116,16 @@ impl Mount<'_> {
     /// Is it a part of this machine's files?
     pub(crate) fn is_bind(&self) -> bool {
         self.kind == "bind" || self.options.iter().any(|option| matches!(*option, "bind" | "rbind"))
+    }
+
+    /// Does the next runtime copy what it covers into it, links and all?
+    pub(crate) fn copies_up(&self) -> bool {
+        self.kind == "tmpfs" && self.options.contains(&"tmpcopyup")
+    }
+
+    /// Is nothing in it at first that an image or somebody else made?
+    pub(crate) fn is_new(&self) -> bool {
+        !self.is_bind() && !self.copies_up() && NEW.contains(&self.kind)
     }
 
     /// Of `ro` and `rw` the last counts.

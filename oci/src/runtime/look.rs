@@ -4,9 +4,11 @@
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2, readlinkat};
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 /// What a component starts with: the magic number, a version, and the layer of components.
@@ -30,11 +32,18 @@ pub(crate) fn inside(root: impl AsFd, path: &str) -> Result<OwnedFd> {
     openat2(root, path, flags, Mode::empty(), how)
 }
 
-/// What a link in a directory says, if there is one at a path. One that is no text leads nowhere.
-pub(crate) fn link(root: impl AsFd, path: &str) -> Option<String> {
-    let file = inside(root, path).ok()?;
-    // Of a file that is no link, this is an error.
-    readlinkat(file, "", Vec::new()).ok()?.into_string().ok()
+/// What a link in a directory says, if there is one at a path. Whatever else keeps it from being read
+/// is an error: it is not known then where the path leads.
+pub(crate) fn link(root: impl AsFd, path: &str) -> Result<Option<OsString>> {
+    let file = match inside(root, path) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !kind(&file)?.is_symlink() {
+        return Ok(None);
+    }
+    Ok(Some(OsString::from_vec(readlinkat(file, "", Vec::new())?.into_bytes())))
 }
 
 pub(crate) fn kind(file: impl AsFd) -> Result<FileType> {
@@ -57,7 +66,9 @@ pub(crate) fn is_component(file: impl AsFd) -> std::io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
     use std::fs;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
     use std::process::Command;
     use tempfile::TempDir;
@@ -96,13 +107,27 @@ mod tests {
         symlink("/proc/self/exe", at("magic")).unwrap();
         let root = directory(image.path()).unwrap();
         for (name, says) in [("inner", "bin"), ("magic", "/proc/self/exe")] {
-            assert_eq!(link(&root, name).as_deref(), Some(says));
+            assert_eq!(link(&root, name).unwrap().unwrap(), says);
         }
-        assert_eq!(link(&root, "bin"), None);
+        assert_eq!(link(&root, "bin"), Ok(None));
         assert!(seen(&image, "inner/app").is_err());
         assert!(!seen(&image, "outer").unwrap() && !seen(&image, "magic").unwrap());
         // Nor does `..` lead out.
         assert!(seen(&image, "../../bin/app").unwrap());
+    }
+
+    #[test]
+    fn that_there_is_no_link_is_said_only_where_none_is() {
+        let image = image();
+        let bytes = OsStr::from_bytes(b"/data/\xff");
+        symlink(bytes, image.path().join("odd")).unwrap();
+        let root = directory(image.path()).unwrap();
+        assert_eq!(link(&root, "odd").unwrap().unwrap(), bytes);
+        for path in ["none", "none/x", "bin/app", "bin/app/x"] {
+            assert_eq!(link(&root, path), Ok(None), "{path}");
+        }
+        assert_eq!(link(&root, "odd/x"), Err(Errno::LOOP));
+        assert_eq!(link(&root, &"x".repeat(256)), Err(Errno::NAMETOOLONG));
     }
 
     #[test]

@@ -4,8 +4,10 @@
 
 use super::bundle::{Bundle, Mount, below};
 use super::look;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// As many links as the kernel follows in one path.
@@ -37,20 +39,24 @@ impl Placed<'_> {
 impl<'b> Places<'b> {
     /// Puts the mounts in their places, one after the other.
     pub(crate) fn of(bundle: &'b Bundle) -> Result<Places<'b>> {
-        let root = bundle.rootfs().and_then(|root| look::directory(&root).ok());
+        let root = match bundle.rootfs() {
+            Some(root) => is_there(look::directory(&root)).context("the image cannot be read")?,
+            None => None,
+        };
         let mut places = Places { bundle, root, mounts: Vec::new() };
         for mount in bundle.mounts() {
             let at = places
                 .leads_to(&mount.destination)
                 .with_context(|| format!("nothing can be mounted at {}", mount.destination))?;
-            let source = mount.is_bind().then(|| places.source(&mount)).flatten();
+            let source = if mount.is_bind() { places.source(&mount)? } else { None };
             places.mounts.push(Placed { mount, at, source });
         }
         Ok(places)
     }
 
-    fn source(&self, mount: &Mount<'_>) -> Option<OwnedFd> {
-        look::file(&self.source_path(mount)).ok()
+    fn source(&self, mount: &Mount<'_>) -> Result<Option<OwnedFd>> {
+        let path = self.source_path(mount);
+        is_there(look::file(&path)).with_context(|| format!("{} cannot be read", path.display()))
     }
 
     fn source_path(&self, mount: &Mount<'_>) -> PathBuf {
@@ -78,7 +84,7 @@ impl<'b> Places<'b> {
                 continue;
             }
             let next = format!("{at}/{name}");
-            let Some(target) = self.link(&next) else {
+            let Some(target) = self.link(&next)? else {
                 at = next;
                 continue;
             };
@@ -95,10 +101,42 @@ impl<'b> Places<'b> {
     }
 
     /// What is said by a link, if one is at a path that has no other in it.
-    fn link(&self, path: &str) -> Option<String> {
-        let (base, rest) = self.base(path)?;
-        // What is mounted is no link, whatever was there before.
-        if rest.is_empty() { None } else { look::link(base, rest) }
+    fn link(&self, path: &str) -> Result<Option<String>> {
+        let Some((base, rest)) = self.shown(path, &self.mounts)? else { return Ok(None) };
+        let link = look::link(base, rest);
+        let link = link.with_context(|| format!("it is not known whether {path} is a link"))?;
+        // Of what is no text nothing can be said, and the kernel follows it all the same.
+        let text = link.map(|link| {
+            let no_text = |link: OsString| anyhow!("{path} is a link to {}", link.display());
+            link.into_string().map_err(|link| no_text(link).context("a link is not UTF-8"))
+        });
+        text.transpose()
+    }
+
+    /// What a path without links shows once these mounts are there, as a directory of this machine's
+    /// and the path in it. None where there is no link.
+    fn shown<'p>(
+        &'p self,
+        path: &'p str,
+        mounts: &'p [Placed<'b>],
+    ) -> Result<Option<(&'p OwnedFd, &'p str)>> {
+        let mut mounts = mounts;
+        while let Some((last, earlier)) = mounts.split_last() {
+            mounts = earlier;
+            let Some(rest) = below(path, &last.at) else { continue };
+            // What is mounted is no link, whatever was there before.
+            if rest.is_empty() || last.mount.is_new() {
+                return Ok(None);
+            }
+            if let Some(source) = &last.source {
+                return Ok(Some((source, rest)));
+            }
+            if !last.mount.copies_up() {
+                let Mount { kind, destination, .. } = &last.mount;
+                bail!("it is not known what is in the {kind} that is mounted at {destination}");
+            }
+        }
+        Ok(self.root.as_ref().map(|root| (root, path.trim_start_matches('/'))))
     }
 
     /// A file, not opened yet. The path has no links in it.
@@ -118,6 +156,14 @@ impl<'b> Places<'b> {
     }
 }
 
+/// A file of this machine's, or none where there is none: the next runtime will say so.
+fn is_there(file: Result<OwnedFd, Errno>) -> Result<Option<OwnedFd>, Errno> {
+    match file {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        file => file.map(Some),
+    }
+}
+
 /// The names in a path, the first one last.
 fn names(path: &str) -> Vec<String> {
     path.split('/').rev().filter(|name| !matches!(*name, "" | ".")).map(str::to_owned).collect()
@@ -127,7 +173,9 @@ fn names(path: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use std::ffi::OsStr;
     use std::fs;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
     use tempfile::TempDir;
 
@@ -195,6 +243,50 @@ mod tests {
         assert_eq!(places.covering("/v/deep/out").unwrap().1, "out");
         assert_eq!(places.covering("/v/x").unwrap().0.mount.destination, "/v");
         assert!(places.covering("/run").is_none());
+    }
+
+    #[test]
+    fn a_tmpfs_with_a_copy_of_what_it_covers_has_its_links() {
+        let tmpfs = |options: &[&str], at: &str| json!({ "destination": at, "type": "tmpfs", "options": options });
+        let (_dir, one) = bundle(json!([tmpfs(&["rw", "tmpcopyup"], "/run")]));
+        assert_eq!(Places::of(&one).unwrap().leads_to("/run/up/x").unwrap(), "/dev/x");
+        let (_dir, plain) = bundle(json!([tmpfs(&["rw"], "/run")]));
+        assert_eq!(Places::of(&plain).unwrap().leads_to("/run/up/x").unwrap(), "/run/up/x");
+        // What it covers may be a volume, or another tmpfs.
+        let mounts = json!([volume("/v"), tmpfs(&["tmpcopyup"], "/v/deep")]);
+        let (_dir, two) = bundle(mounts);
+        assert_eq!(Places::of(&two).unwrap().leads_to("/v/deep/out").unwrap(), "/dev");
+        let mounts = json!([tmpfs(&[], "/run"), tmpfs(&["tmpcopyup"], "/run")]);
+        let (_dir, empty) = bundle(mounts);
+        assert_eq!(Places::of(&empty).unwrap().leads_to("/run/up").unwrap(), "/run/up");
+    }
+
+    #[test]
+    fn below_a_mount_whose_files_are_unknown_nothing_is_placed() {
+        let known = |kind: &str| {
+            let (_dir, bundle) = bundle(json!([
+                { "destination": "/m", "type": kind, "source": "none" },
+                { "destination": "/m", "type": "tmpfs" },
+                { "destination": "/other", "type": kind, "source": "none" },
+                volume("/other/x"),
+            ]));
+            Places::of(&bundle).map(drop)
+        };
+        for kind in ["tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"] {
+            known(kind).unwrap();
+        }
+        for kind in ["overlay", "nfs", "", "none", "bind"] {
+            let said = format!("{:#}", known(kind).unwrap_err());
+            assert!(said.contains("/other/x") && said.contains("not known"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_no_text_is_no_missing_one() {
+        let (dir, bundle) = bundle(json!([volume("/v"), volume("/odd/x")]));
+        symlink(OsStr::from_bytes(b"/v/\xff"), dir.path().join("rootfs/odd")).unwrap();
+        let said = format!("{:#}", Places::of(&bundle).err().expect("it leads somewhere"));
+        assert!(said.contains("/odd/x") && said.contains("not UTF-8"), "{said}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub(crate) fn granted(places: &Places<'_>) -> Result<Volumes> {
         volumes.left_out.push(LeftOut { destination, at, why });
     }
     leave_out_nested(&mut volumes.directories);
-    check_token(places, &volumes.directories)?;
+    check_engines(places, &volumes.directories)?;
     Ok(volumes)
 }
 
@@ -79,21 +79,29 @@ fn is_volume(placed: &Placed<'_>) -> bool {
     placed.mount.is_bind() && !is_engines(&placed.mount.destination)
 }
 
-/// A volume that the token is mounted in would grant that as well.
-fn check_token(places: &Places<'_>, volumes: &[Volume]) -> Result<()> {
-    let is_token = |placed: &&Placed<'_>| {
-        TOKEN.contains(&&*placed.mount.destination) || TOKEN.contains(&&*placed.at)
-    };
-    for token in places.mounts().filter(is_token) {
-        let at = [&*token.at, TOKEN[0], TOKEN[1]];
-        let covers = |volume: &&Volume| at.iter().any(|at| below(at, &volume.at).is_some());
-        if let Some(volume) = volumes.iter().find(covers) {
+/// A volume that something of the engine's is mounted in would grant that as well.
+fn check_engines(places: &Places<'_>, volumes: &[Volume]) -> Result<()> {
+    for engines in places.mounts() {
+        let (destination, at) = (&*engines.mount.destination, &*engines.at);
+        let is_token = TOKEN.contains(&destination) || TOKEN.contains(&at);
+        if !is_token && !is_engines(destination) {
+            continue;
+        }
+        let names: &[&str] = if is_token { &[at, TOKEN[0], TOKEN[1]] } else { &[at, destination] };
+        let covers = |volume: &&Volume| names.iter().any(|at| below(at, &volume.at).is_some());
+        let Some(volume) = volumes.iter().find(covers) else { continue };
+        if is_token {
             bail!(
                 "the volume at {} has Kubernetes's token for its API in it: set \
                  automountServiceAccountToken to false, or mount the volume at another place",
                 volume.destination
             );
         }
+        bail!(
+            "the volume at {} has in it what the engine mounts at {destination}, which would be \
+             granted with it: mount the volume at another place",
+            volume.destination
+        );
     }
     Ok(())
 }
@@ -126,6 +134,8 @@ mod tests {
     use super::super::bundle::Bundle;
     use super::*;
     use serde_json::{Value, json};
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
 
     fn of(mounts: Value) -> Result<Volumes> {
@@ -184,6 +194,39 @@ mod tests {
         assert!(error.contains("the volume at /data has Kubernetes's token"), "{error}");
         let granted = with_links(mounts, &[("/run", "var/run")]).unwrap();
         assert_eq!((granted.directories.len(), granted.left_out.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_link_that_is_no_text_hides_no_token_in_a_volume() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("rootfs/var")).unwrap();
+        let link = dir.path().join("rootfs/var/run");
+        symlink(OsStr::from_bytes(b"/data/\xff"), link).unwrap();
+        let mounts = json!([bind("/data", "rootfs", "ro"), bind(TOKEN[0], "rootfs", "ro")]);
+        let config = json!({ "root": { "path": "rootfs" }, "mounts": mounts });
+        let bundle = Bundle::at(dir.path(), config);
+        assert!(Places::of(&bundle).is_err());
+    }
+
+    #[test]
+    fn a_volume_around_a_secret_is_refused() {
+        let secret = "/run/secrets/db";
+        let said = |volume, at, links: &[(&str, &str)]| {
+            let mounts = json!([bind(volume, "dir", "rw"), bind(at, "dir", "ro")]);
+            with_links(mounts, links).map(|seen| seen.directories.len()).map_err(|e| e.to_string())
+        };
+        // One of the user's, and one that the image leads it into.
+        for (volume, at, links) in [
+            ("/run", secret, &[][..]),
+            ("/data", secret, &[("/data", "run")]),
+            ("/data", "/run/secrets", &[("data", "run")]),
+            ("/data", "/etc/hosts", &[("/data", "etc")]),
+        ] {
+            let error = said(volume, at, links).unwrap_err();
+            assert!(error.contains(volume) && error.contains(at), "{error}");
+        }
+        assert_eq!(said("/run/app", secret, &[]), Ok(1));
+        assert_eq!(said("/data", secret, &[("/srv", "run")]), Ok(1));
     }
 
     #[test]
