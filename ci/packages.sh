@@ -10,7 +10,7 @@ done
 # earlier run unpacked and compiled of them would be taken for today's. Cargo keeps packages that
 # come from no registry under a name that begins with a dash.
 target=${CARGO_TARGET_DIR:-target}
-rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{src,cache,index}/-*/iommap* \
+rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/iommap* \
     "$target"/debug/.fingerprint/iommap-*
 # What was not committed yet may be packaged too: CI has nothing of that kind.
 cargo package --locked --allow-dirty --quiet "${crates[@]}"

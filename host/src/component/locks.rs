@@ -1,6 +1,7 @@
 //! `iommap:mmap/locks`: locks on ranges of mapped files, for both kinds of store.
 //!
-//! What the kernel is asked returns at once, and is asked where the guest is. In between a sync store's
+//! The kernel is never asked to wait, and is asked where the guest is: it answers at once, unless the
+//! file system has to ask a server (NFS, FUSE with locks of its own). In between a sync store's
 //! thread waits, and an async store's task, for a stretch at most: then the guest gets its turn, in
 //! which its epoch or its fuel ends it.
 

@@ -5,12 +5,16 @@
 //! path can forget to.
 
 mod budget;
+mod counters;
+mod limits;
 pub(crate) mod local;
 mod machine;
 mod pool;
 mod reservation;
 
 pub use budget::{Budget, BudgetLimits};
+pub use counters::Counters;
+pub use limits::Limits;
 pub(crate) use pool::Resource;
 pub(crate) use reservation::Reservation;
 
@@ -21,163 +25,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The number in the name of the next usage that is not given one.
 static NEXT: AtomicU64 = AtomicU64::new(1);
-
-/// What one store may use. The defaults suit a plugin that maps a few large files.
-///
-/// ```
-/// let mut limits = iommap::Limits::default();
-/// assert_eq!(limits.call_bytes, 64 << 20);
-/// limits.mappings = 4;
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Mappings open at once: 64.
-    pub mappings: u64,
-    /// Handles of mappings and windows that a guest holds at once, closed ones too: 4,096. Each
-    /// takes some hundred bytes of the host's memory until the guest drops it.
-    pub handles: u64,
-    /// Bytes mapped at once, all mappings together: 64 GiB. They are address space and page cache.
-    pub mapped_bytes: u64,
-    /// The length, in bytes, to which a file may be created or grown: 64 GiB.
-    pub file_bytes: u64,
-    /// Bytes that one call may move: 64 MiB. A list has one range for each 4,096 of them at most,
-    /// and one more.
-    pub call_bytes: u64,
-    /// Bytes locked in memory at once: 0, so that `lock` is refused with `eacces`.
-    pub locked_bytes: u64,
-    /// Bytes of the pages that a guest has written in `private` mappings: 64 MiB. They are memory
-    /// of the host's that can't be evicted.
-    pub private_bytes: u64,
-    /// Windows at once: 0, so that there are none. With more, a mapping keeps its file open, for
-    /// the windows that it may be asked for.
-    pub windows: u64,
-    /// Bytes in windows at once, in whole pages: 0, so that there are none.
-    pub window_bytes: u64,
-    /// Ranges of files locked at once: 0, so that there are none. With more, a mapping keeps its file
-    /// open, and has it open twice once it has asked for a lock. A lock keeps out whoever else
-    /// asks for one, other programs too.
-    pub locks: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            mappings: 64,
-            handles: 4096,
-            mapped_bytes: 64 << 30,
-            file_bytes: 64 << 30,
-            call_bytes: 64 << 20,
-            locked_bytes: 0,
-            private_bytes: 64 << 20,
-            windows: 0,
-            window_bytes: 0,
-            locks: 0,
-        }
-    }
-}
-
-impl Limits {
-    /// No limits, for a program that trusts itself. It has no windows: those are for guests.
-    pub(crate) fn unlimited() -> Limits {
-        Limits {
-            mappings: u64::MAX,
-            handles: u64::MAX,
-            mapped_bytes: u64::MAX,
-            file_bytes: u64::MAX,
-            call_bytes: u64::MAX,
-            locked_bytes: u64::MAX,
-            private_bytes: u64::MAX,
-            windows: 0,
-            window_bytes: 0,
-            locks: u64::MAX,
-        }
-    }
-
-    fn pool(&self) -> Pool {
-        let Limits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, .. } = *self;
-        let Limits { windows, window_bytes, locks, .. } = *self;
-        BudgetLimits {
-            mappings,
-            handles,
-            mapped_bytes,
-            locked_bytes,
-            private_bytes,
-            windows,
-            window_bytes,
-            locks,
-            ..BudgetLimits::unlimited()
-        }
-        .pool()
-    }
-}
-
-/// What a store uses and has done so far, read at one moment. See [`Usage::counters`].
-///
-/// ```
-/// let usage = iommap::Usage::new(Default::default());
-/// assert_eq!(usage.counters(), iommap::Counters::default());
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Mappings open now.
-    pub mappings: u64,
-    /// Handles that guests hold now, of closed mappings too.
-    pub handles: u64,
-    /// Bytes mapped now.
-    pub mapped_bytes: u64,
-    /// Bytes locked in memory now.
-    pub locked_bytes: u64,
-    /// Bytes of pages written in private mappings now.
-    pub private_bytes: u64,
-    /// Windows now.
-    pub windows: u64,
-    /// Bytes in windows now.
-    pub window_bytes: u64,
-    /// Ranges of files locked now.
-    pub locks: u64,
-    /// The most mappings that were open at once.
-    pub peak_mappings: u64,
-    /// The most handles that guests held at once.
-    pub peak_handles: u64,
-    /// The most bytes that were mapped at once.
-    pub peak_mapped_bytes: u64,
-    /// The most bytes that were locked in memory at once.
-    pub peak_locked_bytes: u64,
-    /// The most bytes of pages that were written in private mappings at once.
-    pub peak_private_bytes: u64,
-    /// The most windows at once.
-    pub peak_windows: u64,
-    /// The most bytes in windows at once.
-    pub peak_window_bytes: u64,
-    /// The most ranges of files that were locked at once.
-    pub peak_locks: u64,
-    /// Mappings opened so far.
-    pub opened: u64,
-    /// Calls so far that read through mappings.
-    pub reads: u64,
-    /// Bytes read through mappings so far.
-    pub bytes_read: u64,
-    /// Calls so far that wrote through mappings.
-    pub writes: u64,
-    /// Bytes written through mappings so far.
-    pub bytes_written: u64,
-    /// Reads and writes so far that met a page without a file behind it, and lived.
-    pub faults_recovered: u64,
-    /// Lost pages in windows so far that became zeros. Of a window that is there they are counted
-    /// when its guest asks for them or moves it, and else when it ends.
-    pub window_faults: u64,
-    /// Locks taken so far.
-    pub locks_taken: u64,
-    /// How often somebody had to wait for a lock so far, be it in vain.
-    pub lock_waits: u64,
-    /// How often that would have been for ever, so far, since stores waited for each other.
-    pub lock_deadlocks: u64,
-    /// Calls of a guest that were refused so far, for whatever reason: see
-    /// [`Usage::refused`].
-    pub refused: u64,
-}
 
 /// Holds one store to its [`Limits`] and counts what it does. Shared by its mappings.
 ///

@@ -3,7 +3,8 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `ranges` | what one mapping holds |
-//! | `table` | who in this process holds what and who waits for what: wakes, deadlocks, turns |
+//! | `table` | who in this process holds what and who waits for what: wakes, turns |
+//! | `table/search` | who waits for whom: deadlocks, and who goes first |
 //! | `signal` | how who waits is woken |
 //! | `asking` | asking for a lock, step by step |
 //! | `native` | the same for a native program's threads |
@@ -34,8 +35,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use table::{FileId, table};
 
-/// Behind all that a file may have.
-const END: u64 = 1 << 63;
+/// Behind all that a file may have: where a range ends that has no end.
+pub(super) const END: u64 = 1 << 63;
 
 /// What a mapping that was asked for locks holds. When it is dropped, the kernel's locks go first, and
 /// then others are told.

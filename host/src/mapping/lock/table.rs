@@ -3,9 +3,12 @@
 //! The kernel decides who has a lock. What is here is for what it can't do: to wake those of this
 //! process who wait, to find out if they wait for each other, and to give them turns.
 
+mod search;
+
 use super::ranges::{Change, LockMode, Ranges, Wish};
 use super::signal::Signal;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use search::Search;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,11 +32,6 @@ const STALE: Duration = Duration::from_millis(250);
 
 /// So many are woken at once. The rest look by themselves before long.
 const WOKEN_AT_ONCE: usize = 64;
-
-/// So many holders and waiters are looked at to find out who waits for whom, since all others of the
-/// process wait meanwhile: a circle of 128 stores on one file, which all hold ranges of it. Where that is
-/// too few, nobody is told of a circle, and who looks goes first.
-const LOOKS: usize = 1 << 14;
 
 /// Whom to wake, once the table is free: what a task is woken by is somebody else's code.
 #[must_use]
@@ -194,31 +192,6 @@ impl Table {
         woken
     }
 
-    /// Somebody who waits looks again. Is it somebody else's turn?
-    pub(super) fn has_to_let_others(&mut self, file: FileId, turn: u64) -> bool {
-        self.lets_others(file, turn, &mut Search::new())
-    }
-
-    fn lets_others(&mut self, file: FileId, turn: u64, search: &mut Search) -> bool {
-        let Some(locked) = self.files.get_mut(&file) else { return false };
-        let Some(me) = locked.waiters.get_mut(&turn) else { return false };
-        me.looked = search.now;
-        let (Some(owner), wish) = (me.owner, me.wish.clone()) else { return false };
-        let mut next = Vec::new();
-        for (_, waiting) in self.before(file, turn, &wish, search.now) {
-            // Who waits for me has to let me go first.
-            next.clear();
-            next.extend(waiting.owner);
-            if waiting.owner == Some(owner) {
-                continue;
-            }
-            if !self.leads_to(owner, &mut next, true, search) {
-                return true;
-            }
-        }
-        false
-    }
-
     /// Does anybody wait for what would be asked for without a turn?
     pub(super) fn has_queue(&self, file: FileId, wish: &Wish) -> bool {
         self.before(file, u64::MAX, wish, Instant::now()).next().is_some()
@@ -236,119 +209,6 @@ impl Table {
             file.waiters.range(..turn).map(|(turn, waiting)| (*turn, waiting))
         });
         waiters.filter(move |(_, waiting)| waiting.comes_before(wish, now))
-    }
-
-    /// Would an owner that waits for this wait for itself?
-    fn closes_a_circle(
-        &self,
-        file: FileId,
-        mapping: u64,
-        owner: Owner,
-        wish: &Wish,
-        search: &mut Search,
-    ) -> bool {
-        let mut next = Vec::new();
-        self.holding(file, mapping, wish, search, &mut next)
-            && self.leads_to(owner, &mut next, false, search)
-    }
-
-    /// Adds the owners of what keeps somebody from having this, but for those seen before. `false`:
-    /// the search has come to its end meanwhile.
-    fn holding(
-        &self,
-        file: FileId,
-        mapping: u64,
-        wish: &Wish,
-        search: &mut Search,
-        next: &mut Vec<Owner>,
-    ) -> bool {
-        let holders = self.files.get(&file).into_iter().flat_map(|file| &file.holders);
-        for (number, holder) in holders {
-            if !search.looks() {
-                return false;
-            }
-            if *number != mapping
-                && let Some(owner) = holder.owner.filter(|owner| !search.seen.contains(owner))
-                && holder.held.exclude(wish)
-            {
-                next.push(owner);
-            }
-        }
-        true
-    }
-
-    /// Adds those who came before somebody, likewise.
-    fn earlier(
-        &self,
-        file: FileId,
-        turn: u64,
-        wish: &Wish,
-        search: &mut Search,
-        next: &mut Vec<Owner>,
-    ) -> bool {
-        let waiters = self.files.get(&file).into_iter().flat_map(|file| file.waiters.range(..turn));
-        for (_, waiting) in waiters {
-            if !search.looks() {
-                return false;
-            }
-            if let Some(owner) = waiting.owner.filter(|owner| !search.seen.contains(owner))
-                && waiting.comes_before(wish, search.now)
-            {
-                next.push(owner);
-            }
-        }
-        true
-    }
-
-    /// Is `end` among these owners, or those whom they wait for, and so on? With turns, also whom they
-    /// let go first. Where the search has come to its end: with turns, since two who let each other go
-    /// first would never get anywhere.
-    fn leads_to(
-        &self,
-        end: Owner,
-        next: &mut Vec<Owner>,
-        with_turns: bool,
-        search: &mut Search,
-    ) -> bool {
-        search.seen.clear();
-        while let Some(owner) = next.pop() {
-            if owner == end {
-                return true;
-            }
-            if !search.seen.insert(owner) {
-                continue;
-            }
-            let Some(&(file, turn)) = self.waiting.get(&owner) else { continue };
-            let waiting = self.files.get(&file).and_then(|file| file.waiters.get(&turn));
-            let Some(Waiting { mapping, wish, .. }) = waiting else { continue };
-            // The last are followed first: holders, by whom most circles close.
-            let goes_on = (!with_turns || self.earlier(file, turn, wish, search, next))
-                && self.holding(file, *mapping, wish, search, next);
-            if !goes_on {
-                return with_turns;
-            }
-        }
-        false
-    }
-}
-
-/// What one look into who waits for whom may cost, and has seen.
-struct Search {
-    now: Instant,
-    left: usize,
-    seen: HashSet<Owner>,
-}
-
-impl Search {
-    fn new() -> Search {
-        Search { now: Instant::now(), left: LOOKS, seen: HashSet::new() }
-    }
-
-    /// Is there one more look?
-    fn looks(&mut self) -> bool {
-        let more = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        more
     }
 }
 
@@ -385,81 +245,5 @@ impl Locked {
             }
         }
         Woken(woken.into_iter().map(|waiting| waiting.signal.clone()).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::LockMode::Exclusive;
-    use super::*;
-
-    const FILE: FileId = (0, 0);
-
-    fn wish(range: Range<u64>) -> Wish {
-        Wish { range, mode: Exclusive }
-    }
-
-    /// A table in which each store holds the byte of its number.
-    fn holding(stores: u64) -> Table {
-        let mut table = Table::default();
-        for store in 0..stores {
-            let range = store..store + 1;
-            let (change, _) = table.plan(FILE, store, &range, Some(Exclusive));
-            table.hold(FILE, store, Some(owner(store)), &range, change).wake();
-        }
-        table
-    }
-
-    fn owner(store: u64) -> Owner {
-        Owner::at(store as usize)
-    }
-
-    fn queue(table: &mut Table, store: u64, range: Range<u64>) -> Result<Arc<Signal>, Deadlock> {
-        table.queue(FILE, store, Some(owner(store)), &wish(range), store)
-    }
-
-    #[test]
-    fn a_circle_is_found_up_to_its_size() {
-        for stores in [2, 3, 100, 128] {
-            let mut table = holding(stores);
-            for store in 0..stores - 1 {
-                assert!(
-                    queue(&mut table, store, store + 1..store + 2).is_ok(),
-                    "{stores}: {store}"
-                );
-            }
-            assert!(queue(&mut table, stores - 1, 0..1).is_err(), "{stores}");
-        }
-    }
-
-    #[test]
-    fn a_search_among_many_ends() {
-        const STORES: u64 = 400;
-        let mut table = holding(STORES);
-        // Each waits for all before it.
-        for store in 1..STORES {
-            assert!(queue(&mut table, store, 0..store).is_ok(), "{store}");
-        }
-        let mut search = Search::new();
-        let all = wish(0..STORES);
-        assert!(!table.closes_a_circle(FILE, STORES, owner(STORES), &all, &mut search));
-        assert_eq!(search.left, 0);
-        assert!(queue(&mut table, STORES, 0..STORES).is_ok());
-        let mut search = Search::new();
-        let waiters = table.files.get_mut(&FILE).unwrap().waiters.values_mut();
-        waiters.for_each(|waiting| waiting.looked = search.now);
-        assert!(table.lets_others(FILE, STORES, &mut search), "the first goes first");
-        assert!(search.left > LOOKS - 3 * STORES as usize, "{}", search.left);
-    }
-
-    #[test]
-    fn a_later_one_lets_the_earlier_go_first() {
-        let mut table = holding(1);
-        for store in 1..300 {
-            assert!(queue(&mut table, store, 0..1).is_ok());
-        }
-        for store in 1..300 {
-            assert_eq!(table.has_to_let_others(FILE, store), store > 1);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Locks of open file descriptions (`F_OFD_SETLK`): what Linux and macOS have, by the same call.
 
 use crate::mapping::LockMode;
+use crate::mapping::lock::END;
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io;
@@ -13,9 +14,6 @@ use std::os::fd::AsRawFd;
 use libc::flock as Described;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "32"))]
 use libc::flock64 as Described;
-
-/// Behind all that a file may have: where a range ends that has no end.
-const END: u64 = 1 << 63;
 
 /// Has the file's description hold a range so, or give it back (`None`). `false`: others hold what
 /// excludes it. It never waits.
