@@ -4,7 +4,8 @@ use super::handle::MappingHandle;
 use super::{Getter, Handle};
 use crate::component::{IommapCtx, IommapCtxView};
 use crate::error::Error;
-use crate::mapping::Mapped;
+use crate::mapping::{Mapped, Owner};
+use std::any::Any;
 use wasmtime::Result;
 use wasmtime::component::{Resource, ResourceTable};
 
@@ -105,6 +106,25 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Whom a mapping's store is among those who wait for locks.
+    pub(super) fn owner(&mut self, handle: &Handle) -> Result<Owner> {
+        if let Some(ctx) = &self.ctx {
+            return Ok(ctx.owner);
+        }
+        if let Some(owner) = self.table.get(handle)?.owner {
+            return Ok(owner);
+        }
+        // A context that other stores have too does not tell it from them. Its mappings do, once one
+        // of them has asked.
+        let owner = self
+            .table
+            .iter_mut()
+            .find_map(|entry| entry.value().downcast_ref::<MappingHandle>()?.owner)
+            .unwrap_or_else(Owner::new);
+        self.table.get_mut(handle)?.owner = Some(owner);
+        Ok(owner)
+    }
+
     /// Gives the guest a handle to a mapping.
     pub(super) fn push(&mut self, handle: MappingHandle) -> Result<Handle> {
         Ok(self.table.push(handle)?)
@@ -114,5 +134,22 @@ impl<'a> View<'a> {
     pub(super) fn drop_handle(&mut self, rep: u32) -> Result<()> {
         self.table.delete(Resource::<MappingHandle>::new_own(rep))?;
         Ok(())
+    }
+}
+
+/// What a table is a list of: with wasmtime 50 each comes with its number.
+pub(super) trait Entry<'a> {
+    fn value(self) -> &'a mut (dyn Any + Send);
+}
+
+impl<'a> Entry<'a> for &'a mut (dyn Any + Send) {
+    fn value(self) -> &'a mut (dyn Any + Send) {
+        self
+    }
+}
+
+impl<'a> Entry<'a> for (u32, &'a mut (dyn Any + Send)) {
+    fn value(self) -> &'a mut (dyn Any + Send) {
+        self.1
     }
 }

@@ -2,7 +2,7 @@
 //! get of it.
 
 use crate::grants::Grants;
-use crate::mapping::{FsPerms, Mapping};
+use crate::mapping::{FsPerms, Mapping, Owner};
 use crate::usage::local::LocalCounter;
 use crate::usage::{Budget, Counters, Limits, Usage};
 use std::io;
@@ -33,6 +33,8 @@ use wasmtime::component::ResourceTable;
 pub struct IommapCtx {
     pub(super) grants: Arc<Grants>,
     pub(super) counter: LocalCounter,
+    /// Whom the store is to those who wait for locks.
+    pub(super) owner: Owner,
     /// The store's windows, once it has had one.
     #[cfg(feature = "windows")]
     pub(super) windows: Option<Arc<super::windows::WindowSet>>,
@@ -378,6 +380,7 @@ impl IommapCtxBuilder {
         IommapCtx {
             grants: Arc::new(self.grants.clone()),
             counter: LocalCounter::of_new(usage),
+            owner: Owner::new(),
             #[cfg(feature = "windows")]
             windows: None,
             #[cfg(feature = "windows")]

@@ -3,7 +3,7 @@
 use super::opener::Opener;
 use crate::error::Error;
 use crate::grants::Grants;
-use crate::mapping::{Mapped, Mapping};
+use crate::mapping::{Mapped, Mapping, Owner};
 use crate::usage::{Reservation, Resource, Usage};
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub struct MappingHandle {
     pub(super) mapped: Mapped,
     /// A handle takes memory until it is dropped, also when its mapping was closed.
     place: Option<Reservation>,
+    /// Whom its store is to those who wait for locks, where no context says so.
+    pub(super) owner: Option<Owner>,
     /// Whether calls on it may wait on an executor's thread, where no context says so.
     #[cfg(feature = "async")]
     pub(super) may_block: bool,
@@ -51,6 +53,7 @@ impl MappingHandle {
         Ok(MappingHandle {
             mapped: open(&opener.grants, &opener.usage)?,
             place: Some(handle),
+            owner: None,
             #[cfg(feature = "async")]
             may_block: opener.may_block,
         })
@@ -62,6 +65,7 @@ impl From<Mapping> for MappingHandle {
         MappingHandle {
             mapped: mapping.into_mapped(),
             place: None,
+            owner: None,
             #[cfg(feature = "async")]
             may_block: false,
         }

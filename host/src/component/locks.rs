@@ -10,7 +10,7 @@ use super::bindings::locks::{LockMode, Outcome};
 use super::log::Call;
 use super::{Answer, Getter, Handle, Import};
 use crate::error::Error;
-use crate::mapping::{self, Asking, Owner, Range, Step};
+use crate::mapping::{self, Asking, Range, Step};
 use std::result::Result as StdResult;
 use std::time::Duration;
 #[cfg(feature = "async")]
@@ -168,15 +168,15 @@ fn split((this, offset, length, mode, wait): LockParams) -> (Handle, Wanted) {
     (this, (Range { offset, length }, mode.into(), wait.map(Duration::from_nanos)))
 }
 
-/// A store is who waits: where its data is tells it from all others that live.
+/// A store is who waits.
 fn ask<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     get: Access<T>,
     this: &Handle,
     (range, mode, wait): Wanted,
 ) -> Result<StdResult<Asking, Error>> {
-    let owner = Owner::at(std::ptr::from_ref(store.data()).addr());
-    let view = get.view(store.data_mut());
+    let mut view = get.view(store.data_mut());
+    let owner = view.owner(this)?;
     Ok(Asking::new(view.mapped(this)?, range, mode, wait, Some(owner)))
 }
 

@@ -230,6 +230,21 @@ fn what_may_not_be_locked_is_refused_in_order() {
 }
 
 #[test]
+fn whoever_only_asks_about_locks_keeps_no_descriptor() {
+    let world = world(1);
+    let path = world.file("f", b"contents");
+    let holder = world.map("f", &READ_WRITE);
+    assert!(has(&holder, 0, 1, Exclusive));
+    let asks = [0; 20].map(|_| world.map("f", &READ_WRITE));
+    let before = descriptors(&path).len();
+    for (n, mapping) in asks.iter().enumerate() {
+        let would = |offset| mapping.would_lock(range(offset, 1), Shared).unwrap();
+        assert_eq!((would(0), would(1)), (false, true), "{n}");
+    }
+    assert_eq!(descriptors(&path).len(), before);
+}
+
+#[test]
 fn a_store_without_a_limit_on_locks_has_them_on_what_it_only_reads() {
     for locks in [u64::MAX - 1, u64::MAX] {
         let world = world(locks);
@@ -341,6 +356,30 @@ fn a_lock_goes_though_a_child_has_the_descriptor() {
         drop(mapping);
         assert!(has(&other, 0, 0, Exclusive));
         child.kill();
+    });
+}
+
+#[test]
+fn a_forked_child_leaves_its_parent_the_locks() {
+    in_child(|| {
+        let world = world(9);
+        world.file("f", b"contents");
+        let [mapping, other] = [0; 2].map(|_| world.map("f", &READ_WRITE));
+        assert!(has(&mapping, 0, 0, Exclusive));
+        // SAFETY: this process has one thread that holds anything, and the child only drops what it has.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop(mapping);
+            // SAFETY: it ends the child, without what the parent would do at its end.
+            unsafe { libc::_exit(7) };
+        }
+        let mut status = 0;
+        // SAFETY: a child of this process, and a number to write to.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status:x}");
+        assert!(!has(&other, 0, 0, Shared), "the parent has it still");
+        drop(mapping);
+        assert!(has(&other, 0, 0, Shared));
     });
 }
 

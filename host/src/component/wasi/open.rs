@@ -8,12 +8,12 @@
 //! guesses which file that is. An embedder who keeps such components apart doesn't add it.
 
 use super::{Call, Descriptors, Getter, Import, Request, elsewhere, granted};
+use crate::component::access::Entry;
 use crate::component::bindings::types::{AccessMode, OpenFlags};
 use crate::component::convert::open_options;
 use crate::component::opener::Opener;
 use crate::error::{Error, ErrorKind};
 use crate::mapping::FsPerms;
-use std::any::Any;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
@@ -112,23 +112,6 @@ struct Held {
     file: Arc<File>,
     readable: bool,
     perms: FsPerms,
-}
-
-/// What a table is a list of: with wasmtime 50 each comes with its number.
-trait Entry<'a> {
-    fn value(self) -> &'a mut (dyn Any + Send);
-}
-
-impl<'a> Entry<'a> for &'a mut (dyn Any + Send) {
-    fn value(self) -> &'a mut (dyn Any + Send) {
-        self
-    }
-}
-
-impl<'a> Entry<'a> for (u32, &'a mut (dyn Any + Send)) {
-    fn value(self) -> &'a mut (dyn Any + Send) {
-        self.1
-    }
 }
 
 /// Which file is wanted, and all that there are; or why they are not looked through.

@@ -3,7 +3,7 @@
 use super::ranges::{LockMode, Wish};
 use super::signal::Signal;
 use super::table::{Deadlock, table};
-use super::{Kept, Owner, Place};
+use super::{Owner, Place};
 use crate::error::Error;
 use crate::mapping::mapped::Mapped;
 use crate::mapping::range::Range;
@@ -80,9 +80,14 @@ impl Asking {
         let usage = mapped.usage().clone();
         let locks = mapped.locks()?;
         let place = locks.seat.0;
-        let kept = locks.kept.take().filter(|kept| kept.is_of(self));
-        if let Some(kept) = &kept {
+        if let Some(kept) = locks.kept.take().filter(|kept| kept.is_of(self)) {
             self.end = kept.end;
+            let back = table().come_back(place.file, kept.waiter.turn);
+            match back {
+                Some(Ok(())) => self.waiter = Some(kept.waiter),
+                Some(Err(Deadlock)) => return Ok(deadlock(&usage)),
+                None => {}
+            }
         }
         let tries = self.wait == Some(Duration::ZERO);
         let first = match &self.waiter {
@@ -90,7 +95,7 @@ impl Asking {
                 waiter.signal.clear();
                 !table().has_to_let_others(place.file, waiter.turn)
             }
-            None => tries || (kept.is_none() && !table().has_queue(place.file, &self.wish)),
+            None => tries || !table().has_queue(place.file, &self.wish),
         };
         if first && locks.set(&self.wish.range, Some(self.wish.mode), self.owner)? {
             if let Some(mut waiter) = self.waiter.take() {
@@ -103,21 +108,18 @@ impl Asking {
             return Ok(Step::Over(Outcome::Busy));
         }
         if self.waiter.is_none() {
-            return self.queue(place, kept.map(|kept| kept.turn), &usage);
+            return Ok(self.queue(place, &usage));
         }
         let now = Instant::now();
         if self.end.is_some_and(|end| end <= now) {
             return Ok(Step::Over(Outcome::Busy));
         }
         if self.stretch.is_some_and(|stretch| stretch <= now) {
-            let kept = |waiter: Waiter| Kept {
-                wish: self.wish.clone(),
-                turn: waiter.turn,
-                wait: self.wait,
-                end: self.end,
-                since: now,
-            };
-            locks.kept = self.waiter.take().map(kept);
+            locks.kept = self.waiter.take().map(|waiter| {
+                table().go_away(place.file, waiter.turn);
+                let wish = self.wish.clone();
+                Kept { waiter, wish, wait: self.wait, end: self.end, since: now }
+            });
             return Ok(Step::Over(Outcome::Again));
         }
         let due = now + self.pause;
@@ -128,27 +130,19 @@ impl Asking {
 
     /// Waits from now on. The lock may have become free before anybody knew that, so that the next
     /// step is due at once.
-    fn queue(
-        &mut self,
-        place: Place,
-        kept: Option<u64>,
-        usage: &Arc<Usage>,
-    ) -> Result<Step, Error> {
+    fn queue(&mut self, place: Place, usage: &Usage) -> Step {
+        let given_up = table().give_up(self.owner);
+        given_up.wake();
         let mut table = table();
-        let turn = kept.unwrap_or_else(|| table.number());
-        let Place { file, mapping } = place;
+        let turn = table.number();
+        let Place { file, mapping, .. } = place;
         match table.queue(file, mapping, self.owner, &self.wish, turn) {
             Ok(signal) => {
-                if kept.is_none() {
-                    usage.count_lock_wait();
-                }
+                usage.count_lock_wait();
                 self.waiter = Some(Waiter { place, turn, signal, got: false });
-                Ok(Step::Wait(Instant::now()))
+                Step::Wait(Instant::now())
             }
-            Err(Deadlock) => {
-                usage.count_lock_deadlock();
-                Ok(Step::Over(Outcome::Deadlock))
-            }
+            Err(Deadlock) => deadlock(usage),
         }
     }
 
@@ -165,6 +159,22 @@ impl Asking {
             poll_fn(|context| waiter.signal.poll(until, context)).await;
         }
     }
+}
+
+fn deadlock(usage: &Usage) -> Step {
+    usage.count_lock_deadlock();
+    Step::Over(Outcome::Deadlock)
+}
+
+/// What is kept of a wait from one stretch to the next.
+#[derive(Debug)]
+pub(super) struct Kept {
+    waiter: Waiter,
+    wish: Wish,
+    /// How long it was to be, until when that is, and when the stretch ended.
+    wait: Option<Duration>,
+    end: Option<Instant>,
+    since: Instant,
 }
 
 impl Kept {
@@ -185,7 +195,132 @@ struct Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
+        if !self.place.is_ours() {
+            return;
+        }
         let woken = table().leave(self.place.file, self.turn, self.got);
         woken.wake();
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use crate::mapping::LockMode::{Exclusive, Shared};
+    use crate::mapping::Mapping;
+    use crate::mapping::lock::table::STALE;
+
+    const ALL: Range = Range { offset: 0, length: 0 };
+
+    fn map(dir: &tempfile::TempDir) -> Mapped {
+        let options = Mapping::options().read(true).write(true).create(true).clone();
+        options.open(dir.path().join("f")).unwrap().into_mapped()
+    }
+
+    fn ask(mapped: &Mapped, owner: Owner, mode: LockMode) -> Asking {
+        Asking::new(mapped, ALL, mode, None, Some(owner)).unwrap()
+    }
+
+    /// Asks once.
+    fn tries(mapped: &mut Mapped, owner: Owner, mode: LockMode) -> bool {
+        let zero = Some(Duration::ZERO);
+        let mut asking = Asking::new(mapped, ALL, mode, zero, Some(owner)).unwrap();
+        matches!(asking.step(mapped).unwrap(), Step::Over(Outcome::Locked))
+    }
+
+    /// Waits until something comes of it.
+    fn outcome(mapped: &mut Mapped, mut asking: Asking) -> Outcome {
+        loop {
+            match asking.step(mapped).unwrap() {
+                Step::Over(outcome) => return outcome,
+                Step::Wait(until) => asking.wait_here(until),
+            }
+        }
+    }
+
+    /// Somebody has it, another one has waited for a stretch, and then nobody has it.
+    fn away(dir: &tempfile::TempDir) -> (Instant, Mapped, Owner) {
+        let (mut holder, mut waits, owner) = (map(dir), map(dir), Owner::new());
+        assert!(tries(&mut holder, Owner::new(), Exclusive));
+        let since = Instant::now();
+        let asking = ask(&waits, owner, Exclusive);
+        assert_eq!(outcome(&mut waits, asking), Outcome::Again);
+        holder.unlock(ALL).unwrap();
+        (since, waits, owner)
+    }
+
+    #[test]
+    fn who_is_away_for_a_moment_keeps_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        for attempt in 0.. {
+            let (since, mut waits, owner) = away(&dir);
+            let (mut other, newcomer) = (map(&dir), Owner::new());
+            let mut asking = ask(&other, newcomer, Shared);
+            let steps = [0; 3].map(|_| asking.step(&mut other).unwrap());
+            if since.elapsed() >= STALE {
+                assert!(attempt < 100, "this machine never gets there in time");
+                continue;
+            }
+            assert!(steps.iter().all(|step| matches!(step, Step::Wait(_))), "{steps:?}");
+            // It has the first look, and its first look is enough.
+            let mut again = ask(&waits, owner, Exclusive);
+            let step = again.step(&mut waits).unwrap();
+            assert!(matches!(step, Step::Over(Outcome::Locked)), "{step:?}");
+            waits.unlock(ALL).unwrap();
+            assert_eq!(outcome(&mut other, asking), Outcome::Locked);
+            return;
+        }
+    }
+
+    #[test]
+    fn who_does_not_come_back_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, mut waits, owner) = away(&dir);
+        let (mut other, newcomer) = (map(&dir), Owner::new());
+        let asking = ask(&other, newcomer, Exclusive);
+        let mut got = outcome(&mut other, asking);
+        while got == Outcome::Again {
+            let asking = ask(&other, newcomer, Exclusive);
+            got = outcome(&mut other, asking);
+        }
+        assert_eq!(got, Outcome::Locked);
+        // And has its place again when it does.
+        let late = ask(&waits, owner, Exclusive);
+        assert_eq!(outcome(&mut waits, late), Outcome::Again);
+    }
+
+    #[test]
+    fn a_place_is_given_up_with_the_wait_it_was_for() {
+        type End = fn(Mapped, Owner, &mut Mapped);
+        let ends: [(&str, End); 5] = [
+            ("drop", |waits, _, _| drop(waits)),
+            ("close", |mut waits, _, _| drop(waits.close().unwrap())),
+            ("unlock", |mut waits, _, _| waits.unlock(Range { offset: 9, length: 1 }).unwrap()),
+            ("another range", |mut waits, owner, _| {
+                let zero = Some(Duration::ZERO);
+                let one = Range { offset: 9, length: 1 };
+                let mut asking = Asking::new(&waits, one, Shared, zero, Some(owner)).unwrap();
+                asking.step(&mut waits).unwrap();
+                waits.unlock(ALL).unwrap();
+            }),
+            ("another wait", |waits, owner, own| {
+                // It does not wait for itself.
+                let asking = ask(own, owner, Exclusive);
+                assert_eq!(outcome(own, asking), Outcome::Locked);
+                own.unlock(ALL).unwrap();
+                // Whoever comes next finds the mapping that it waited by, and not its place.
+                std::mem::forget(waits);
+            }),
+        ];
+        for (name, end) in ends {
+            let dir = tempfile::tempdir().unwrap();
+            let (_, waits, owner) = away(&dir);
+            let (mut other, mut own) = (map(&dir), map(&dir));
+            end(waits, owner, &mut own);
+            let mut asking = ask(&other, Owner::new(), Exclusive);
+            let step = asking.step(&mut other).unwrap();
+            assert!(matches!(step, Step::Over(Outcome::Locked)), "{name}: {step:?}");
+        }
     }
 }

@@ -18,6 +18,7 @@ mod ranges;
 mod signal;
 mod table;
 
+use asking::Kept;
 pub(crate) use asking::{Asking, Outcome, Step};
 pub use ranges::LockMode;
 pub(crate) use table::Owner;
@@ -31,8 +32,8 @@ use ranges::Wish;
 use std::fs::File;
 use std::ops;
 use std::os::unix::fs::MetadataExt;
+use std::process;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use table::{FileId, table};
 
 /// Behind all that a file may have: where a range ends that has no end.
@@ -51,22 +52,20 @@ pub(super) struct Locks {
     kept: Option<Kept>,
 }
 
-/// What is kept of a wait from one stretch to the next.
-#[derive(Debug)]
-struct Kept {
-    wish: Wish,
-    turn: u64,
-    /// How long it was to be, until when that is, and when the stretch ended.
-    wait: Option<Duration>,
-    end: Option<Instant>,
-    since: Instant,
-}
-
 /// A mapping's place in the table.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     file: FileId,
     mapping: u64,
+    process: u32,
+}
+
+impl Place {
+    /// Is this the process that asked for the locks? A child that it forked has copies of all that it
+    /// had, but the locks are the parent's, and so is whoever has the table's mutex.
+    fn is_ours(&self) -> bool {
+        self.process == process::id()
+    }
 }
 
 #[derive(Debug)]
@@ -74,6 +73,9 @@ struct Seat(Place);
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        if !self.0.is_ours() {
+            return;
+        }
         let woken = table().let_go(self.0.file, self.0.mapping);
         woken.wake();
     }
@@ -82,25 +84,20 @@ impl Drop for Seat {
 impl Drop for Locks {
     fn drop(&mut self) {
         // To close the file is not enough while a process that this one is about to start still has
-        // a copy of its descriptor.
-        let _ = platform::set_lock(&self.file, &(0..END), None);
+        // a copy of its descriptor. By the copy of a child the locks would be the parent's.
+        if self.seat.0.is_ours() {
+            let _ = platform::set_lock(&self.file, &(0..END), None);
+        }
     }
 }
 
 impl Locks {
     fn open(mapped: &Mapped) -> Result<Locks, Error> {
         let usage = mapped.usage();
-        let open = mapped.opened()?;
-        if usage.limits().locks == 0 {
-            return Err(Error::because(ErrorKind::Enotsup, "locks is 0: there are none"));
-        }
-        let Some(file) = open.lockable.as_ref().or(open.file.as_ref()) else {
-            let reason = "the mapping has not kept its file";
-            return Err(Error::because(ErrorKind::Enotsup, reason));
-        };
-        let file = reopen(file, open.file.is_some())?;
+        let file = own_file(mapped)?;
         let metadata = file.metadata()?;
-        let place = Place { file: (metadata.dev(), metadata.ino()), mapping: table().number() };
+        let file_id = (metadata.dev(), metadata.ino());
+        let place = Place { file: file_id, mapping: table().number(), process: process::id() };
         Ok(Locks {
             file,
             seat: Seat(place),
@@ -116,7 +113,7 @@ impl Locks {
         mode: Option<LockMode>,
         owner: Option<Owner>,
     ) -> Result<bool, Error> {
-        let Place { file, mapping } = self.seat.0;
+        let Place { file, mapping, .. } = self.seat.0;
         // Nobody but this mapping changes what it holds.
         let (change, after) = table().plan(file, mapping, range, mode);
         let before = self.ranges.amount();
@@ -133,6 +130,19 @@ impl Locks {
         woken.wake();
         Ok(true)
     }
+}
+
+/// A mapping's file, with an open file description that nobody else has.
+fn own_file(mapped: &Mapped) -> Result<File, Error> {
+    let open = mapped.opened()?;
+    if mapped.usage().limits().locks == 0 {
+        return Err(Error::because(ErrorKind::Enotsup, "locks is 0: there are none"));
+    }
+    let Some(file) = open.lockable.as_ref().or(open.file.as_ref()) else {
+        let reason = "the mapping has not kept its file";
+        return Err(Error::because(ErrorKind::Enotsup, reason));
+    };
+    reopen(file, open.file.is_some())
 }
 
 /// The same file with an open file description of its own.
@@ -187,10 +197,13 @@ impl Mapped {
         locks.set(&range, None, None).map(drop)
     }
 
-    /// Could this lock be had now?
-    pub(crate) fn would_lock(&mut self, range: Range, mode: LockMode) -> Result<bool, Error> {
+    /// Could this lock be had now? Whoever only asks so keeps no descriptor for it.
+    pub(crate) fn would_lock(&self, range: Range, mode: LockMode) -> Result<bool, Error> {
         let wish = self.wish(range, mode)?;
-        Ok(platform::would_lock(&self.locks()?.file, &wish.range, mode)?)
+        Ok(match &self.opened()?.locks {
+            Some(locks) => platform::would_lock(&locks.file, &wish.range, mode)?,
+            None => platform::would_lock(&own_file(self)?, &wish.range, mode)?,
+        })
     }
 }
 

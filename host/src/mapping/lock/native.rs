@@ -77,6 +77,6 @@ impl Mapping {
     ///
     /// Those of [`lock`](Mapping::lock), but for the limit.
     pub fn would_lock(&self, range: Range, mode: LockMode) -> Result<bool, Error> {
-        self.exclusive().would_lock(range, mode)
+        self.shared().would_lock(range, mode)
     }
 }

@@ -21,7 +21,12 @@ pub(super) struct Signal {
 struct State {
     woken: bool,
     waker: Option<Waker>,
+    /// The one alarm that is set for it, or was.
+    alarm: Option<Alarm>,
 }
+
+/// When, and a number for those of one moment.
+type Alarm = (Instant, u64);
 
 impl Signal {
     /// It is worth another look.
@@ -64,15 +69,26 @@ impl Signal {
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             state.waker = Some(context.waker().clone());
         }
-        drop(state);
-        if alarm(self, until) { Poll::Pending } else { Poll::Ready(()) }
+        if state.alarm.is_none_or(|(at, _)| at != until) {
+            state.alarm = set_alarm(self, until, state.alarm);
+        }
+        if state.alarm.is_some() { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 
-/// Those whom a thread wakes when it is time, with a number for those of one moment.
+impl Drop for Signal {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(alarm) = state.alarm {
+            lock(&ALARMS).due.remove(&alarm);
+        }
+    }
+}
+
+/// Those whom a thread wakes when it is time.
 struct Alarms {
     number: u64,
-    due: BTreeMap<(Instant, u64), Weak<Signal>>,
+    due: BTreeMap<Alarm, Weak<Signal>>,
     /// Is the thread there?
     kept: bool,
 }
@@ -80,15 +96,16 @@ struct Alarms {
 static ALARMS: Mutex<Alarms> = Mutex::new(Alarms { number: 0, due: BTreeMap::new(), kept: false });
 static SOONER: Condvar = Condvar::new();
 
-/// Has somebody woken then. An executor's own timers are not for everybody's use: tokio panics where
-/// its embedder has none. Tells whether there is a thread to do it.
-fn alarm(signal: &Arc<Signal>, at: Instant) -> bool {
+/// Has somebody woken then, in place of when it was to be. An executor's own timers are not for
+/// everybody's use: tokio panics where its embedder has none. `None`: there is no thread to do it.
+fn set_alarm(signal: &Arc<Signal>, at: Instant, before: Option<Alarm>) -> Option<Alarm> {
     let mut alarms = lock(&ALARMS);
+    if let Some(before) = before {
+        alarms.due.remove(&before);
+    }
     if !alarms.kept {
         let keeper = thread::Builder::new().name("iommap-locks".into());
-        if keeper.spawn(keep).is_err() {
-            return false;
-        }
+        keeper.spawn(keep).ok()?;
         alarms.kept = true;
     }
     alarms.number += 1;
@@ -99,7 +116,7 @@ fn alarm(signal: &Arc<Signal>, at: Instant) -> bool {
     if sooner {
         SOONER.notify_one();
     }
-    true
+    Some((at, number))
 }
 
 /// The thread: wakes whoever it is time for, and ends when there was nobody for a while.
@@ -178,5 +195,24 @@ mod tests {
             assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(()));
             signals[2].clear();
         }
+    }
+
+    #[test]
+    fn who_waits_has_one_alarm_however_often_it_is_polled() {
+        let set = |signal: &Arc<Signal>| {
+            let alarms = lock(&ALARMS);
+            let ours = |other: &&Weak<Signal>| std::ptr::eq(other.as_ptr(), &raw const **signal);
+            alarms.due.values().filter(ours).count()
+        };
+        let (signal, now) = (Arc::new(Signal::default()), Instant::now());
+        for n in 0..100 {
+            // At one time and at others, sooner and later.
+            let until = now + Duration::from_secs(3600 + (n / 2 * 7) % 5);
+            assert!(signal.poll(until, &mut Context::from_waker(Waker::noop())).is_pending());
+            assert_eq!(set(&signal), 1, "{n}");
+        }
+        let left = signal.state.lock().unwrap().alarm.unwrap();
+        drop(signal);
+        assert!(!lock(&ALARMS).due.contains_key(&left));
     }
 }

@@ -10,6 +10,7 @@ use super::signal::Signal;
 use search::Search;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,17 +19,25 @@ pub(super) type FileId = (u64, u64);
 
 /// Somebody who does one thing at a time: a store. Whoever else has mappings is nobody here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Owner(usize);
+pub(crate) struct Owner(u64);
 
 impl Owner {
-    /// `address` is of what no other owner has as long as this one lives.
-    pub(crate) fn at(address: usize) -> Owner {
-        Owner(address)
+    /// One that nobody was before: what a store holds may outlive it for a moment, where a call goes on
+    /// that nobody waits for any more.
+    pub(crate) fn new() -> Owner {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Owner(NEXT.fetch_add(1, Relaxed))
+    }
+
+    #[cfg(test)]
+    fn numbered(number: u64) -> Owner {
+        Owner(number)
     }
 }
 
-/// Who has not looked for so long does not come before others: a task that nobody polls.
-const STALE: Duration = Duration::from_millis(250);
+/// Who has not looked for so long does not come before others: a task that nobody polls, a guest that
+/// does not ask again.
+pub(super) const STALE: Duration = Duration::from_millis(250);
 
 /// So many are woken at once. The rest look by themselves before long.
 const WOKEN_AT_ONCE: usize = 64;
@@ -47,7 +56,7 @@ impl Woken {
 pub(super) struct Table {
     number: u64,
     files: HashMap<FileId, Locked>,
-    /// What each owner waits for. It can wait for one thing only.
+    /// The place of each owner among those who wait. It has one at most.
     waiting: HashMap<Owner, (FileId, u64)>,
 }
 
@@ -72,6 +81,8 @@ struct Waiting {
     wish: Wish,
     signal: Arc<Signal>,
     looked: Instant,
+    /// It is at something else between two stretches, and only has its place.
+    away: bool,
 }
 
 /// The table of this process.
@@ -144,6 +155,36 @@ impl Table {
         }
     }
 
+    /// An owner that is about to wait gives up the place that it had for something else, if any.
+    pub(super) fn give_up(&mut self, owner: Option<Owner>) -> Woken {
+        match owner.and_then(|owner| self.waiting.get(&owner).copied()) {
+            Some((file, turn)) => self.leave(file, turn, false),
+            None => Woken(Vec::new()),
+        }
+    }
+
+    /// Somebody is at something else for a while, and keeps its place.
+    pub(super) fn go_away(&mut self, file: FileId, turn: u64) {
+        if let Some(waiting) = self.waiter(file, turn) {
+            waiting.away = true;
+        }
+    }
+
+    /// It is back. `None`: it has given up its place meanwhile.
+    pub(super) fn come_back(&mut self, file: FileId, turn: u64) -> Option<Result<(), Deadlock>> {
+        let mut search = Search::new();
+        let waiting = self.waiter(file, turn)?;
+        (waiting.away, waiting.looked) = (false, search.now);
+        let (mapping, owner, wish) = (waiting.mapping, waiting.owner, waiting.wish.clone());
+        let for_ever = owner
+            .is_some_and(|owner| self.closes_a_circle(file, mapping, owner, &wish, &mut search));
+        Some(if for_ever { Err(Deadlock) } else { Ok(()) })
+    }
+
+    fn waiter(&mut self, file: FileId, turn: u64) -> Option<&mut Waiting> {
+        self.files.get_mut(&file)?.waiters.get_mut(&turn)
+    }
+
     /// Somebody waits from now on, unless that were for ever.
     pub(super) fn queue(
         &mut self,
@@ -166,6 +207,7 @@ impl Table {
             wish: wish.clone(),
             signal: signal.clone(),
             looked: search.now,
+            away: false,
         };
         self.files.entry(file).or_default().waiters.insert(turn, waiting);
         if let Some(owner) = owner {
@@ -233,7 +275,9 @@ impl Locked {
         let now = Instant::now();
         let mut woken: Vec<&Waiting> = Vec::new();
         let all = Wish { range: range.clone(), mode: LockMode::Exclusive };
-        for waiting in self.waiters.values().filter(|waiting| waiting.wish.excludes(&all)) {
+        // Who is away looks when it is back, and not because it is told.
+        let told = |waiting: &&Waiting| !waiting.away || waiting.is_awake(now);
+        for waiting in self.waiters.values().filter(told).filter(|it| it.wish.excludes(&all)) {
             let first =
                 |other: &&Waiting| other.is_awake(now) && other.wish.excludes(&waiting.wish);
             if waiting.owner.is_some() && woken.iter().any(first) {

@@ -116,7 +116,11 @@ impl Table {
             }
             let Some(&(file, turn)) = self.waiting.get(&owner) else { continue };
             let waiting = self.files.get(&file).and_then(|file| file.waiters.get(&turn));
-            let Some(Waiting { mapping, wish, .. }) = waiting else { continue };
+            let Some(Waiting { mapping, wish, away, .. }) = waiting else { continue };
+            // Who is away waits for nobody, and has its turn.
+            if *away && !with_turns {
+                continue;
+            }
             // The last are followed first: holders, by whom most circles close.
             let goes_on = (!with_turns || self.earlier(file, turn, wish, search, next))
                 && self.holding(file, *mapping, wish, search, next);
@@ -175,7 +179,7 @@ mod tests {
     }
 
     fn owner(store: u64) -> Owner {
-        Owner::at(store as usize)
+        Owner::numbered(store)
     }
 
     fn queue(table: &mut Table, store: u64, range: Range<u64>) -> Result<Arc<Signal>, Deadlock> {
@@ -214,6 +218,23 @@ mod tests {
         waiters.for_each(|waiting| waiting.looked = search.now);
         assert!(table.lets_others(FILE, STORES, &mut search), "the first goes first");
         assert!(search.left > LOOKS - 3 * STORES as usize, "{}", search.left);
+    }
+
+    #[test]
+    fn who_is_away_waits_for_nobody_until_it_is_back() {
+        let mut table = holding(2);
+        assert!(queue(&mut table, 0, 1..2).is_ok());
+        table.go_away(FILE, 0);
+        assert!(queue(&mut table, 1, 0..1).is_ok(), "it may give back what it has");
+        let back = table.come_back(FILE, 0);
+        assert!(matches!(back, Some(Err(Deadlock))), "{back:?}");
+        table.leave(FILE, 1, false).wake();
+        assert!(matches!(table.come_back(FILE, 0), Some(Ok(()))));
+        assert!(queue(&mut table, 1, 0..1).is_err());
+        // A place elsewhere is the end of this one.
+        table.give_up(Some(owner(0))).wake();
+        assert!(table.come_back(FILE, 0).is_none());
+        assert!(queue(&mut table, 1, 0..1).is_ok());
     }
 
     #[test]
