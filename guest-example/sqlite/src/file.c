@@ -68,12 +68,21 @@ int file_close(sqlite3_file *base) {
     return code;
 }
 
+// From the window, where there is one, and otherwise by a call.
+static mapped_status read_bytes(const file *file, uint64_t from, void *to, size_t wanted) {
+    if (file->window.data != NULL && from + wanted <= file->window.length) {
+        memcpy(to, file->window.data + from, wanted);
+        if (window_check(&file->window) == MAPPED_OK) return MAPPED_OK;
+    }
+    return mapped_read(file->mapping, from, to, wanted);
+}
+
 int file_read(sqlite3_file *base, void *to, int amount, sqlite3_int64 offset) {
     file *file = (struct file *)base;
     uint64_t from = (uint64_t)offset;
     size_t wanted = (size_t)amount;
     mapped_status status = MAPPED_OUT_OF_BOUNDS;
-    if (from + wanted <= file->length) status = mapped_read(file->mapping, from, to, wanted);
+    if (from + wanted <= file->length) status = read_bytes(file, from, to, wanted);
     if (status == MAPPED_OK) return SQLITE_OK;
     if (status != MAPPED_OUT_OF_BOUNDS && status != MAPPED_SIGBUS) {
         return failed_with(SQLITE_IOERR_READ, "cannot read", file->path, status);
@@ -161,9 +170,25 @@ int file_sync(sqlite3_file *base, int flags) {
     return SQLITE_OK;
 }
 
+// What a database with a rollback journal says of itself. Whoever changes it counts that in its header
+// before others may read it, so that a database of the same version has the same length: SQLite itself
+// keeps its pages by that. Not so in a write-ahead log's mode, by the two bytes before.
+static bool read_version(const file *file, uint8_t version[VERSION_LENGTH]) {
+    if (!file->database || file->level < SQLITE_LOCK_SHARED) return false;
+    if (file->length < VERSION_OFFSET + VERSION_LENGTH) return false;
+    if (read_bytes(file, VERSION_OFFSET, version, VERSION_LENGTH) != MAPPED_OK) return false;
+    return version[VERSION_JOURNAL] == 1 && version[VERSION_JOURNAL + 1] == 1;
+}
+
 int file_size(sqlite3_file *base, sqlite3_int64 *length) {
     file *file = (struct file *)base;
-    int code = file_refresh(file);
+    uint8_t now[VERSION_LENGTH];
+    bool versioned = read_version(file, now);
+    int code = SQLITE_OK;
+    if (!versioned || memcmp(now, file->version, VERSION_LENGTH) != 0) {
+        code = file_refresh(file);
+        if (!read_version(file, file->version)) memset(file->version, 0, VERSION_LENGTH);
+    }
     *length = (sqlite3_int64)file->length;
     return code;
 }

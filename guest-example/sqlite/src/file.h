@@ -18,6 +18,9 @@ typedef struct {
     unsigned shared, exclusive; // one bit for each
 } shm_connection;
 
+// Where a database has what tells it from itself before and after a transaction: the bytes from 16 on.
+enum { VERSION_OFFSET = 16, VERSION_LENGTH = 12, VERSION_JOURNAL = 2 };
+
 // An open file. A mapping keeps the length that its file had when it was mapped, while others cut and
 // grow the file. So whoever is about to write, or to ask for the length, looks first, once for each lock
 // that was taken meanwhile: without a lock nobody changes a file, and with one nobody else does.
@@ -25,6 +28,7 @@ typedef struct file {
     sqlite3_file base;
     char *path;
     bool writes;      // may
+    bool database;
     bool log;         // a write-ahead log: others may append to it after us
     bool kept;        // a journal, whose name has yet to reach the device with its directory
     bool deletes;     // when it is closed
@@ -34,6 +38,7 @@ typedef struct file {
     uint64_t mapped;  // the length of the mapping and, as far as we know, of the file
     uint64_t length;  // the length that we want: less, while what was allocated is being filled
     unsigned looked;  // at which `lock_taken` the length was last looked at
+    uint8_t version[VERSION_LENGTH]; // what the database had there then
     int level;        // of the lock on a database: SQLITE_LOCK_...
     shm_connection *shm;
     window window;    // for xFetch

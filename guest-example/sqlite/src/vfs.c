@@ -98,6 +98,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int
     file->locks = file->mapping;
     file->length = file->mapped;
     file->looked = lock_taken - 1; // not yet
+    file->database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
     file->log = (flags & SQLITE_OPEN_WAL) != 0;
     file->deletes = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
     int journals = SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL;
