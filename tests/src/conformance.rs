@@ -129,6 +129,7 @@ impl<'a> Case<'a> {
                     "file-bytes" => &mut self.limits.file_bytes,
                     "call-bytes" => &mut self.limits.call_bytes,
                     "locked-bytes" => &mut self.limits.locked_bytes,
+                    "locks" => &mut self.limits.locks,
                     _ => panic!("there is no limit {name}"),
                 };
                 *limit = number(value);
@@ -173,6 +174,7 @@ impl<'a> Case<'a> {
                     "mappings" => counters.mappings,
                     "mapped-bytes" => counters.mapped_bytes,
                     "locked-bytes" => counters.locked_bytes,
+                    "locks" => counters.locks,
                     "opened" => counters.opened,
                     "reads" => counters.reads,
                     "writes" => counters.writes,

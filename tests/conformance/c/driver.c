@@ -22,6 +22,8 @@ static const char *const SYNC_MODES[] = {"sync", "async", NULL};
 static const char *const HINTS[] = {
     "normal", "random", "sequential", "willneed", "dontneed", NULL,
 };
+static const char *const LOCK_MODES[] = {"shared", "exclusive", NULL};
+static const char *const OUTCOMES[] = {"locked", "busy", "deadlock"};
 static const char *const ERRORS[] = {
     [IOMMAP_MMAP_TYPES_ERROR_CODE_BADARG] = "badarg",
     [IOMMAP_MMAP_TYPES_ERROR_CODE_ENOMEM] = "enomem",
@@ -56,12 +58,13 @@ static entry *find(bytes name) {
     return NULL;
 }
 
-// What a command is to answer: one of the three.
+// What a command is to answer: one of these.
 typedef struct {
     bool failed;
     error error;
-    enum { NOTHING, NUMBER, BYTES } kind;
+    enum { NOTHING, NUMBER, BYTES, WORD } kind;
     uint64_t number;
+    const char *word;
     driver_list_u8_t bytes;
 } answer;
 
@@ -130,6 +133,32 @@ static void run_pwrite(words *w, mapping m, answer *a) {
     free(data.bytes);
 }
 
+static void run_lock(words *w, mapping m, answer *a) {
+    uint64_t offset = words_number(w, "an offset"), length = words_number(w, "a length");
+    uint8_t mode = (uint8_t)words_one_of(w, "a mode", LOCK_MODES);
+    bytes time = words_text(w, "a time");
+    uint64_t wait = is(time, "-") ? 0 : number(w, (char *)time.bytes) * 1000000;
+    if (!words_end(w)) return;
+    iommap_mmap_locks_outcome_t outcome;
+    do {
+        a->failed = !iommap_mmap_locks_lock(m, offset, length, mode, is(time, "-") ? NULL : &wait,
+                                            &outcome, &a->error);
+    } while (!a->failed && outcome == IOMMAP_MMAP_LOCKS_OUTCOME_AGAIN);
+    if (a->failed) return;
+    a->kind = WORD;
+    a->word = OUTCOMES[outcome];
+}
+
+static void run_would_lock(words *w, mapping m, answer *a) {
+    uint64_t offset = words_number(w, "an offset"), length = words_number(w, "a length");
+    uint8_t mode = (uint8_t)words_one_of(w, "a mode", LOCK_MODES);
+    if (!words_end(w)) return;
+    bool could = false;
+    a->failed = !iommap_mmap_locks_would_lock(m, offset, length, mode, &could, &a->error);
+    a->kind = WORD;
+    a->word = could ? "true" : "false";
+}
+
 // The commands whose first word names a mapping, and that take little else.
 static void run_on(bytes verb, words *w, entry *named, answer *a) {
     mapping m = iommap_mmap_types_borrow_mapping(named->mapping);
@@ -177,6 +206,14 @@ static void run_on(bytes verb, words *w, entry *named, answer *a) {
         if (!words_end(w)) return;
         a->failed = !iommap_mmap_types_method_mapping_position(m, &a->number, &a->error);
         a->kind = NUMBER;
+    } else if (is(verb, "lock")) {
+        run_lock(w, m, a);
+    } else if (is(verb, "would-lock")) {
+        run_would_lock(w, m, a);
+    } else if (is(verb, "unlock")) {
+        uint64_t offset = words_number(w, "an offset"), length = words_number(w, "a length");
+        if (!words_end(w)) return;
+        a->failed = !iommap_mmap_locks_unlock(m, offset, length, &a->error);
     } else {
         words_bad(w, "there is no command %s", (char *)verb.bytes);
     }
@@ -195,6 +232,8 @@ static char *say(const answer *a) {
         done = asprintf(&text, "ok");
     } else if (a->kind == NUMBER) {
         done = asprintf(&text, "ok %" PRIu64, a->number);
+    } else if (a->kind == WORD) {
+        done = asprintf(&text, "ok %s", a->word);
     } else if (a->bytes.len > 64) {
         bytes data = {a->bytes.ptr, a->bytes.len};
         done = asprintf(&text, "ok len=%zu fnv=%016" PRIx64, data.length, fnv(data));

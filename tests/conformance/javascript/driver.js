@@ -3,6 +3,7 @@
 
 import { Mapping } from 'iommap:mmap/types@0.1.0';
 import { preadMany, pwriteMany } from 'iommap:mmap/batch@0.1.0';
+import { lock, unlock, wouldLock } from 'iommap:mmap/locks@0.1.0';
 import { Bad, Words, describe, number } from './command.js';
 
 const MODES = ['read', 'write', 'read-write'];
@@ -10,6 +11,7 @@ const OPTIONS = [
   'shared', 'private', 'lock', 'populate', 'nocache', 'create', 'truncate', 'exclusive',
 ];
 const SYNC_MODES = ['sync', 'async'];
+const LOCK_MODES = ['shared', 'exclusive'];
 const HINTS = ['normal', 'random', 'sequential', 'willneed', 'dontneed'];
 
 const mappings = new Map();
@@ -106,6 +108,28 @@ const COMMANDS = {
     words.end();
     return mapping.position();
   }),
+  lock: on((mapping, words) => {
+    const [offset, length] = [words.number('an offset'), words.number('a length')];
+    const mode = words.oneOf('a mode', LOCK_MODES);
+    const time = words.text('a time');
+    words.end();
+    const wait = time === '-' ? undefined : number(time) * 1_000_000n;
+    for (;;) {
+      const outcome = lock(mapping, offset, length, mode, wait);
+      if (outcome !== 'again') return outcome;
+    }
+  }),
+  unlock: on((mapping, words) => {
+    const [offset, length] = [words.number('an offset'), words.number('a length')];
+    words.end();
+    unlock(mapping, offset, length);
+  }),
+  'would-lock': on((mapping, words) => {
+    const [offset, length] = [words.number('an offset'), words.number('a length')];
+    const mode = words.oneOf('a mode', LOCK_MODES);
+    words.end();
+    return `${wouldLock(mapping, offset, length, mode)}`;
+  }),
 };
 
 /** A command whose first word names a mapping. */
@@ -127,5 +151,6 @@ function unknown(name) {
 
 function say(answer) {
   if (answer === undefined) return 'ok';
-  return typeof answer === 'bigint' ? `ok ${answer}` : `ok ${describe(answer)}`;
+  const text = typeof answer === 'bigint' || typeof answer === 'string';
+  return text ? `ok ${answer}` : `ok ${describe(answer)}`;
 }

@@ -10,10 +10,11 @@ from operator import or_
 from command import Bad, Words, describe, number, one_of
 from componentize_py_types import Err
 from wit_world import WitWorld as World
-from wit_world.imports import batch, types
+from wit_world.imports import batch, locks, types
+from wit_world.imports.locks import LockMode, Outcome
 from wit_world.imports.types import AccessMode, Advice, Mapping, OpenFlags, SyncMode
 
-Answer = bytes | int | None
+Answer = bytes | int | str | None
 
 
 class WitWorld(World):
@@ -123,6 +124,30 @@ def position(mapping: Mapping, words: Words) -> int:
     return mapping.position()
 
 
+def lock(mapping: Mapping, words: Words) -> str:
+    offset, length = words.number("an offset"), words.number("a length")
+    mode = LOCK_MODES[words.name("a mode", LOCK_MODES)]
+    time = words.text("a time")
+    words.end()
+    wait = None if time == "-" else number(time) * 1_000_000
+    while (outcome := locks.lock(mapping, offset, length, mode, wait)) == Outcome.AGAIN:
+        pass
+    return outcome.name.lower()
+
+
+def unlock(mapping: Mapping, words: Words) -> None:
+    offset, length = words.number("an offset"), words.number("a length")
+    words.end()
+    locks.unlock(mapping, offset, length)
+
+
+def would_lock(mapping: Mapping, words: Words) -> str:
+    offset, length = words.number("an offset"), words.number("a length")
+    mode = LOCK_MODES[words.name("a mode", LOCK_MODES)]
+    words.end()
+    return "true" if locks.would_lock(mapping, offset, length, mode) else "false"
+
+
 COMMANDS: dict[str, Callable[[Words], Answer]] = {
     "open": open_,
     "drop": drop,
@@ -136,6 +161,9 @@ COMMANDS: dict[str, Callable[[Words], Answer]] = {
     "truncate": on(truncate),
     "advise": on(advise),
     "position": on(position),
+    "lock": on(lock),
+    "unlock": on(unlock),
+    "would-lock": on(would_lock),
 }
 
 
@@ -148,6 +176,7 @@ MODES = by_wit_name(AccessMode)
 OPTIONS = by_wit_name(OpenFlags)
 SYNC_MODES = by_wit_name(SyncMode)
 HINTS = by_wit_name(Advice)
+LOCK_MODES = by_wit_name(LockMode)
 
 
 def known(handle: str) -> str:

@@ -55,6 +55,7 @@ impl World {
         let component = Component::from_file(&engine, guest).unwrap();
         let mut linker = Linker::new(&engine);
         iommap::add_to_linker(&mut linker, State::iommap).unwrap();
+        iommap::locks::add_to_linker(&mut linker, State::iommap).unwrap();
         iommap::wasi::add_to_linker(&mut linker, State::iommap, |s| &mut s.table).unwrap();
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
         let iommap = IommapCtx::builder()

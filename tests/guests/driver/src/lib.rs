@@ -25,6 +25,11 @@
 //! truncate NAME SIZE
 //! advise NAME OFFSET LENGTH HINT            normal, random, sequential, willneed or dontneed
 //! position NAME                             ok SIZE
+//! lock NAME OFFSET LENGTH MODE WAIT         MODE shared or exclusive; WAIT in milliseconds, or - for as
+//!                                           long as it takes; asks again where it is told to: ok
+//!                                           locked, ok busy or ok deadlock
+//! unlock NAME OFFSET LENGTH
+//! would-lock NAME OFFSET LENGTH MODE        ok true or ok false
 //! trap                                      executes `unreachable`
 //! oob                                       reads behind the end of its memory
 //! spin                                      never ends
@@ -39,6 +44,7 @@
 //! `\n`, `\"`, `\\` and `\xNN` for single bytes. The hash is FNV-1a of 64 bits.
 
 mod descriptors;
+mod locks;
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
@@ -90,6 +96,7 @@ enum Answer {
     Nothing,
     Number(u64),
     Bytes(Vec<u8>),
+    Word(&'static str),
 }
 
 impl Answer {
@@ -98,6 +105,7 @@ impl Answer {
             Answer::Nothing => "ok".into(),
             Answer::Number(number) => format!("ok {number}"),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
+            Answer::Word(word) => format!("ok {word}"),
         }
     }
 }
@@ -206,6 +214,10 @@ impl State {
                 let mapping = self.mapping(&mut words)?;
                 words.end()?;
                 mapping.position().map(Answer::Number)
+            }
+            "lock" | "unlock" | "would-lock" => {
+                let mapping = self.mapping(&mut words)?;
+                locks::run(&verb, mapping, words)?
             }
             "alloc" => {
                 let size = words.number("a number of bytes")?;
