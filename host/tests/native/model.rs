@@ -64,7 +64,9 @@ fn hold_native(directory: &Path, share: bool, cases: u32, others: &mut dyn Actor
     }
     result.unwrap();
     println!("{cases} sequences: {total:?}");
-    assert!(cases < 100 || (total.errors > 0 && total.faults > 0), "{total:?}");
+    let [had, busy] = total.locks.map(|count| count > 0);
+    let all = total.errors > 0 && total.faults > 0 && had && (busy || cases < 500);
+    assert!(cases < 100 || all, "{total:?}");
 }
 
 fn show(records: &[Record]) -> String {

@@ -18,6 +18,9 @@ pub trait Subject {
 
     /// Mappings open, bytes mapped and faults met so far.
     fn used(&self) -> (u64, u64, u64);
+
+    /// Ranges of files locked.
+    fn locks(&self) -> u64;
 }
 
 /// What a call returned.
@@ -27,6 +30,10 @@ pub enum Value {
     Nothing,
     /// A number.
     Number(u64),
+    /// What came of trying to lock.
+    Locked(bool),
+    /// Whether a lock could be had.
+    Would(bool),
     /// Bytes.
     Bytes(Vec<u8>),
     /// So many bytes, of which the FNV-1a hash of 64 bits is this.
@@ -44,6 +51,8 @@ pub struct Tally {
     pub faults: u64,
     /// Operations of others.
     pub others: u64,
+    /// Locks that were had, and that others were in the way of.
+    pub locks: [u64; 2],
 }
 
 impl Tally {
@@ -53,11 +62,12 @@ impl Tally {
         self.errors += other.errors;
         self.faults += other.faults;
         self.others += other.others;
+        self.locks = [self.locks[0] + other.locks[0], self.locks[1] + other.locks[1]];
     }
 }
 
 /// Does a sequence of operations to fresh files in a directory. Before it, the guest opens the
-/// first file shared and the second one private.
+/// first file shared, the second one private, and the first once more.
 ///
 /// # Errors
 ///
@@ -72,8 +82,8 @@ pub fn hold(
     let contents = prepare(directory).map_err(|error| format!("no files: {error}"))?;
     let mut model = Model::new(limits(), &contents);
     let mut tally = Tally::default();
-    for (slot, private) in [(0, false), (1, true)] {
-        let call = Call::Open(Open { private, ..Open::plain(slot, AccessMode::ReadWrite) });
+    for (slot, name, private) in [(0, 0, false), (1, 1, true), (2, 0, false)] {
+        let call = Call::Open(Open { private, ..Open::plain(name, AccessMode::ReadWrite) });
         guest(subject, &mut model, slot, &call, &mut tally, seen)?;
     }
     for (number, record) in records.iter().enumerate() {
@@ -119,6 +129,9 @@ fn guest(
     seen(call, &found);
     tally.calls += 1;
     tally.errors += u64::from(expected.is_err());
+    if let Ok(Answer::Locked(locked)) = expected {
+        tally.locks[usize::from(!locked)] += 1;
+    }
     agree(&found, &expected)
 }
 
@@ -128,6 +141,8 @@ fn agree(found: &Result<Value, String>, expected: &Expected) -> Result<(), Strin
         (Ok(Value::Nothing), Ok(Answer::Nothing | Answer::NothingOr(_))) => true,
         (Err(found), Ok(Answer::NothingOr(error))) => found == error,
         (Ok(Value::Number(found)), Ok(Answer::Number(expected))) => found == expected,
+        (Ok(Value::Locked(found)), Ok(Answer::Locked(expected)))
+        | (Ok(Value::Would(found)), Ok(Answer::Would(expected))) => found == expected,
         (Ok(Value::Bytes(found)), Ok(Answer::Bytes(expected))) => {
             return match matches(found, expected) {
                 true => Ok(()),
@@ -157,11 +172,12 @@ fn compare(subject: &dyn Subject, model: &Model, directory: &Path) -> Result<(),
             (Err(error), _) => return Err(format!("file {text}: {error}")),
         }
     }
-    let (found, expected) = (subject.used(), model.used());
+    let found = (subject.used(), subject.locks());
+    let expected = (model.used(), model.locks());
     if found == expected {
         return Ok(());
     }
-    Err(format!("mappings, bytes and faults are {found:?} instead of {expected:?}"))
+    Err(format!("mappings, bytes and faults, and locks, are {found:?} instead of {expected:?}"))
 }
 
 fn difference(found: &[u8], expected: &[Cell]) -> String {

@@ -12,6 +12,7 @@
 
 mod file;
 mod hold;
+mod lock;
 mod model;
 mod native;
 mod numbers;
@@ -33,6 +34,7 @@ pub fn limits() -> iommap::Limits {
     limits.mapped_bytes = 28 * page();
     limits.file_bytes = 9 * page() + 100;
     limits.call_bytes = 6 * page();
+    limits.locks = 6;
     limits
 }
 

@@ -1,6 +1,7 @@
 //! The files and mappings there are, and what others do to them.
 
 use crate::file::{Cell, File, UNKNOWN};
+use crate::lock::Held;
 use crate::operation::{NAMES, Others, SLOTS};
 use crate::page;
 use iommap::{AccessMode, Limits};
@@ -18,6 +19,10 @@ pub enum Answer {
     Number(u64),
     /// Bytes, some of them perhaps unknown.
     Bytes(Vec<Cell>),
+    /// What came of trying to lock.
+    Locked(bool),
+    /// Whether a lock could be had.
+    Would(bool),
     /// Nothing, or this error: it depends on the file system.
     NothingOr(&'static str),
 }
@@ -36,6 +41,8 @@ pub(crate) struct Mapped {
     pub(crate) written: bool,
     /// The file was cut in front of the mapping's last page; `None` if that is not known.
     pub(crate) cut: Option<bool>,
+    /// The ranges that it has locked.
+    pub(crate) locks: Vec<Held>,
 }
 
 impl Mapped {
@@ -85,6 +92,11 @@ impl Model {
     pub fn used(&self) -> (u64, u64, u64) {
         let lengths = self.slots.iter().flatten().filter_map(|mapped| mapped.length);
         (lengths.clone().count() as u64, lengths.sum(), self.faults)
+    }
+
+    /// The ranges that are locked.
+    pub fn locks(&self) -> u64 {
+        self.slots.iter().flatten().map(|mapped| mapped.locks.len() as u64).sum()
     }
 
     /// The slot of this number, or else the next one that has a mapping, preferably an open one.

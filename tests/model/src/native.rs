@@ -6,6 +6,7 @@ use crate::operation::{Call, Open, SLOTS};
 use iommap::{Error, ErrorKind, FsPerms, Grants, Mapping, OpenOptions, Usage};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Mappings of one store, in slots.
 pub struct Native {
@@ -66,6 +67,11 @@ impl Native {
             Call::Advise(offset, length, advice) => {
                 mapping.advise(*offset, *length, *advice).map(nothing)
             }
+            Call::Lock(range, mode) => {
+                mapping.lock(*range, *mode, Some(Duration::ZERO)).map(Value::Locked)
+            }
+            Call::Unlock(range) => mapping.unlock(*range).map(nothing),
+            Call::WouldLock(range, mode) => mapping.would_lock(*range, *mode).map(Value::Would),
         }
     }
 }
@@ -81,6 +87,10 @@ impl Subject for Native {
     fn used(&self) -> (u64, u64, u64) {
         let used = self.usage.counters();
         (used.mappings, used.mapped_bytes, used.faults_recovered)
+    }
+
+    fn locks(&self) -> u64 {
+        self.usage.counters().locks
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operations, and how eight bytes become one.
 
 use crate::numbers::{length, number, offset, sane};
-use iommap::{AccessMode, Advice, Range, SyncMode};
+use iommap::{AccessMode, Advice, LockMode, Range, SyncMode};
 use std::fmt::Debug;
 
 /// How many bytes an operation is made of.
@@ -52,6 +52,12 @@ pub enum Call {
     Advise(u64, u64, Advice),
     /// `position`.
     Position,
+    /// `lock(offset, length, mode)`, which is tried once.
+    Lock(Range, LockMode),
+    /// `unlock(offset, length)`.
+    Unlock(Range),
+    /// `would-lock(offset, length, mode)`.
+    WouldLock(Range, LockMode),
 }
 
 /// How a file is opened: the interface's options.
@@ -95,6 +101,13 @@ impl Call {
             Call::Truncate(size) => ("truncate", size.to_string()),
             Call::Advise(offset, length, hint) => {
                 ("advise", format!("{offset} {length} {}", word(hint)))
+            }
+            Call::Lock(Range { offset, length }, mode) => {
+                ("lock", format!("{offset} {length} {} 0", word(mode)))
+            }
+            Call::Unlock(Range { offset, length }) => ("unlock", format!("{offset} {length}")),
+            Call::WouldLock(Range { offset, length }, mode) => {
+                ("would-lock", format!("{offset} {length} {}", word(mode)))
             }
         };
         format!("{verb} m{slot} {rest}")
@@ -203,7 +216,7 @@ impl Operation {
         let name = usize::from(place) % NAMES.len();
         let mode = if more % 4 == 0 { SyncMode::Sync } else { SyncMode::Async };
         let guest = |call| Operation::Guest(slot, call);
-        match kind % 32 {
+        match kind % 40 {
             0 => guest(Call::Position),
             1..=3 => guest(Call::Open(open(x, y, seed, more))),
             4 => guest(Call::Close),
@@ -237,7 +250,10 @@ impl Operation {
             28 => Operation::Others(Others::Punch(name, sane(x), length(y).max(1))),
             29 => Operation::Others(Others::Rename(name, usize::from(more) % NAMES.len())),
             30 => Operation::Others(Others::Unlink(name)),
-            _ => Operation::Others(Others::Replace(name, bytes(seed, sane(x) / 2))),
+            31 => Operation::Others(Others::Replace(name, bytes(seed, sane(x) / 2))),
+            32..=35 => guest(Call::Lock(locked(x, y), lock_mode(more))),
+            36..=38 => guest(Call::Unlock(locked(x, y))),
+            _ => guest(Call::WouldLock(locked(x, y), lock_mode(more))),
         }
     }
 }
@@ -291,6 +307,18 @@ fn ranges(x: u16, y: u16, seed: u8, more: u8) -> Vec<Range> {
     ranges
 }
 
+/// A range to lock: mostly one of few, so that they meet; or any.
+fn locked(x: u16, y: u16) -> Range {
+    match y % 8 {
+        0 => Range { offset: number(x), length: number(y) },
+        _ => Range { offset: u64::from(x % 16), length: u64::from(y / 8 % 12) },
+    }
+}
+
+fn lock_mode(more: u8) -> LockMode {
+    if more % 2 == 0 { LockMode::Exclusive } else { LockMode::Shared }
+}
+
 fn advice(more: u8) -> Advice {
     match more % 8 {
         0 => Advice::Normal,
@@ -322,7 +350,7 @@ mod tests {
                 kinds.insert(words.take(2).collect::<Vec<_>>().join(" "));
             }
         }
-        assert_eq!(kinds.len(), 18, "{kinds:?}");
+        assert_eq!(kinds.len(), 21, "{kinds:?}");
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! then the operation.
 
 use crate::file::{File, UNKNOWN};
+use crate::lock::{Held, after, excludes, named};
 use crate::model::{Answer, Expected, Mapped, Model, touched};
 use crate::operation::{Call, Open};
 use crate::page;
-use iommap::{AccessMode, Range};
+use iommap::{AccessMode, LockMode, Range};
 use std::collections::BTreeMap;
 
 /// A list may have one range for each so many bytes of a call, and one more.
@@ -99,6 +100,7 @@ impl Model {
             own: BTreeMap::new(),
             written: false,
             cut: Some(false),
+            locks: Vec::new(),
         })
     }
 
@@ -110,6 +112,7 @@ impl Model {
             Call::Open(_) | Call::Drop => DONE,
             Call::Close => {
                 mapped.length = None;
+                mapped.locks.clear();
                 DONE
             }
             Call::Position => Ok(Answer::Number(length)),
@@ -151,7 +154,46 @@ impl Model {
                 DONE
             }
             Call::Truncate(size) => self.truncate(mapped, *size),
+            Call::Lock(range, mode) => {
+                lockable(mapped, *mode)?;
+                let range = named(*range)?;
+                // The limit comes before it is looked whether anybody is in the way.
+                let locks = self.within_limit(mapped, range, Some(*mode))?;
+                let free = self.is_free(mapped, range, *mode);
+                if free {
+                    mapped.locks = locks;
+                }
+                Ok(Answer::Locked(free))
+            }
+            Call::Unlock(range) => {
+                mapped.locks = self.within_limit(mapped, named(*range)?, None)?;
+                DONE
+            }
+            Call::WouldLock(range, mode) => {
+                lockable(mapped, *mode)?;
+                Ok(Answer::Would(self.is_free(mapped, named(*range)?, *mode)))
+            }
         }
+    }
+
+    /// What a mapping will hold, if that is not too much.
+    fn within_limit(
+        &self,
+        mapped: &Mapped,
+        range: (u64, u64),
+        mode: Option<LockMode>,
+    ) -> Result<Vec<Held>, &'static str> {
+        let locks = after(&mapped.locks, range, mode);
+        // The mapping itself is out of its slot, and not among those that are counted.
+        let all = self.locks() + locks.len() as u64;
+        let more = locks.len() > mapped.locks.len();
+        if more && all > self.limits.locks { Err("limit-exceeded") } else { Ok(locks) }
+    }
+
+    /// Does no other mapping of the file keep this one from having a range so?
+    fn is_free(&self, mapped: &Mapped, range: (u64, u64), mode: LockMode) -> bool {
+        let others = self.slots.iter().flatten().filter(|other| other.file == mapped.file);
+        others.into_iter().all(|other| !excludes(&other.locks, range, mode))
     }
 
     /// Bounds first, then limits. Of a list that is too long as many ranges count as are allowed.
@@ -234,6 +276,14 @@ fn synced(mapped: &Mapped) -> Expected {
         None if mapped.written => Ok(Answer::NothingOr("sigbus")),
         _ => DONE,
     }
+}
+
+fn lockable(mapped: &Mapped, mode: LockMode) -> Result<(), &'static str> {
+    let allowed = match mode {
+        LockMode::Shared => mapped.access != AccessMode::Write,
+        LockMode::Exclusive => mapped.access != AccessMode::Read && !mapped.private,
+    };
+    if allowed { Ok(()) } else { Err("eacces") }
 }
 
 fn inside(length: u64, offset: u64, bytes: u64) -> Result<(), &'static str> {
