@@ -161,13 +161,13 @@ impl runtime::Plugin for Files {
 }
 
 /// A directory with the file `f`, and a context that grants it as `/data` for four mappings, for
-/// windows and for a lock.
+/// windows and for three locks.
 fn granted(text: &str) -> (TempDir, Arc<IommapCtx>) {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("f"), text).unwrap();
     let mut builder = IommapCtx::builder();
     builder.preopened_dir(dir.path(), "/data", FsPerms::ReadWrite).unwrap().max_mappings(4);
-    builder.max_windows(4).max_window_bytes(1 << 20).max_locks(1);
+    builder.max_windows(4).max_window_bytes(1 << 20).max_locks(3);
     (dir, Arc::new(builder.build()))
 }
 
@@ -257,12 +257,14 @@ fn a_shared_context_maps_open_files_and_locks_without_windows() {
                 window w m 0 5 frozen       -> err enotsup
                 pread m 1 1                 -> ok hex:65
                 lock m 0 1 shared 0         -> ok locked
-                lock m 2 1 shared 0         -> err limit-exceeded
+                lock m 2 1 shared 0         -> ok locked
+                lock m 4 1 shared 0         -> ok locked
+                lock m 6 1 shared 0         -> err limit-exceeded
                 ",
             )
             .await;
             let counters = ctx.counters();
-            assert_eq!((counters.mappings, counters.windows, counters.locks), (1, 0, 1));
+            assert_eq!((counters.mappings, counters.windows, counters.locks), (1, 0, 3));
 
             // Nor does the search for an open file go without the plugin's word.
             let mut stranger = runtime.start_in("three", &viewer, dir.path()).await.unwrap();
@@ -272,6 +274,48 @@ fn a_shared_context_maps_open_files_and_locks_without_windows() {
         });
         assert_all_returned(ctx.usage());
     }
+}
+
+/// Asks for a lock, and then gives back all that it has.
+async fn wants(workload: &mut Workload, lock: &str) -> String {
+    let answer = workload.step(lock).await.unwrap();
+    play(workload, "unlock m 0 0 -> ok").await;
+    answer
+}
+
+#[test]
+fn stores_of_one_context_that_wait_for_each_other_are_told() {
+    let (_dir, ctx) = granted("0123456789");
+    let files = Files { options: AsyncOptions::default(), contexts: vec![("w", ctx.clone())] };
+    let runtime = Runtime::new(Arc::new(files)).unwrap();
+    let driver = runtime.load(guest("driver")).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut one = runtime.start("w", &driver).await.unwrap();
+        let mut other = runtime.start("w", &driver).await.unwrap();
+        // By one mapping and by another: a store is one, however many it has.
+        play(
+            &mut one,
+            "
+            open m /data/f read-write       -> ok
+            open n /data/f read-write       -> ok
+            lock n 0 1 exclusive 0          -> ok locked
+            lock m 0 1 exclusive -          -> ok deadlock
+            close n                         -> ok
+            lock m 0 1 exclusive 0          -> ok locked
+            ",
+        )
+        .await;
+        let second = "open m /data/f read-write -> ok\nlock m 1 1 exclusive 0 -> ok locked";
+        play(&mut other, second).await;
+        let (one, other) = tokio::join!(
+            wants(&mut one, "lock m 1 1 exclusive -"),
+            wants(&mut other, "lock m 0 1 exclusive -"),
+        );
+        let mut answers = [one, other];
+        answers.sort();
+        assert_eq!(answers, ["ok deadlock", "ok locked"]);
+    });
+    assert_all_returned(ctx.usage());
 }
 
 #[test]
