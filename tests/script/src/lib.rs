@@ -18,6 +18,8 @@
 
 #[cfg(feature = "locks")]
 mod locks;
+#[cfg(feature = "storage")]
+mod storage;
 #[cfg(feature = "windows")]
 mod windows;
 
@@ -76,6 +78,14 @@ impl Script {
         }
         if verb == "cost" {
             return Ok(Ok(Answer::Number(self.cost)));
+        }
+        #[cfg(feature = "storage")]
+        if verb == "sync-all" {
+            let named = |name: &String| {
+                self.mappings.get(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
+            };
+            let mappings = words.texts()?.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+            return Ok(Ok(Answer::Text(storage::sync_all(&mappings))));
         }
         let name = words.text("a name")?;
         let unknown = || Bad(format!("there is no mapping {name:?}"));
@@ -278,6 +288,10 @@ fn operation(
         }
         #[cfg(feature = "locks")]
         "lock" | "unlock" | "would-lock" | "lock-all" => locks::operation(verb, mapping, words)?,
+        #[cfg(feature = "storage")]
+        "punch-hole" | "zero-range" | "allocate" | "sync-entry" => {
+            storage::operation(verb, mapping, words)?
+        }
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
     })
 }
@@ -299,6 +313,8 @@ enum Answer {
     Numbers(u64, u64),
     #[cfg(feature = "locks")]
     Word(&'static str),
+    #[cfg(feature = "storage")]
+    Text(String),
     Bytes(Vec<u8>),
     /// With how many they are.
     Count(Vec<u8>),
@@ -313,6 +329,8 @@ impl Answer {
             Answer::Numbers(one, other) => format!("ok {one} {other}"),
             #[cfg(feature = "locks")]
             Answer::Word(word) => format!("ok {word}"),
+            #[cfg(feature = "storage")]
+            Answer::Text(text) => text.clone(),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
             Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),
         }
