@@ -43,9 +43,9 @@ impl OpenOptions {
         let mut request = Request::new(&name, FsPerms::ReadWrite, self, access, &usage, false)?;
         // A program's own mappings may be more than descriptors.
         request.lockable = self.lockable;
-        // Which directory a program is in may be another later.
-        let path = &*std::path::absolute(path).unwrap_or_else(|_| path.into());
-        request.entry = Some((None, path));
+        // Which directory a program is in may be another later, when the entry is asked for.
+        let absolute = std::path::absolute(path).ok();
+        request.entry = absolute.as_deref().map(|path| (None, path));
         request.open(Place::Anywhere(path)).map(Mapping::from)
     }
 }
