@@ -34,7 +34,7 @@ fn holes_zeros_and_blocks_change_no_length() {
     }
     assert!(stat().blocks() < before);
     let bytes = mapping.read_to_vec(0, 1 << 20).unwrap();
-    let holds = |at: usize| if at < 5 || at >= (1 << 20) - 5 { 7 } else { 0 };
+    let holds = |at: usize| if (5..(1 << 20) - 5).contains(&at) { 0 } else { 7 };
     assert!(bytes.iter().enumerate().all(|(at, byte)| *byte == holds(at)));
     mapping.allocate(0..1 << 20).unwrap();
     assert!(stat().blocks() >= (1 << 20) / 512);

@@ -13,7 +13,7 @@ use std::thread;
 fn on_each_file_system(story: impl Fn(&World)) {
     story(&World::new());
     match tempfile::tempdir_in("/dev/shm") {
-        Ok(dir) => story(&World::at(dir.path(), Limits::default(), FsPerms::ReadWrite)),
+        Ok(dir) => story(&world(dir.path())),
         Err(error) => println!("skipped: no tmpfs at /dev/shm: {error}"),
     }
 }
@@ -190,10 +190,13 @@ fn no_file_grows_that_others_cut_meanwhile() {
     });
 }
 
+fn world(disk: &Path) -> World {
+    World::at(disk, Limits::default(), FsPerms::ReadWrite)
+}
+
 /// Allocates more than there is, and holds the mapping to what it was.
-fn hold_a_full_disk(disk: &Path) {
-    let world = World::at(disk, Limits::default(), FsPerms::ReadWrite);
-    let stat = rustix::fs::statvfs(disk).unwrap();
+fn hold_to_a_full_disk(world: &World) {
+    let stat = rustix::fs::statvfs(world.path("")).unwrap();
     let size = 2 * stat.f_blocks * stat.f_frsize;
     world.sparse("f", size);
     let mapping = world.map("f", &READ_WRITE);
@@ -213,12 +216,12 @@ fn hold_a_full_disk(disk: &Path) {
 
 #[test]
 fn blocks_that_a_full_tmpfs_has_not_are_enospc() {
-    on_small_disk(1 << 20, |disk| hold_a_full_disk(disk));
+    on_small_disk(1 << 20, |disk| hold_to_a_full_disk(&world(disk)));
 }
 
 #[test]
 fn blocks_that_a_full_ext4_has_not_are_enospc() {
-    on_ext4(|disk| hold_a_full_disk(disk));
+    on_ext4(|disk| hold_to_a_full_disk(&world(disk)));
 }
 
 #[test]
