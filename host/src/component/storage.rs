@@ -1,7 +1,7 @@
 //! `iommap:mmap/storage`: holes and blocks, a file's entry, and many mappings on the device at once,
 //! for both kinds of store.
 //!
-//! All of it may wait for a device, and does so where [`waiting`](super::waiting) has the others wait.
+//! All of it may wait for a device, where the other calls that do so wait.
 
 use super::abi::HandleList;
 use super::access::{Access, View};
