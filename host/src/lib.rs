@@ -86,6 +86,12 @@
 //! [`Limits::locks`] lets guests lock ranges of their files, against each other and against other
 //! programs. `locks::add_to_linker` defines the interface; native programs have [`Mapping::lock`].
 //!
+//! # Changes
+//!
+//! [`Limits::watches`] lets guests ask what has become of a file since it was mapped, and map anew
+//! what its path names now. `changes::add_to_linker` defines the interface; native programs have
+//! [`Grants::changed`].
+//!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the
@@ -131,8 +137,6 @@ mod usage;
 #[doc(inline)]
 pub use iommap_guard as guard;
 
-#[cfg(feature = "component")]
-pub use component::locks;
 #[cfg(feature = "wasi")]
 pub use component::wasi;
 #[cfg(feature = "windows")]
@@ -143,7 +147,11 @@ pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with}
 pub use component::{
     Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
+#[cfg(feature = "component")]
+pub use component::{changes, locks};
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;
-pub use mapping::{AccessMode, Advice, FsPerms, LockMode, Mapping, OpenOptions, Range, SyncMode};
+pub use mapping::{
+    AccessMode, Advice, FileState, FsPerms, LockMode, Mapping, OpenOptions, Range, SyncMode,
+};
 pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};

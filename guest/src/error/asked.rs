@@ -37,6 +37,10 @@ pub(crate) enum Asked {
     Lock(Range),
     #[cfg(feature = "locks")]
     Unlock(Range),
+    #[cfg(feature = "changes")]
+    Changed,
+    #[cfg(feature = "changes")]
+    Remap,
     Sync,
     SetLen(u64),
     Advise,
@@ -72,6 +76,10 @@ impl Asked {
             Asked::Lock(range) => write!(f, "cannot lock {} of {file}", Bytes(range)),
             #[cfg(feature = "locks")]
             Asked::Unlock(range) => write!(f, "cannot unlock {} of {file}", Bytes(range)),
+            #[cfg(feature = "changes")]
+            Asked::Changed => write!(f, "cannot tell what has become of {file}"),
+            #[cfg(feature = "changes")]
+            Asked::Remap => write!(f, "cannot map what is now at {file}"),
             Asked::Sync => write!(f, "cannot write {file} back to the device"),
             Asked::SetLen(len) => write!(f, "cannot make {file} {len} bytes long"),
             Asked::Advise => write!(f, "cannot advise on {file}"),

@@ -11,12 +11,14 @@
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
 //! | `locks` | locks on ranges of files |
+//! | `changes` | what has become of files |
 //! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
 mod access;
 mod bindings;
+pub mod changes;
 mod convert;
 mod ctx;
 mod handle;

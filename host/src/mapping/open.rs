@@ -5,6 +5,7 @@
 //! undone: they may have built on it.
 
 use super::Mapping;
+use super::changes::Followed;
 use super::common::{RegionRef, RegionSpec};
 use super::lookup::{self, NewFile, Place};
 use super::mapped::{Mapped, Open};
@@ -83,6 +84,8 @@ pub(crate) struct Request<'a> {
     common: bool,
     /// Does the mapping keep its file for locks, also where it does not write?
     lockable: bool,
+    /// Was it found by a path of its grant's?
+    by_path: bool,
     mapping: Option<Reservation>,
 }
 
@@ -100,11 +103,22 @@ impl<'a> Request<'a> {
         }
         let mapping = Some(Reservation::new(usage, Resource::Mappings, 1)?);
         let lockable = options.lockable || usage.limits().locks > 0;
-        Ok(Request { name, perms, options, access, usage, common, lockable, mapping })
+        Ok(Request {
+            name,
+            perms,
+            options,
+            access,
+            usage,
+            common,
+            lockable,
+            by_path: false,
+            mapping,
+        })
     }
 
     /// Opens a file beneath a granted directory and maps it. What the grant permits was checked.
     pub(crate) fn open_in(mut self, dir: &Dir, path: &str) -> Result<Mapped, Error> {
+        self.by_path = true;
         self.open(Place::Beneath(dir, Path::new(path)))
     }
 
@@ -211,7 +225,7 @@ impl<'a> Request<'a> {
         plan: Plan,
         writable: bool,
     ) -> Result<Mapped, Error> {
-        let Request { options, usage, lockable, .. } = *self;
+        let Request { options, usage, lockable, by_path, .. } = *self;
         let spec = RegionSpec {
             protection: protection(options),
             nocache: options.nocache,
@@ -236,6 +250,9 @@ impl<'a> Request<'a> {
             (true, None) => Some(PrivatePages::none(usage)?),
             (true, Some(copied)) => Some(PrivatePages::all(copied)),
         };
+        let followed = (usage.limits().watches > 0)
+            .then(|| Followed::new(file.clone(), by_path.then_some(*options)).map(Box::new))
+            .transpose()?;
         let mapping = self.take_mapping()?;
         usage.count_open();
         Ok(Mapped {
@@ -248,6 +265,7 @@ impl<'a> Request<'a> {
                 kept: (usage.limits().windows > 0).then(|| file.clone()),
                 lockable: lockable.then(|| file.clone()),
                 locks: None,
+                followed,
                 private,
                 nocache: options.nocache,
                 common: self.common,

@@ -55,7 +55,8 @@ impl Timed {
             .with_wasi(State::table)
             .with_open_files(State::table)
             .with_windows()
-            .with_locks();
+            .with_locks()
+            .with_changes();
         if is_async {
             import.add_to_linker_async(&mut linker, AsyncOptions::default()).unwrap();
             wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();

@@ -22,6 +22,7 @@ pub(super) use place::Place;
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 /// Opens a regular file that exists. Anything else is [`Errno::NXIO`], and is not opened.
 ///
@@ -29,6 +30,16 @@ use std::io;
 /// up, as `open(2)` does: 45 seconds at most, unless `fs.lease-break-time` says otherwise.
 pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
     system::existing(place, writable)
+}
+
+/// The device and number of the regular file that is there; `None` if it is something else. On Linux
+/// nothing is opened.
+pub(super) fn number(place: Place<'_>) -> io::Result<Option<(u64, u64)>> {
+    match system::look(place) {
+        Ok(stat) => Ok(Some((stat.dev(), stat.ino()))),
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A file that is new.
