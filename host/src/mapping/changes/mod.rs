@@ -20,6 +20,7 @@ pub(crate) use waiting::{Changed, Next, WaitForChange};
 
 use super::mapped::{Mapped, Open};
 use super::options::OpenOptions;
+use super::platform;
 use crate::error::{Error, ErrorKind};
 use std::fs::File;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ impl Open {
 impl Mapped {
     /// How long the file is now.
     pub(crate) fn file_len(&self) -> Result<u64, Error> {
-        Ok(self.opened()?.known_file()?.metadata()?.len())
+        Ok(platform::length_of(self.opened()?.known_file()?)?)
     }
 
     /// What has become of the file. `at_path` tells what its path names now.
