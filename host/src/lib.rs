@@ -97,6 +97,12 @@
 //! have a new file's entry or many mappings on the device; native programs have [`Mapping::punch_hole`] and
 //! its like.
 //!
+//! # Changes
+//!
+//! [`Limits::watches`] lets guests ask what has become of a file since it was mapped, and map anew
+//! what its path names now. `changes::add_to_linker` defines the interface; native programs have
+//! [`Grants::changed`].
+//!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the
@@ -142,10 +148,6 @@ mod usage;
 #[doc(inline)]
 pub use iommap_guard as guard;
 
-#[cfg(feature = "component")]
-pub use component::locks;
-#[cfg(feature = "component")]
-pub use component::storage;
 #[cfg(feature = "wasi")]
 pub use component::wasi;
 #[cfg(feature = "windows")]
@@ -156,9 +158,12 @@ pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with}
 pub use component::{
     Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
+#[cfg(feature = "component")]
+pub use component::{changes, locks, storage};
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;
 pub use mapping::{
-    AccessMode, Advice, FsPerms, LockMode, Mapping, OpenOptions, Range, SharedMemory, SyncMode,
+    AccessMode, Advice, FileState, FsPerms, LockMode, Mapping, OpenOptions, Range, SharedMemory,
+    SyncMode,
 };
 pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};

@@ -43,6 +43,10 @@ pub(crate) enum Asked {
     Space(Space, Range),
     #[cfg(feature = "storage")]
     SyncEntry,
+    #[cfg(feature = "changes")]
+    Changed,
+    #[cfg(feature = "changes")]
+    Remap,
     Sync,
     SetLen(u64),
     Advise,
@@ -89,6 +93,10 @@ impl Asked {
             }
             #[cfg(feature = "storage")]
             Asked::SyncEntry => write!(f, "cannot write the entry of {file} to the device"),
+            #[cfg(feature = "changes")]
+            Asked::Changed => write!(f, "cannot tell what has become of {file}"),
+            #[cfg(feature = "changes")]
+            Asked::Remap => write!(f, "cannot map what is now at {file}"),
             Asked::Sync => write!(f, "cannot write {file} back to the device"),
             Asked::SetLen(len) => write!(f, "cannot make {file} {len} bytes long"),
             Asked::Advise => write!(f, "cannot advise on {file}"),

@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
         world everything {
             include iommap:mmap/locks-imports@0.1.0;
             include iommap:mmap/storage-imports@0.1.0;
+            include iommap:mmap/changes-imports@0.1.0;
         }
     ",
     world: "iommap:host/everything",
@@ -28,6 +29,7 @@ wasmtime::component::bindgen!({
             include iommap:mmap/windows-imports@0.1.0;
             include iommap:mmap/locks-imports@0.1.0;
             include iommap:mmap/storage-imports@0.1.0;
+            include iommap:mmap/changes-imports@0.1.0;
         }
     ",
     world: "iommap:host/everything",
@@ -39,4 +41,4 @@ wasmtime::component::bindgen!({
 
 #[cfg(feature = "windows")]
 pub use self::iommap::mmap::windows;
-pub use self::iommap::mmap::{batch, locks, storage, types};
+pub use self::iommap::mmap::{batch, changes, locks, storage, types};

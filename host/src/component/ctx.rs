@@ -337,6 +337,14 @@ impl IommapCtxBuilder {
         self
     }
 
+    /// How many waits for changes of files there may be at once: 0 unless set, so that guests are told
+    /// nothing of changes. With more, each mapping keeps a descriptor. See
+    /// [`changes`](crate::changes).
+    pub fn max_watches(&mut self, watches: u64) -> &mut IommapCtxBuilder {
+        self.limits.watches = watches;
+        self
+    }
+
     /// Lets the guest have windows on any file that it may map, and not only on those whose bytes
     /// nobody can change: sealed memory files, such as [`Mapping::frozen_copy`] makes, and files with
     /// fs-verity.

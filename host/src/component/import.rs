@@ -8,7 +8,7 @@ use super::opener::{Find, Opener, find_own};
 use super::wasi;
 #[cfg(feature = "windows")]
 use super::windows;
-use super::{Getter, IommapCtx, linker, locks, storage};
+use super::{Getter, IommapCtx, changes, linker, locks, storage};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -52,6 +52,7 @@ pub struct Import<T: 'static> {
     /// None for the interface's own name.
     pub(super) name: Option<String>,
     locks: bool,
+    changes: bool,
     #[cfg(feature = "wasi")]
     descriptors: Option<wasi::Descriptors<T>>,
     #[cfg(feature = "wasi")]
@@ -88,6 +89,7 @@ impl<T: 'static> Import<T> {
             find,
             name: None,
             locks: false,
+            changes: false,
             #[cfg(feature = "wasi")]
             descriptors: None,
             #[cfg(feature = "wasi")]
@@ -110,6 +112,13 @@ impl<T: 'static> Import<T> {
     /// [`locks::add_to_linker`](crate::locks::add_to_linker). Of imports with names one adds it.
     pub fn with_locks(self) -> Import<T> {
         Import { locks: true, ..self }
+    }
+
+    /// And `iommap:mmap/changes`, which works on any mapping: see
+    /// [`changes::add_to_linker`](crate::changes::add_to_linker). Of imports with names one adds it; a
+    /// mapping of another one's is looked up by no path.
+    pub fn with_changes(self) -> Import<T> {
+        Import { changes: true, ..self }
     }
 
     /// And `iommap:wasi`, which maps what the guest has open through WASI: see
@@ -168,6 +177,9 @@ impl<T: 'static> Import<T> {
         if self.storage {
             storage::add(linker, self)?;
         }
+        if self.changes {
+            changes::add(linker, self)?;
+        }
         linker::add(linker, self)
     }
 
@@ -201,6 +213,9 @@ impl<T: 'static> Import<T> {
         }
         if self.storage {
             storage::add_async(linker, self)?;
+        }
+        if self.changes {
+            changes::add_async(linker, self)?;
         }
         linker::add_async(linker, self, options)
     }

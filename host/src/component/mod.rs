@@ -12,12 +12,14 @@
 //! | `log` | what the host's log says of calls |
 //! | `locks` | locks on ranges of files |
 //! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
+//! | `changes` | what has become of files |
 //! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
 mod access;
 mod bindings;
+pub mod changes;
 mod convert;
 mod ctx;
 mod handle;

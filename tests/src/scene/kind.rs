@@ -49,7 +49,8 @@ impl Kind {
             .with_open_files(State::table)
             .with_windows()
             .with_locks()
-            .with_storage();
+            .with_storage()
+            .with_changes();
         let mut options = AsyncOptions::default();
         let done = match self {
             Kind::Sync => import

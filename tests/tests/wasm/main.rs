@@ -6,6 +6,7 @@
 mod batch;
 #[cfg(target_os = "linux")]
 mod cancel;
+mod changes;
 mod command_line;
 mod conformance;
 mod descriptors;

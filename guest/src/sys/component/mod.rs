@@ -1,6 +1,8 @@
 //! A mapping of the host's, by the interface's functions.
 
 mod bindings;
+#[cfg(feature = "changes")]
+mod changes;
 mod convert;
 mod imports;
 #[cfg(feature = "locks")]

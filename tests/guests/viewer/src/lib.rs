@@ -1,5 +1,5 @@
-//! A guest with windows, locks and storage. Its commands are in `tests/script/src/windows.rs`,
-//! `locks.rs` and `storage.rs`.
+//! A guest with windows, locks, storage and changes. Its commands are in
+//! `tests/script/src/windows.rs`, `locks.rs`, `storage.rs` and `changes.rs`.
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated

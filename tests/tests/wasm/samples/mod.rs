@@ -7,6 +7,7 @@ pub(crate) const WINDOWS: [&str; 5] =
 mod fst;
 mod geoip;
 mod kv;
+mod last;
 mod maxminddb;
 mod program;
 mod safetensors;
