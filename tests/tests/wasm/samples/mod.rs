@@ -13,4 +13,5 @@ mod program;
 mod qdbm;
 mod safetensors;
 mod sqlite;
+mod tantivy;
 mod tinycdb;
