@@ -63,6 +63,11 @@ const KNOWN: &[Known] = &[
         about: "ranges of files locked at once, against other programs too: none, unless set",
         field: |limits| &mut limits.locks,
     },
+    Known {
+        name: "watches",
+        about: "waits for changes of files at once; unless set, none is told of",
+        field: |limits| &mut limits.watches,
+    },
 ];
 
 /// One limit and its value, as in `mapped-bytes=1G`.

@@ -45,6 +45,8 @@
 //! | `in-place` (default) | reads that land in the caller's buffer, as above |
 //! | `wasi` | `OpenOptions::map_file` and `map_descriptor`, for what is open through WASI; imports `iommap:wasi`; brings `std` |
 //! | `locks` | `Mapping::lock` and its like: locks on files and ranges of them, against other components and native programs; imports `iommap:mmap/locks`, which the host has to know, also where it answers that it has none |
+//! | `storage` | `Mapping::punch_hole`, `zero_range`, `allocate`, `sync_entry`, and `sync_all` for many mappings; imports `iommap:mmap/storage`, which the host has to know |
+//! | `changes` | `Mapping::changed`, `remap` and their like: what has become of a file since it was mapped; imports `iommap:mmap/changes`, which the host has to know, also where it answers that it tells nothing |
 //! | `windows` | `Window` and `Windows`: pages of a mapping in the guest's own memory, read without a call; imports `iommap:mmap/windows`, which the host has to know, also where it answers that it has none |
 
 #![no_std]
@@ -53,6 +55,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", not(target_arch = "wasm32")))]
 extern crate std;
 
+#[cfg(feature = "changes")]
+mod changes;
 #[cfg(feature = "std")]
 mod cursor;
 mod error;
@@ -61,6 +65,8 @@ mod lock;
 mod mapping;
 mod options;
 mod path;
+#[cfg(feature = "storage")]
+mod storage;
 mod sys;
 #[cfg(all(feature = "wasi", any(target_arch = "wasm32", unix)))]
 mod wasi;
@@ -69,6 +75,8 @@ mod window;
 #[cfg(feature = "windows")]
 mod windows;
 
+#[cfg(feature = "changes")]
+pub use changes::FileState;
 #[cfg(feature = "std")]
 pub use cursor::{Reader, Writer};
 pub use error::{Error, ErrorKind};
@@ -77,6 +85,8 @@ pub use lock::{LockMode, LockWait, Locked};
 pub use mapping::{Advice, Mapping, Range, SyncMode};
 pub use options::OpenOptions;
 pub use path::GuestPath;
+#[cfg(feature = "storage")]
+pub use storage::sync_all;
 #[cfg(all(feature = "windows", feature = "std"))]
 pub use window::lost;
 #[cfg(feature = "windows")]

@@ -1,7 +1,9 @@
 //! What was asked for when an operation failed, for the error's words.
 
-#[cfg(feature = "locks")]
+#[cfg(any(feature = "locks", feature = "storage"))]
 use crate::Range;
+#[cfg(feature = "storage")]
+use crate::storage::Space;
 use core::fmt;
 
 /// What was asked for.
@@ -37,6 +39,14 @@ pub(crate) enum Asked {
     Lock(Range),
     #[cfg(feature = "locks")]
     Unlock(Range),
+    #[cfg(feature = "storage")]
+    Space(Space, Range),
+    #[cfg(feature = "storage")]
+    SyncEntry,
+    #[cfg(feature = "changes")]
+    Changed,
+    #[cfg(feature = "changes")]
+    Remap,
     Sync,
     SetLen(u64),
     Advise,
@@ -72,6 +82,21 @@ impl Asked {
             Asked::Lock(range) => write!(f, "cannot lock {} of {file}", Bytes(range)),
             #[cfg(feature = "locks")]
             Asked::Unlock(range) => write!(f, "cannot unlock {} of {file}", Bytes(range)),
+            #[cfg(feature = "storage")]
+            Asked::Space(space, Range { offset, length }) => {
+                let what = match space {
+                    Space::Hole => "make a hole",
+                    Space::Zeros => "make zeros",
+                    Space::Blocks => "allocate blocks",
+                };
+                write!(f, "cannot {what} of {length} bytes at offset {offset} of {file}")
+            }
+            #[cfg(feature = "storage")]
+            Asked::SyncEntry => write!(f, "cannot write the entry of {file} to the device"),
+            #[cfg(feature = "changes")]
+            Asked::Changed => write!(f, "cannot tell what has become of {file}"),
+            #[cfg(feature = "changes")]
+            Asked::Remap => write!(f, "cannot map what is now at {file}"),
             Asked::Sync => write!(f, "cannot write {file} back to the device"),
             Asked::SetLen(len) => write!(f, "cannot make {file} {len} bytes long"),
             Asked::Advise => write!(f, "cannot advise on {file}"),

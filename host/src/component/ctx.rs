@@ -2,7 +2,7 @@
 //! get of it.
 
 use crate::grants::Grants;
-use crate::mapping::{FsPerms, Mapping, Owner};
+use crate::mapping::{FsPerms, Mapping, Owner, SharedMemory};
 use crate::usage::local::LocalCounter;
 use crate::usage::{Budget, Counters, Limits, Usage};
 use std::io;
@@ -228,6 +228,27 @@ impl IommapCtxBuilder {
         self
     }
 
+    /// Grants a pool of shared memory under the path `guest_path`: stores that are granted the same one
+    /// open its regions by name, as files. See [`Grants::shared_memory`].
+    ///
+    /// ```
+    /// use iommap::{FsPerms, IommapCtx, SharedMemory};
+    /// let memory = SharedMemory::new(16 << 20);
+    /// let mut builder = IommapCtx::builder();
+    /// builder.shared_memory("/shm", &memory, FsPerms::ReadWrite);
+    /// let (one, other) = (builder.build(), builder.build());
+    /// # assert_eq!((one.counters().mappings, other.counters().mappings), (0, 0));
+    /// ```
+    pub fn shared_memory(
+        &mut self,
+        guest_path: impl AsRef<str>,
+        memory: &SharedMemory,
+        perms: FsPerms,
+    ) -> &mut IommapCtxBuilder {
+        self.grants.shared_memory(guest_path, memory, perms);
+        self
+    }
+
     /// Whether a file that another store has mapped already, with the same mode and at the same
     /// length, is mapped a second time, or both use one region: on unless set, so that ten
     /// thousand stores on one index take one range of address space. See
@@ -315,6 +336,14 @@ impl IommapCtxBuilder {
     /// it was asked for a lock. See [`locks`](crate::locks).
     pub fn max_locks(&mut self, locks: u64) -> &mut IommapCtxBuilder {
         self.limits.locks = locks;
+        self
+    }
+
+    /// How many waits for changes of files there may be at once: 0 unless set, so that guests are told
+    /// nothing of changes. With more, each mapping keeps a descriptor. See
+    /// [`changes`](crate::changes).
+    pub fn max_watches(&mut self, watches: u64) -> &mut IommapCtxBuilder {
+        self.limits.watches = watches;
         self
     }
 

@@ -8,7 +8,7 @@ use super::opener::{Find, Opener, find_own};
 use super::wasi;
 #[cfg(feature = "windows")]
 use super::windows;
-use super::{Getter, IommapCtx, linker, locks};
+use super::{Getter, IommapCtx, changes, linker, locks, storage};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -52,12 +52,14 @@ pub struct Import<T: 'static> {
     /// None for the interface's own name.
     pub(super) name: Option<String>,
     locks: bool,
+    changes: bool,
     #[cfg(feature = "wasi")]
     descriptors: Option<wasi::Descriptors<T>>,
     #[cfg(feature = "wasi")]
     open_files: Option<wasi::Descriptors<T>>,
     #[cfg(feature = "windows")]
     windows: bool,
+    storage: bool,
 }
 
 impl<T: 'static> Import<T> {
@@ -87,12 +89,14 @@ impl<T: 'static> Import<T> {
             find,
             name: None,
             locks: false,
+            changes: false,
             #[cfg(feature = "wasi")]
             descriptors: None,
             #[cfg(feature = "wasi")]
             open_files: None,
             #[cfg(feature = "windows")]
             windows: false,
+            storage: false,
         }
     }
 
@@ -108,6 +112,13 @@ impl<T: 'static> Import<T> {
     /// [`locks::add_to_linker`](crate::locks::add_to_linker). Of imports with names one adds it.
     pub fn with_locks(self) -> Import<T> {
         Import { locks: true, ..self }
+    }
+
+    /// And `iommap:mmap/changes`, which works on any mapping: see
+    /// [`changes::add_to_linker`](crate::changes::add_to_linker). Of imports with names one adds it; a
+    /// mapping of another one's is looked up by no path.
+    pub fn with_changes(self) -> Import<T> {
+        Import { changes: true, ..self }
     }
 
     /// And `iommap:wasi`, which maps what the guest has open through WASI: see
@@ -134,6 +145,12 @@ impl<T: 'static> Import<T> {
         Import { windows: true, ..self }
     }
 
+    /// And `iommap:mmap/storage`, which works on any mapping: see
+    /// [`storage::add_to_linker`](crate::storage::add_to_linker). Of imports with names one adds it.
+    pub fn with_storage(self) -> Import<T> {
+        Import { storage: true, ..self }
+    }
+
     /// Adds it to a linker, as [`add_to_linker`](crate::add_to_linker) does.
     ///
     /// # Errors
@@ -156,6 +173,12 @@ impl<T: 'static> Import<T> {
         }
         if self.locks {
             locks::add(linker, self)?;
+        }
+        if self.storage {
+            storage::add(linker, self)?;
+        }
+        if self.changes {
+            changes::add(linker, self)?;
         }
         linker::add(linker, self)
     }
@@ -187,6 +210,12 @@ impl<T: 'static> Import<T> {
         }
         if self.locks {
             locks::add_async(linker, self)?;
+        }
+        if self.storage {
+            storage::add_async(linker, self)?;
+        }
+        if self.changes {
+            changes::add_async(linker, self)?;
         }
         linker::add_async(linker, self, options)
     }

@@ -87,11 +87,17 @@ impl Call {
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        // A guest may ask for a window or a lock that it was given none of, and goes on without.
+        // A guest may ask for a window, a lock or a change that it was given none of, and goes on without.
         let limits = usage.limits();
-        let none = (limits.windows == 0 && self.name.starts_with("window."))
-            || (limits.locks == 0 && self.name.ends_with("lock"));
-        if !(none && error.kind() == ErrorKind::Enotsup) {
+        let none = match error.kind() {
+            ErrorKind::Enotsup => {
+                (limits.locks == 0 && self.name.ends_with("lock"))
+                    || (limits.watches == 0 && super::changes::CALLS.contains(&self.name))
+            }
+            ErrorKind::LimitExceeded => limits.windows == 0 && self.name.starts_with("window."),
+            _ => false,
+        };
+        if !none {
             usage.count_refused(error.kind());
         }
         self.refused(usage.name(), path, arguments, error)

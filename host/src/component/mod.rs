@@ -11,12 +11,15 @@
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
 //! | `locks` | locks on ranges of files |
+//! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
+//! | `changes` | what has become of files |
 //! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
 mod access;
 mod bindings;
+pub mod changes;
 mod convert;
 mod ctx;
 mod handle;
@@ -27,6 +30,7 @@ mod log;
 #[cfg(feature = "async")]
 mod offload;
 mod opener;
+pub mod storage;
 mod waiting;
 #[cfg(feature = "wasi")]
 pub mod wasi;

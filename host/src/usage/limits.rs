@@ -39,6 +39,9 @@ pub struct Limits {
     /// open, and has it open twice once it has asked for a lock. A lock keeps out whoever else
     /// asks for one, other programs too.
     pub locks: u64,
+    /// Waits for changes of files at once: 0, so that a guest is told nothing of changes. With more,
+    /// a mapping keeps its file open, and may be asked what has become of it.
+    pub watches: u64,
 }
 
 impl Default for Limits {
@@ -54,6 +57,7 @@ impl Default for Limits {
             windows: 0,
             window_bytes: 0,
             locks: 0,
+            watches: 0,
         }
     }
 }
@@ -72,12 +76,13 @@ impl Limits {
             windows: 0,
             window_bytes: 0,
             locks: u64::MAX,
+            watches: 0,
         }
     }
 
     pub(super) fn pool(&self) -> Pool {
         let Limits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, .. } = *self;
-        let Limits { windows, window_bytes, locks, .. } = *self;
+        let Limits { windows, window_bytes, locks, watches, .. } = *self;
         BudgetLimits {
             mappings,
             handles,
@@ -87,6 +92,7 @@ impl Limits {
             windows,
             window_bytes,
             locks,
+            watches,
             ..BudgetLimits::unlimited()
         }
         .pool()

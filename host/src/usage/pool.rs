@@ -14,12 +14,13 @@ pub(crate) enum Resource {
     Windows,
     WindowBytes,
     Locks,
+    Watches,
     /// Ranges of address space, of which the kernel gives a process only so many.
     Ranges,
 }
 
 /// How many kinds of resources there are.
-pub(super) const RESOURCES: usize = 9;
+pub(super) const RESOURCES: usize = 10;
 
 impl Resource {
     fn name(self) -> &'static str {
@@ -32,6 +33,7 @@ impl Resource {
             Resource::Windows => "windows",
             Resource::WindowBytes => "window-bytes",
             Resource::Locks => "locks",
+            Resource::Watches => "watches",
             Resource::Ranges => "address ranges",
         }
     }

@@ -5,6 +5,7 @@
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "helpers of what is for Linux"))]
 
 mod batch;
+mod changes;
 mod close;
 mod common_region;
 mod disk;
@@ -31,6 +32,9 @@ mod races_others;
 mod races_private;
 mod races_process;
 mod races_sync;
+mod shared_memory;
+mod storage;
+mod storage_sync;
 mod support;
 mod swaps;
 mod threads;

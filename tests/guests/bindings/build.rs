@@ -20,6 +20,11 @@ fn main() {
     let opts = opts_with("iommap-guest-locks", &[types, batch]);
     hold("locks.rs", &generate(&["wit"], "locks-imports", opts));
 
+    let opts = opts_with("iommap-guest-storage", &[types, batch]);
+    hold("storage.rs", &generate(&["wit"], "storage-imports", opts));
+    let opts = opts_with("iommap-guest-changes", &[types, batch]);
+    hold("changes.rs", &generate(&["wit"], "changes-imports", opts));
+
     let descriptors = ("wasi:filesystem/types@0.2.1", "wasip2::filesystem::types");
     let opts = opts_with("iommap-guest-wasi", &[types, descriptors]);
     hold("wasi.rs", &generate(&["wit", "wit/wasi"], "iommap:wasi/imports", opts));
@@ -37,7 +42,8 @@ fn opts(suffix: &str) -> Opts {
     // A user's own bindings of the same world get a section of their own.
     let type_section_suffix = Some(suffix.into());
     // They are called by hand, in `imports.rs`.
-    let skip = ["[method]mapping.pread", "pread-many", "pwrite-many"].map(Into::into).into();
+    let skip = ["[method]mapping.pread", "pread-many", "pwrite-many", "read-up-to", "read-strict"];
+    let skip = skip.map(Into::into).into();
     Opts { format: true, type_section_suffix, skip, ..Opts::default() }
 }
 

@@ -16,8 +16,12 @@
 //! cost                             ok A: what the last command before had the allocator do
 //! ```
 
+#[cfg(feature = "changes")]
+mod changes;
 #[cfg(feature = "locks")]
 mod locks;
+#[cfg(feature = "storage")]
+mod storage;
 #[cfg(feature = "windows")]
 mod windows;
 
@@ -37,6 +41,9 @@ pub struct Script {
     /// How often memory was asked for so far.
     asked: fn() -> u64,
     cost: u64,
+    /// What is known of mappings' files.
+    #[cfg(feature = "changes")]
+    known: HashMap<String, iommap_guest::FileState>,
 }
 
 /// Not lent, and not to be written to.
@@ -45,7 +52,13 @@ const AROUND: usize = 64;
 impl Script {
     /// No mappings yet. `asked` tells how often memory was asked for so far.
     pub fn new(asked: fn() -> u64) -> Script {
-        Script { mappings: HashMap::new(), asked, cost: 0 }
+        Script {
+            mappings: HashMap::new(),
+            asked,
+            cost: 0,
+            #[cfg(feature = "changes")]
+            known: HashMap::new(),
+        }
     }
 
     /// Carries out one command and says what came of it.
@@ -53,12 +66,12 @@ impl Script {
         said(self.answer(command))
     }
 
-    #[cfg(feature = "windows")]
+    #[cfg(any(feature = "changes", feature = "windows"))]
     fn mapping(&self, name: &str) -> Result<&Mapping, Bad> {
         self.mappings.get(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
     }
 
-    #[cfg(feature = "windows")]
+    #[cfg(any(feature = "changes", feature = "windows"))]
     fn keep(&mut self, name: String, mapping: Mapping) {
         self.mappings.insert(name, mapping);
     }
@@ -77,6 +90,14 @@ impl Script {
         if verb == "cost" {
             return Ok(Ok(Answer::Number(self.cost)));
         }
+        #[cfg(feature = "storage")]
+        if verb == "sync-all" {
+            let named = |name: &String| {
+                self.mappings.get(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
+            };
+            let mappings = words.texts()?.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+            return Ok(Ok(Answer::Line(storage::sync_all(&mappings))));
+        }
         let name = words.text("a name")?;
         let unknown = || Bad(format!("there is no mapping {name:?}"));
         if let "close" | "drop" = &*verb {
@@ -85,6 +106,10 @@ impl Script {
             // Dropped at the end.
             let done = if verb == "close" { mapping.close() } else { Ok(()) };
             return Ok(done.map(|()| Answer::Nothing));
+        }
+        #[cfg(feature = "changes")]
+        if let "remap" | "know" | "wait" = &*verb {
+            return self.change(&verb, name, words);
         }
         let mapping = self.mappings.get(&name).ok_or_else(unknown)?;
         let mut meter = Meter { asked: self.asked, cost: 0 };
@@ -278,6 +303,14 @@ fn operation(
         }
         #[cfg(feature = "locks")]
         "lock" | "unlock" | "would-lock" | "lock-all" => locks::operation(verb, mapping, words)?,
+        #[cfg(feature = "storage")]
+        "punch-hole" | "zero-range" | "allocate" | "sync-entry" => {
+            storage::operation(verb, mapping, words)?
+        }
+        #[cfg(feature = "changes")]
+        "changed" | "modified" | "file-len" | "read-up-to" | "read-strict" => {
+            changes::operation(verb, mapping, words, meter)?
+        }
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
     })
 }
@@ -299,6 +332,11 @@ enum Answer {
     Numbers(u64, u64),
     #[cfg(feature = "locks")]
     Word(&'static str),
+    #[cfg(feature = "changes")]
+    Text(String),
+    /// All of the answer.
+    #[cfg(feature = "storage")]
+    Line(String),
     Bytes(Vec<u8>),
     /// With how many they are.
     Count(Vec<u8>),
@@ -313,6 +351,10 @@ impl Answer {
             Answer::Numbers(one, other) => format!("ok {one} {other}"),
             #[cfg(feature = "locks")]
             Answer::Word(word) => format!("ok {word}"),
+            #[cfg(feature = "changes")]
+            Answer::Text(text) => format!("ok {text}"),
+            #[cfg(feature = "storage")]
+            Answer::Line(line) => line.clone(),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
             Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),
         }

@@ -6,6 +6,7 @@
 mod batch;
 #[cfg(target_os = "linux")]
 mod cancel;
+mod changes;
 mod command_line;
 mod conformance;
 mod descriptors;
@@ -31,6 +32,8 @@ mod runtimes;
 mod rust_guest;
 mod samples;
 mod share;
+mod shared_memory;
+mod storage;
 mod time;
 mod transfer;
 mod traps;

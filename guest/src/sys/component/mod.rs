@@ -1,11 +1,15 @@
 //! A mapping of the host's, by the interface's functions.
 
 mod bindings;
+#[cfg(feature = "changes")]
+mod changes;
 mod convert;
 mod imports;
 #[cfg(feature = "locks")]
 mod lock;
 mod reply;
+#[cfg(feature = "storage")]
+mod storage;
 #[cfg(feature = "wasi")]
 mod wasi;
 #[cfg(feature = "windows")]

@@ -7,12 +7,16 @@
 //! nothing. And what is written between the end of a file that was cut and that of its page is
 //! lost at once, where a page may keep it for a while.
 
+#[cfg(feature = "changes")]
+mod changes;
 mod kinds;
 #[cfg(feature = "locks")]
 mod lock;
 mod open;
 mod positioned;
 mod private;
+#[cfg(feature = "storage")]
+mod storage;
 #[cfg(feature = "windows")]
 mod window;
 
@@ -33,12 +37,17 @@ pub(crate) struct Handle {
     writes: bool,
     /// `None` once closed. Held for as long as a call takes.
     state: Mutex<Option<State>>,
+    #[cfg(feature = "changes")]
+    followed: changes::Followed,
 }
 
 struct State {
     file: File,
     /// What the mapping covers, whatever became of the file.
     len: u64,
+    /// Where the file was found, unless it was open already.
+    #[cfg(feature = "storage")]
+    path: Option<std::path::PathBuf>,
     /// Present for a private mapping: what was written to it.
     private: Option<Private>,
 }
@@ -46,9 +55,23 @@ struct State {
 impl Handle {
     pub(crate) fn open(path: &str, options: &OpenOptions) -> Result<Handle, Error> {
         let (file, len) = open::open(path, options)?;
+        #[cfg(feature = "changes")]
+        let followed = changes::Followed::new(&file, Some((path, options)))?;
         let private = options.private.then(Private::default);
-        let state = Mutex::new(Some(State { file, len, private }));
-        Ok(Handle { reads: options.read, writes: options.write, state })
+        let state = Mutex::new(Some(State {
+            file,
+            len,
+            #[cfg(feature = "storage")]
+            path: storage::place(path),
+            private,
+        }));
+        Ok(Handle {
+            reads: options.read,
+            writes: options.write,
+            state,
+            #[cfg(feature = "changes")]
+            followed,
+        })
     }
 
     /// Maps the file at `path`, if it is the one that is open as `file`.
@@ -74,9 +97,23 @@ impl Handle {
     ) -> Result<Handle, Error> {
         let file = File::from(file.try_clone_to_owned().map_err(kinds::of)?);
         let len = open::map(&file, options)?;
+        #[cfg(feature = "changes")]
+        let followed = changes::Followed::new(&file, None)?;
         let private = options.private.then(Private::default);
-        let state = Mutex::new(Some(State { file, len, private }));
-        Ok(Handle { reads: options.read, writes: options.write, state })
+        let state = Mutex::new(Some(State {
+            file,
+            len,
+            #[cfg(feature = "storage")]
+            path: None,
+            private,
+        }));
+        Ok(Handle {
+            reads: options.read,
+            writes: options.write,
+            state,
+            #[cfg(feature = "changes")]
+            followed,
+        })
     }
 
     pub(crate) fn close(&self) -> Result<(), Error> {

@@ -19,9 +19,13 @@ use linux as system;
 
 pub(super) use place::Place;
 
-use rustix::io::Errno;
+use super::platform;
+use crate::error::{Error, ErrorKind};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, fsync, openat, statat};
+use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 /// Opens a regular file that exists. Anything else is [`Errno::NXIO`], and is not opened.
 ///
@@ -29,6 +33,16 @@ use std::io;
 /// up, as `open(2)` does: 45 seconds at most, unless `fs.lease-break-time` says otherwise.
 pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
     system::existing(place, writable)
+}
+
+/// The device and number of the regular file that is there; `None` if it is something else. On Linux
+/// nothing is opened.
+pub(super) fn number(place: Place<'_>) -> io::Result<Option<(u64, u64)>> {
+    match system::look(place) {
+        Ok(stat) => Ok(Some((stat.dev(), stat.ino()))),
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A file that is new.
@@ -64,5 +78,25 @@ impl NewFile {
             NewFile::Unnamed(file, name) => system::link(file, name),
             NewFile::Named(_) => Ok(()),
         }
+    }
+}
+
+/// Has the device keep the entry of a file: writes the directory that the path leads to now, if it
+/// is this very file that it has under that name.
+pub(super) fn sync_entry(place: Place<'_>, file: &File) -> Result<(), Error> {
+    let Some((parent, name)) = place.split() else { return Err(ErrorKind::Enoent.into()) };
+    // Looked at first: what is no directory is not opened.
+    let looked_at = parent.look()?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = retry_on_intr(|| openat(&looked_at, ".", flags, Mode::empty()))?;
+    let there = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let ours = fstat(file)?;
+    if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino) {
+        return Err(Error::because(ErrorKind::Enoent, "the path leads to something else by now"));
+    }
+    match retry_on_intr(|| fsync(&dir)) {
+        // A file system that can't do that with directories.
+        Err(Errno::INVAL) => Err(Errno::NOTSUP.into()),
+        done => Ok(done.and_then(|()| platform::flush_device(&File::from(dir)))?),
     }
 }

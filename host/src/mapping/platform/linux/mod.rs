@@ -3,10 +3,14 @@
 mod files;
 mod frozen;
 mod growth;
+mod memory;
+mod space;
 
 pub(crate) use files::{for_each_extent, keeps_identity, page_size_of, reopen};
 pub(crate) use frozen::{frozen_copy, is_frozen};
 pub(crate) use growth::{empty, raise};
+pub(crate) use memory::memory_file;
+pub(crate) use space::{allocate, punch_hole, zero_range};
 
 use rustix::fs::fdatasync;
 use rustix::io::{Errno, retry_on_intr};
