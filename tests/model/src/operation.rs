@@ -316,7 +316,7 @@ fn locked(x: u16, y: u16) -> Range {
 }
 
 fn lock_mode(more: u8) -> LockMode {
-    if more % 2 == 0 { LockMode::Exclusive } else { LockMode::Shared }
+    if more.is_multiple_of(2) { LockMode::Exclusive } else { LockMode::Shared }
 }
 
 fn advice(more: u8) -> Advice {
