@@ -63,6 +63,11 @@ const KNOWN: &[Known] = &[
         about: "ranges of files locked at once, against other programs too: none, unless set",
         field: |limits| &mut limits.locks,
     },
+    Known {
+        name: "waiters",
+        about: "who waits on words of files at once: nobody, unless set",
+        field: |limits| &mut limits.waiters,
+    },
 ];
 
 /// One limit and its value, as in `mapped-bytes=1G`.

@@ -86,6 +86,11 @@
 //! [`Limits::locks`] lets guests lock ranges of their files, against each other and against other
 //! programs. `locks::add_to_linker` defines the interface; native programs have [`Mapping::lock`].
 //!
+//! # Shared words
+//!
+//! `atomics::add_to_linker` lets guests read and change words of shared mappings at once, and wait on
+//! them where [`Limits::waiters`] allows it; native programs have [`Mapping::change`] and its like.
+//!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the
@@ -131,8 +136,6 @@ mod usage;
 #[doc(inline)]
 pub use iommap_guard as guard;
 
-#[cfg(feature = "component")]
-pub use component::locks;
 #[cfg(feature = "wasi")]
 pub use component::wasi;
 #[cfg(feature = "windows")]
@@ -143,7 +146,11 @@ pub use component::{AsyncOptions, add_to_linker_async, add_to_linker_async_with}
 pub use component::{
     Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
+#[cfg(feature = "component")]
+pub use component::{atomics, locks};
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;
-pub use mapping::{AccessMode, Advice, FsPerms, LockMode, Mapping, OpenOptions, Range, SyncMode};
+pub use mapping::{
+    AccessMode, Advice, Change, FsPerms, LockMode, Mapping, OpenOptions, Range, SyncMode, Waited,
+};
 pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};

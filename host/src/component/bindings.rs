@@ -8,7 +8,14 @@
 #[cfg(not(feature = "windows"))]
 wasmtime::component::bindgen!({
     path: "wit",
-    world: "locks-imports",
+    inline: "
+        package iommap:host;
+        world everything {
+            include iommap:mmap/locks-imports@0.1.0;
+            include iommap:mmap/atomics-imports@0.1.0;
+        }
+    ",
+    world: "iommap:host/everything",
     with: { "iommap:mmap/types.mapping": crate::component::MappingHandle },
 });
 
@@ -20,6 +27,7 @@ wasmtime::component::bindgen!({
         world everything {
             include iommap:mmap/windows-imports@0.1.0;
             include iommap:mmap/locks-imports@0.1.0;
+            include iommap:mmap/atomics-imports@0.1.0;
         }
     ",
     world: "iommap:host/everything",
@@ -31,4 +39,4 @@ wasmtime::component::bindgen!({
 
 #[cfg(feature = "windows")]
 pub use self::iommap::mmap::windows;
-pub use self::iommap::mmap::{batch, locks, types};
+pub use self::iommap::mmap::{atomics, batch, locks, types};

@@ -8,7 +8,7 @@ use super::opener::{Find, Opener, find_own};
 use super::wasi;
 #[cfg(feature = "windows")]
 use super::windows;
-use super::{Getter, IommapCtx, linker, locks};
+use super::{Getter, IommapCtx, atomics, linker, locks};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -52,6 +52,7 @@ pub struct Import<T: 'static> {
     /// None for the interface's own name.
     pub(super) name: Option<String>,
     locks: bool,
+    atomics: bool,
     #[cfg(feature = "wasi")]
     descriptors: Option<wasi::Descriptors<T>>,
     #[cfg(feature = "wasi")]
@@ -87,6 +88,7 @@ impl<T: 'static> Import<T> {
             find,
             name: None,
             locks: false,
+            atomics: false,
             #[cfg(feature = "wasi")]
             descriptors: None,
             #[cfg(feature = "wasi")]
@@ -108,6 +110,12 @@ impl<T: 'static> Import<T> {
     /// [`locks::add_to_linker`](crate::locks::add_to_linker). Of imports with names one adds it.
     pub fn with_locks(self) -> Import<T> {
         Import { locks: true, ..self }
+    }
+
+    /// And `iommap:mmap/atomics`, which works on any mapping: see
+    /// [`atomics::add_to_linker`](crate::atomics::add_to_linker). Of imports with names one adds it.
+    pub fn with_atomics(self) -> Import<T> {
+        Import { atomics: true, ..self }
     }
 
     /// And `iommap:wasi`, which maps what the guest has open through WASI: see
@@ -157,6 +165,9 @@ impl<T: 'static> Import<T> {
         if self.locks {
             locks::add(linker, self)?;
         }
+        if self.atomics {
+            atomics::add(linker, self)?;
+        }
         linker::add(linker, self)
     }
 
@@ -187,6 +198,9 @@ impl<T: 'static> Import<T> {
         }
         if self.locks {
             locks::add_async(linker, self)?;
+        }
+        if self.atomics {
+            atomics::add_async(linker, self)?;
         }
         linker::add_async(linker, self, options)
     }

@@ -87,10 +87,11 @@ impl Call {
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        // A guest may ask for a window or a lock that it was given none of, and goes on without.
+        // A guest may ask for a window, a lock or a wait that it was given none of, and goes on without.
         let limits = usage.limits();
         let none = (limits.windows == 0 && self.name.starts_with("window."))
-            || (limits.locks == 0 && self.name.ends_with("lock"));
+            || (limits.locks == 0 && self.name.ends_with("lock"))
+            || (limits.waiters == 0 && self.name == "wait");
         if !(none && error.kind() == ErrorKind::Enotsup) {
             usage.count_refused(error.kind());
         }

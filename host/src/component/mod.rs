@@ -11,11 +11,13 @@
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
 //! | `locks` | locks on ranges of files |
+//! | `atomics` | words that are read and changed at once |
 //! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
 mod access;
+pub mod atomics;
 mod bindings;
 mod convert;
 mod ctx;

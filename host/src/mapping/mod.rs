@@ -11,6 +11,7 @@
 //! | `common`, `registry`, `writeback` | many mappings on one region |
 //! | `private`, `canary` | the pages that a guest has copied by writing to them, and whether they were lost |
 //! | `lock` | locks on ranges of the file, which keep other programs and guests out |
+//! | `words` | words that are read and changed at once, and waited on |
 //! | `window` | pages of a file, put where somebody else's memory is |
 //! | `platform` | what differs between operating systems |
 //!
@@ -34,17 +35,20 @@ mod registry;
 mod resize;
 mod transfer;
 mod window;
+mod words;
 mod writeback;
 
 pub use lock::LockMode;
 pub use options::{AccessMode, Advice, FsPerms, OpenOptions, SyncMode};
 pub use range::Range;
+pub use words::{Change, Waited};
 
 pub(crate) use lock::{Asking, Outcome, Owner, Step};
 pub(crate) use mapped::Mapped;
 pub(crate) use open::{Request, open_file};
 pub(crate) use transfer::{cost, most_ranges};
 pub(crate) use window::{GRAIN, Shown, clear, populate};
+pub(crate) use words::{STRETCH, Waiting};
 
 use crate::error::Error;
 #[cfg(doc)]

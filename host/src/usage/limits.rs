@@ -39,6 +39,9 @@ pub struct Limits {
     /// open, and has it open twice once it has asked for a lock. A lock keeps out whoever else
     /// asks for one, other programs too.
     pub locks: u64,
+    /// Who may wait on words at once: 0, so that nobody may. A store waits for one thing at a time, and
+    /// takes a thread of the host's meanwhile.
+    pub waiters: u64,
 }
 
 impl Default for Limits {
@@ -54,6 +57,7 @@ impl Default for Limits {
             windows: 0,
             window_bytes: 0,
             locks: 0,
+            waiters: 0,
         }
     }
 }
@@ -72,12 +76,13 @@ impl Limits {
             windows: 0,
             window_bytes: 0,
             locks: u64::MAX,
+            waiters: u64::MAX,
         }
     }
 
     pub(super) fn pool(&self) -> Pool {
         let Limits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, .. } = *self;
-        let Limits { windows, window_bytes, locks, .. } = *self;
+        let Limits { windows, window_bytes, locks, waiters, .. } = *self;
         BudgetLimits {
             mappings,
             handles,
@@ -87,6 +92,7 @@ impl Limits {
             windows,
             window_bytes,
             locks,
+            waiters,
             ..BudgetLimits::unlimited()
         }
         .pool()

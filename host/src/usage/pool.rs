@@ -14,12 +14,14 @@ pub(crate) enum Resource {
     Windows,
     WindowBytes,
     Locks,
+    /// Who waits on a word.
+    Waiters,
     /// Ranges of address space, of which the kernel gives a process only so many.
     Ranges,
 }
 
 /// How many kinds of resources there are.
-pub(super) const RESOURCES: usize = 9;
+pub(super) const RESOURCES: usize = 10;
 
 impl Resource {
     fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Resource {
             Resource::Windows => "windows",
             Resource::WindowBytes => "window-bytes",
             Resource::Locks => "locks",
+            Resource::Waiters => "waiters",
             Resource::Ranges => "address ranges",
         }
     }

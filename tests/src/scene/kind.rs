@@ -48,7 +48,8 @@ impl Kind {
             .with_wasi(State::table)
             .with_open_files(State::table)
             .with_windows()
-            .with_locks();
+            .with_locks()
+            .with_atomics();
         let mut options = AsyncOptions::default();
         let done = match self {
             Kind::Sync => import

@@ -2,10 +2,12 @@
 
 mod files;
 mod frozen;
+mod futex;
 mod growth;
 
 pub(crate) use files::{for_each_extent, keeps_identity, page_size_of, reopen};
 pub(crate) use frozen::{frozen_copy, is_frozen};
+pub(crate) use futex::{HAS_FUTEXES, wait_on, wake};
 pub(crate) use growth::{empty, raise};
 
 use rustix::fs::fdatasync;
