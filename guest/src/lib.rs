@@ -45,6 +45,7 @@
 //! | `in-place` (default) | reads that land in the caller's buffer, as above |
 //! | `wasi` | `OpenOptions::map_file` and `map_descriptor`, for what is open through WASI; imports `iommap:wasi`; brings `std` |
 //! | `locks` | `Mapping::lock` and its like: locks on files and ranges of them, against other components and native programs; imports `iommap:mmap/locks`, which the host has to know, also where it answers that it has none |
+//! | `atomics` | `AtomicU32` and `AtomicU64`: words of a mapping that all who map the file read and change at once, and wait on; imports `iommap:mmap/atomics`, which the host has to know |
 //! | `windows` | `Window` and `Windows`: pages of a mapping in the guest's own memory, read without a call; imports `iommap:mmap/windows`, which the host has to know, also where it answers that it has none |
 
 #![no_std]
@@ -53,6 +54,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", not(target_arch = "wasm32")))]
 extern crate std;
 
+#[cfg(feature = "atomics")]
+mod atomics;
 #[cfg(feature = "std")]
 mod cursor;
 mod error;
@@ -69,6 +72,8 @@ mod window;
 #[cfg(feature = "windows")]
 mod windows;
 
+#[cfg(feature = "atomics")]
+pub use atomics::{AtomicU32, AtomicU64, Waited};
 #[cfg(feature = "std")]
 pub use cursor::{Reader, Writer};
 pub use error::{Error, ErrorKind};

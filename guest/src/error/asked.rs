@@ -37,6 +37,10 @@ pub(crate) enum Asked {
     Lock(Range),
     #[cfg(feature = "locks")]
     Unlock(Range),
+    #[cfg(feature = "atomics")]
+    Word(u64),
+    #[cfg(feature = "atomics")]
+    Wait(u64),
     Sync,
     SetLen(u64),
     Advise,
@@ -72,6 +76,12 @@ impl Asked {
             Asked::Lock(range) => write!(f, "cannot lock {} of {file}", Bytes(range)),
             #[cfg(feature = "locks")]
             Asked::Unlock(range) => write!(f, "cannot unlock {} of {file}", Bytes(range)),
+            #[cfg(feature = "atomics")]
+            Asked::Word(offset) => write!(f, "cannot use the word at offset {offset} of {file}"),
+            #[cfg(feature = "atomics")]
+            Asked::Wait(offset) => {
+                write!(f, "cannot wait on the word at offset {offset} of {file}")
+            }
             Asked::Sync => write!(f, "cannot write {file} back to the device"),
             Asked::SetLen(len) => write!(f, "cannot make {file} {len} bytes long"),
             Asked::Advise => write!(f, "cannot advise on {file}"),

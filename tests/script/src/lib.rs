@@ -16,6 +16,8 @@
 //! cost                             ok A: what the last command before had the allocator do
 //! ```
 
+#[cfg(feature = "atomics")]
+mod atomics;
 #[cfg(feature = "locks")]
 mod locks;
 #[cfg(feature = "windows")]
@@ -278,6 +280,10 @@ fn operation(
         }
         #[cfg(feature = "locks")]
         "lock" | "unlock" | "would-lock" | "lock-all" => locks::operation(verb, mapping, words)?,
+        #[cfg(feature = "atomics")]
+        "word" | "count" | "spin-word" | "wait" | "notify" => {
+            atomics::operation(verb, mapping, words)?
+        }
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
     })
 }
@@ -297,8 +303,11 @@ enum Answer {
     Number(u64),
     #[cfg(feature = "windows")]
     Numbers(u64, u64),
-    #[cfg(feature = "locks")]
+    #[cfg(any(feature = "atomics", feature = "locks"))]
     Word(&'static str),
+    /// Whether it was what it should be, and what it was.
+    #[cfg(feature = "atomics")]
+    Compared(bool, u64),
     Bytes(Vec<u8>),
     /// With how many they are.
     Count(Vec<u8>),
@@ -311,7 +320,9 @@ impl Answer {
             Answer::Number(number) => format!("ok {number}"),
             #[cfg(feature = "windows")]
             Answer::Numbers(one, other) => format!("ok {one} {other}"),
-            #[cfg(feature = "locks")]
+            #[cfg(feature = "atomics")]
+            Answer::Compared(is, before) => format!("ok {is} {before}"),
+            #[cfg(any(feature = "atomics", feature = "locks"))]
             Answer::Word(word) => format!("ok {word}"),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
             Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),

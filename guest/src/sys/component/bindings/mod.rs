@@ -4,6 +4,10 @@
 #![allow(missing_docs, unreachable_pub, reason = "generated; `iommap.wit` is the documentation")]
 #![allow(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks, reason = "generated")]
 
+/// `iommap:mmap/atomics`, with the mappings of `mmap`.
+#[cfg(feature = "atomics")]
+#[rustfmt::skip]
+pub(super) mod atomics;
 /// `iommap:mmap/locks`, with the mappings of `mmap`.
 #[cfg(feature = "locks")]
 #[rustfmt::skip]
