@@ -3,7 +3,7 @@
 
 use crate::support::*;
 use iommap::Waited::{self, *};
-use iommap::{Change, FsPerms, Mapping, Usage};
+use iommap::{Budget, BudgetLimits, Change, FsPerms, Mapping, Usage};
 use std::time::Duration;
 
 /// A world with a file of a page, whose store may have so many who wait.
@@ -106,6 +106,30 @@ fn more_who_wait_than_may_are_refused() {
         assert_eq!(waiting.join().unwrap(), Ok(Woken));
     });
     assert_eq!(mapping.wait(4, 0, Some(Duration::ZERO)), Ok(TimedOut));
+}
+
+#[test]
+fn all_stores_together_have_no_more_who_wait_than_the_budget() {
+    let world = world(0);
+    let mut all = BudgetLimits::unlimited();
+    all.waiters = 1;
+    let budget = Budget::new(all);
+    let map = |name| {
+        let usage = Usage::within(limits(|limits| limits.waiters = 9), name, budget.clone());
+        world.grants.open(&usage, "/d/f", &READ_WRITE).unwrap()
+    };
+    let (one, other) = (map("one"), map("other"));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| one.wait(0, 0, None));
+        while budget.used().waiters == 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(other.wait(4, 0, None), Err(LimitExceeded.into()));
+        wake(&other, 0, 1);
+        assert_eq!(waiting.join().unwrap(), Ok(Woken));
+    });
+    assert_eq!(other.wait(4, 0, Some(Duration::ZERO)), Ok(TimedOut));
+    assert_eq!(budget.used().waiters, 0);
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! word NAME BITS OFFSET HOW VALUE              ok N, what it was: swap, add, sub, and, or, xor
 //! word NAME BITS OFFSET compare CURRENT NEW    ok true N or false N, what it was
 //! count NAME BITS OFFSET TIMES                 adds 1 so many times
-//! spin-word NAME OFFSET VALUE                  loads 64 bits until they are the value
+//! meet NAME OFFSET ROUNDS FIRST                takes turns with another guest at a word of 64 bits,
+//!                                              which counts them: those from FIRST on, 0 or 1
 //! wait NAME OFFSET EXPECTED TIME               ok woken, not-equal or timed-out; TIME in milliseconds,
 //!                                              or - for as long as it takes
 //! notify NAME OFFSET COUNT                     ok N, how many
@@ -78,16 +79,10 @@ pub(crate) fn operation(verb: &str, mapping: &Mapping, mut words: Words) -> Answ
             };
             Ok((0..times).try_for_each(add).map(|()| Answer::Nothing))
         }
-        "spin-word" => {
-            let (offset, value) = (words.number("an offset")?, words.number("a value")?);
-            words.end()?;
-            loop {
-                match mapping.atomic_u64(offset).load() {
-                    Ok(now) if now == value => return Ok(Ok(Answer::Nothing)),
-                    Ok(_) => {}
-                    Err(error) => return Ok(Err(error)),
-                }
-            }
+        "meet" => {
+            let word = mapping.atomic_u64(words.number("an offset")?);
+            let turns = turns(words)?;
+            Ok(take_turns(turns, || word.load(), |turn| word.store(turn)))
         }
         "notify" => {
             let (offset, count) = (words.number("an offset")?, small(&mut words)?);
@@ -110,6 +105,26 @@ pub(crate) fn operation(verb: &str, mapping: &Mapping, mut words: Words) -> Answ
             }))
         }
     }
+}
+
+/// The turns of one of two who take them at a word, which are every second number.
+pub(crate) fn turns(mut words: Words) -> Result<impl Iterator<Item = u64>, Bad> {
+    let (rounds, first) = (words.number("rounds")?, words.number("who")?);
+    words.end()?;
+    Ok((0..rounds).map(move |round| 2 * round + first))
+}
+
+/// Waits for each turn by loads alone, and gives it to the other.
+pub(crate) fn take_turns(
+    mut turns: impl Iterator<Item = u64>,
+    load: impl Fn() -> Result<u64, Error>,
+    store: impl Fn(u64) -> Result<(), Error>,
+) -> Result<Answer, Error> {
+    turns.try_for_each(|turn| {
+        while load()? != turn {}
+        store(turn + 1)
+    })?;
+    Ok(Answer::Nothing)
 }
 
 fn small(words: &mut Words) -> Result<u32, Bad> {

@@ -281,9 +281,7 @@ fn operation(
         #[cfg(feature = "locks")]
         "lock" | "unlock" | "would-lock" | "lock-all" => locks::operation(verb, mapping, words)?,
         #[cfg(feature = "atomics")]
-        "word" | "count" | "spin-word" | "wait" | "notify" => {
-            atomics::operation(verb, mapping, words)?
-        }
+        "word" | "count" | "meet" | "wait" | "notify" => atomics::operation(verb, mapping, words)?,
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
     })
 }

@@ -8,6 +8,7 @@
 //! sum NAME                                    all its bytes by plain loads, then check
 //! slice NAME OFFSET LENGTH                    of a frozen one, as a slice
 //! store NAME OFFSET DATA                      by plain stores
+//! take-turns NAME OFFSET ROUNDS FIRST         as `meet`, by plain loads and stores in a shared window
 //! spin NAME OFFSET                            u64_le_at again and again until it fails
 //! check NAME, check-by-host NAME, prefetch NAME OFFSET LENGTH, end NAME
 //! slide NAME MAPPING COUNT BYTES              Windows, of a mapping that is theirs from now on
@@ -100,7 +101,7 @@ impl WindowScript {
                 }
             }
             "read" | "number" | "sum" | "slice" | "store" | "spin" | "check" | "check-by-host"
-            | "prefetch" | "get" | "slid" => {
+            | "prefetch" | "get" | "slid" | "take-turns" => {
                 let name = words.text("a name")?;
                 let unknown = || Bad(format!("there is no window {name:?}"));
                 match self.there.get_mut(&name).ok_or_else(unknown)? {
@@ -112,6 +113,19 @@ impl WindowScript {
                         Ok(Answer::Bytes(bytes.to_vec()))
                     }
                     There::Frozen(window) => used(&verb, window.as_window(), words)?,
+                    #[cfg(feature = "atomics")]
+                    There::Window(window) if verb == "take-turns" => {
+                        let offset = words.number("an offset")? as usize;
+                        if offset % 8 != 0 || offset >= window.len() {
+                            return Err(Bad("there is no word".into()));
+                        }
+                        let word = window.as_mut_ptr().wrapping_add(offset).cast::<u64>();
+                        // SAFETY: in both a word of the window, which begins on a page and of which
+                        // nobody has a slice.
+                        let load = || unsafe { Ok(word.read_volatile()) };
+                        let store = |turn| unsafe { Ok(word.write_volatile(turn)) };
+                        crate::atomics::take_turns(crate::atomics::turns(words)?, load, store)
+                    }
                     There::Window(window) if verb == "store" => {
                         let (offset, data) = (words.number("an offset")?, words.data()?);
                         words.end()?;

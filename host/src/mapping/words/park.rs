@@ -148,3 +148,67 @@ impl Drop for Wait {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(all(test, target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod tests {
+    use super::*;
+    use crate::mapping::Mapping;
+    use std::ffi::c_long;
+    use std::pin::pin;
+    use std::sync::mpsc::{Sender, channel};
+    use std::task::Wake;
+
+    struct Tells(Mutex<Sender<()>>);
+
+    impl Wake for Tells {
+        fn wake(self: Arc<Self>) {
+            let _ = lock(&self.0).send(());
+        }
+    }
+
+    /// How many wait on the word: as many as the kernel has moved from it to itself.
+    fn waiting_on(mapping: &Mapping) -> c_long {
+        let at = mapping.shared().opened().unwrap().region.at(0, 4).unwrap();
+        // SAFETY: the kernel finds out by the address which word it is.
+        unsafe {
+            libc::syscall(libc::SYS_futex, at, libc::FUTEX_REQUEUE, 0, i32::MAX as c_long, at)
+        }
+    }
+
+    #[test]
+    fn who_is_woken_and_has_left_wakes_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, [0; 64]).unwrap();
+        let mapping = Mapping::options().read(true).write(true).open(&path).unwrap();
+        let (sender, told) = channel();
+        let waker = Waker::from(Arc::new(Tells(Mutex::new(sender))));
+        let context = &mut Context::from_waker(&waker);
+        let time = Duration::from_secs(60);
+        // Both ways to leave: before it was woken, and before the answer was taken.
+        for leaves_first in [true, false] {
+            let wait = || mapping.shared().waiting(0, 0, Some(time)).unwrap().unwrap().wait(time);
+            let mut first = Box::pin(wait());
+            assert!(first.as_mut().poll(context).is_pending());
+            while waiting_on(&mapping) < 1 {
+                thread::yield_now();
+            }
+            let mut second = pin!(wait());
+            assert!(second.as_mut().poll(context).is_pending());
+            while waiting_on(&mapping) < 2 {
+                thread::yield_now();
+            }
+            if leaves_first {
+                drop(first);
+                assert_eq!(mapping.notify(0, 1), Ok(1));
+            } else {
+                assert_eq!(mapping.notify(0, 1), Ok(1));
+                told.recv_timeout(time).unwrap();
+                drop(first);
+            }
+            told.recv_timeout(time).unwrap();
+            assert_eq!(second.as_mut().poll(context), Poll::Ready(Ok(Waited::Woken)));
+            assert_eq!(waiting_on(&mapping), 0);
+        }
+    }
+}
