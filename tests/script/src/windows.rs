@@ -8,7 +8,8 @@
 //! sum NAME                                    all its bytes by plain loads, then check
 //! slice NAME OFFSET LENGTH                    of a frozen one, as a slice
 //! store NAME OFFSET DATA                      by plain stores
-//! take-turns NAME OFFSET ROUNDS FIRST         as `meet`, by plain loads and stores in a shared window
+//! take-turns NAME OFFSET ROUNDS FIRST         as `meet`, by plain loads and stores in a shared window,
+//!                                             with a call to the host in between
 //! spin NAME OFFSET                            u64_le_at again and again until it fails
 //! check NAME, check-by-host NAME, prefetch NAME OFFSET LENGTH, end NAME
 //! slide NAME MAPPING COUNT BYTES              Windows, of a mapping that is theirs from now on
@@ -120,10 +121,17 @@ impl WindowScript {
                             return Err(Bad("there is no word".into()));
                         }
                         let word = window.as_mut_ptr().wrapping_add(offset).cast::<u64>();
-                        // SAFETY: in both a word of the window, which begins on a page and of which
-                        // nobody has a slice.
-                        let load = || unsafe { Ok(word.read_volatile()) };
-                        let store = |turn| unsafe { Ok(word.write_volatile(turn)) };
+                        let window = &*window;
+                        // An engine may take a load for the same as the last one, if nothing in
+                        // between could have changed the memory. A call to the host could.
+                        let load = || {
+                            window.check_by_host()?;
+                            // SAFETY: a word of the window, which begins on a page and of which nobody
+                            // has a slice.
+                            Ok(unsafe { word.read_volatile() })
+                        };
+                        // SAFETY: likewise.
+                        let store = |turn| Ok(unsafe { word.write_volatile(turn) });
                         crate::atomics::take_turns(crate::atomics::turns(words)?, load, store)
                     }
                     There::Window(window) if verb == "store" => {

@@ -255,7 +255,7 @@ fn a_guest_and_another_process_wait_for_each_other() {
             assert!(["ok woken", "ok not-equal", "ok timed-out"].contains(&&*waited), "{waited}");
             if guest.step("word m 32 8 load") == format!("ok {}", now + 1) {
                 heard += 1;
-                guest.play("word m 32 8 add 1");
+                guest.play(&format!("word m 32 8 add 1 -> ok {}", now + 1));
                 guest.step("notify m 8 1");
             }
         };
