@@ -317,6 +317,7 @@ impl Window {
     }
 
     #[cold]
+    #[inline(never)]
     fn fails(&self, kind: ErrorKind, offset: usize, length: usize) -> Error {
         let offset = self.offset.saturating_add(offset as u64);
         Error::from(kind).when(Asked::Read { offset, length: length as u64 }, self.path.as_ref())

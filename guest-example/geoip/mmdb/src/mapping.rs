@@ -51,6 +51,14 @@ impl Mapped {
     }
 }
 
+impl Mapped {
+    #[cold]
+    #[inline(never)]
+    fn word_by_call(&self, offset: u64) -> Result<[u8; 8], Error> {
+        self.mapping.read_array(offset)
+    }
+}
+
 /// An offset in memory. What is none lies in no window.
 fn here(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
@@ -84,13 +92,15 @@ impl Source for Mapped {
         self.window.is_some()
     }
 
-    #[inline]
+    // A call for each node of a tree would take longer than the loads.
+    #[inline(always)]
     fn read_word(&self, offset: u64) -> Result<[u8; 8], Error> {
         if let Some(window) = &self.window
-            && let Ok(word) = window.read_array(here(offset))
+            && let Ok(offset) = usize::try_from(offset)
+            && let Ok(word) = window.read_array(offset)
         {
             return Ok(word);
         }
-        self.mapping.read_array(offset)
+        self.word_by_call(offset)
     }
 }

@@ -91,14 +91,41 @@ impl Tree {
 
     /// The same, node by node, as far as there are eight bytes from each node on.
     fn finish_near<S: Source>(&self, source: &S, walk: &mut Walk) -> Result<(), Error<S::Error>> {
-        let last = self.end.saturating_sub(8);
-        while self.goes_on(walk) && self.offset(walk.record) <= last {
-            let word = source.read_word(self.offset(walk.record)).map_err(Error::Source)?;
-            // No node is longer.
-            let node = &word[..usize::from(self.node_length).min(8)];
-            walk.record = self.records(node)[walk.bits.next()];
-            walk.depth += 1;
+        // What a node's length says of its records is settled before the loop, not in it.
+        match self.node_length {
+            6 => self.descend(source, walk, 3, |[a, b, c, ..], _| number(0, a, b, c)),
+            7 => self.descend(source, walk, 3, |[a, b, c, d, ..], bit| match bit {
+                // The byte in the middle has the first four bits of either.
+                0 => number(d >> 4, a, b, c),
+                _ => number(a & 15, b, c, d),
+            }),
+            8 => self.descend(source, walk, 4, |[a, b, c, d, ..], _| number(a, b, c, d)),
+            // No node has another length.
+            _ => Ok(()),
         }
+    }
+
+    /// Goes down by the record of each bit, which `pick` takes out of the eight bytes from there on:
+    /// the second record lies `apart` bytes behind the first. Only its own bytes are put into order,
+    /// which takes wasm several instructions.
+    #[inline(always)]
+    fn descend<S: Source>(
+        &self,
+        source: &S,
+        walk: &mut Walk,
+        apart: u64,
+        pick: impl Fn([u8; 8], usize) -> u32,
+    ) -> Result<(), Error<S::Error>> {
+        let last = self.end.saturating_sub(8 + apart);
+        // Of its own, so that it can stay in registers.
+        let mut way = *walk;
+        while self.goes_on(&way) && self.offset(way.record) <= last {
+            let bit = way.bits.next();
+            let at = self.offset(way.record) + apart * bit as u64;
+            way.record = pick(source.read_word(at).map_err(Error::Source)?, bit);
+            way.depth += 1;
+        }
+        *walk = way;
         Ok(())
     }
 
