@@ -37,6 +37,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     iommap::wasi::add_open_files_to_linker_async(&mut linker, State::iommap, |state| {
         &mut state.table
     })?;
+    iommap::storage::add_to_linker_async(&mut linker, State::iommap)?;
     Ok(linker)
 }
 

@@ -45,6 +45,7 @@
 //! | `in-place` (default) | reads that land in the caller's buffer, as above |
 //! | `wasi` | `OpenOptions::map_file` and `map_descriptor`, for what is open through WASI; imports `iommap:wasi`; brings `std` |
 //! | `locks` | `Mapping::lock` and its like: locks on files and ranges of them, against other components and native programs; imports `iommap:mmap/locks`, which the host has to know, also where it answers that it has none |
+//! | `storage` | `Mapping::punch_hole`, `zero_range`, `allocate`, `sync_entry`, and `sync_all` for many mappings; imports `iommap:mmap/storage`, which the host has to know |
 //! | `atomics` | `AtomicU32` and `AtomicU64`: words of a mapping that all who map the file read and change at once, and wait on; imports `iommap:mmap/atomics`, which the host has to know |
 //! | `windows` | `Window` and `Windows`: pages of a mapping in the guest's own memory, read without a call; imports `iommap:mmap/windows`, which the host has to know, also where it answers that it has none |
 
@@ -64,6 +65,8 @@ mod lock;
 mod mapping;
 mod options;
 mod path;
+#[cfg(feature = "storage")]
+mod storage;
 mod sys;
 #[cfg(all(feature = "wasi", any(target_arch = "wasm32", unix)))]
 mod wasi;
@@ -82,6 +85,8 @@ pub use lock::{LockMode, LockWait, Locked};
 pub use mapping::{Advice, Mapping, Range, SyncMode};
 pub use options::OpenOptions;
 pub use path::GuestPath;
+#[cfg(feature = "storage")]
+pub use storage::sync_all;
 #[cfg(all(feature = "windows", feature = "std"))]
 pub use window::lost;
 #[cfg(feature = "windows")]

@@ -73,6 +73,11 @@
 //! would not want it. [`Grants::share`], which context and builder have too, gives guests a mapping
 //! of the embedder's under a path.
 //!
+//! # Shared memory
+//!
+//! [`Grants::shared_memory`] gives the guests of many stores a [`SharedMemory`] under a path, whose regions
+//! they open as files. No disk has them.
+//!
 //! # Windows
 //!
 //! With the feature `windows`, a guest may have pages of a file in its own memory, where it reads
@@ -85,6 +90,12 @@
 //!
 //! [`Limits::locks`] lets guests lock ranges of their files, against each other and against other
 //! programs. `locks::add_to_linker` defines the interface; native programs have [`Mapping::lock`].
+//!
+//! # Storage
+//!
+//! `storage::add_to_linker` lets guests punch holes into files that they may write, allocate blocks, and
+//! have a new file's entry or many mappings on the device; native programs have [`Mapping::punch_hole`] and
+//! its like.
 //!
 //! # Shared words
 //!
@@ -147,10 +158,11 @@ pub use component::{
     Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
 #[cfg(feature = "component")]
-pub use component::{atomics, locks};
+pub use component::{atomics, locks, storage};
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;
 pub use mapping::{
-    AccessMode, Advice, Change, FsPerms, LockMode, Mapping, OpenOptions, Range, SyncMode, Waited,
+    AccessMode, Advice, Change, FsPerms, LockMode, Mapping, OpenOptions, Range, SharedMemory,
+    SyncMode, Waited,
 };
 pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};

@@ -55,6 +55,7 @@ impl Guests {
             })
             // The pool of memories rules windows out, but what can do without them should link.
             .and_then(|()| iommap::windows::add_to_linker(&mut linker, iommap::IommapView::iommap))
+            .and_then(|()| iommap::storage::add_to_linker(&mut linker, iommap::IommapView::iommap))
             .and_then(|()| ProxyPre::new(linker.instantiate_pre(&component)?));
         let component = linked.map_err(|error| {
             let path = args.component();

@@ -66,7 +66,19 @@ fn create(options: &Options) -> Result<Database, Failure> {
     lock.set_len(0).map_err(|error| refused(options, &error))?;
     let database = open(options, &name, lock)?;
     fs::rename(&name, &options.database).map_err(|error| failed(options, &error))?;
+    sync_entry(options)?;
     Ok(database)
+}
+
+/// Has the device keep the new name: else a loss of power would take it, and with it what was put in
+/// and said to be there.
+fn sync_entry(options: &Options) -> Result<(), Failure> {
+    let database = writable().open(&options.database).map_err(|error| refused(options, &error))?;
+    match database.sync_entry() {
+        // A file system that can't: nobody could do more.
+        Err(error) if error.kind() != ErrorKind::Enotsup => Err(error.to_string()),
+        _ => Ok(()),
+    }
 }
 
 fn writable() -> OpenOptions {

@@ -1,7 +1,9 @@
 //! What was asked for when an operation failed, for the error's words.
 
-#[cfg(feature = "locks")]
+#[cfg(any(feature = "locks", feature = "storage"))]
 use crate::Range;
+#[cfg(feature = "storage")]
+use crate::storage::Space;
 use core::fmt;
 
 /// What was asked for.
@@ -37,6 +39,10 @@ pub(crate) enum Asked {
     Lock(Range),
     #[cfg(feature = "locks")]
     Unlock(Range),
+    #[cfg(feature = "storage")]
+    Space(Space, Range),
+    #[cfg(feature = "storage")]
+    SyncEntry,
     #[cfg(feature = "atomics")]
     Word(u64),
     #[cfg(feature = "atomics")]
@@ -76,6 +82,17 @@ impl Asked {
             Asked::Lock(range) => write!(f, "cannot lock {} of {file}", Bytes(range)),
             #[cfg(feature = "locks")]
             Asked::Unlock(range) => write!(f, "cannot unlock {} of {file}", Bytes(range)),
+            #[cfg(feature = "storage")]
+            Asked::Space(space, Range { offset, length }) => {
+                let what = match space {
+                    Space::Hole => "make a hole",
+                    Space::Zeros => "make zeros",
+                    Space::Blocks => "allocate blocks",
+                };
+                write!(f, "cannot {what} of {length} bytes at offset {offset} of {file}")
+            }
+            #[cfg(feature = "storage")]
+            Asked::SyncEntry => write!(f, "cannot write the entry of {file} to the device"),
             #[cfg(feature = "atomics")]
             Asked::Word(offset) => write!(f, "cannot use the word at offset {offset} of {file}"),
             #[cfg(feature = "atomics")]

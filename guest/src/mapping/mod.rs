@@ -337,7 +337,7 @@ impl Mapping {
             .map_err(self.when(Asked::Read { offset, length }))
     }
 
-    #[cfg(any(feature = "atomics", feature = "locks", feature = "windows"))]
+    #[cfg(any(feature = "atomics", feature = "locks", feature = "storage", feature = "windows"))]
     pub(crate) fn handle(&self) -> &sys::Handle {
         &self.handle
     }

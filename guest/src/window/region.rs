@@ -9,6 +9,10 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// What regions, and the offsets that windows begin at, are multiples of.
 pub(crate) const UNIT: usize = 1 << 16;
 
+/// What a large region begins at a multiple of: where the file is in huge pages, the host's system maps
+/// them as such only if they lie in memory as they lie in the file.
+const HUGE: usize = 2 << 20;
+
 /// Memory with room for a window and, behind it, for a token.
 #[derive(Debug)]
 pub(crate) struct Region {
@@ -27,8 +31,7 @@ impl Region {
     pub(super) fn new(bytes: usize) -> Result<Region, Error> {
         // The file takes whole pages of the host's, which are a unit at most.
         let length = bytes.checked_next_multiple_of(UNIT).and_then(|n| n.checked_add(UNIT));
-        let layout = length.and_then(|length| Layout::from_size_align(length, UNIT).ok());
-        let layout = layout.ok_or(ErrorKind::Enomem)?;
+        let layout = length.and_then(layout).ok_or(ErrorKind::Enomem)?;
         // SAFETY: at least a unit.
         let start = NonNull::new(unsafe { alloc(layout) }).ok_or(ErrorKind::Enomem)?;
         Ok(Region { start, length: layout.size(), token: token(start) })
@@ -72,10 +75,14 @@ impl Drop for Region {
         self.sign(0);
         // SAFETY: allocated with this layout; and memory again, or whoever has the region keeps it.
         unsafe {
-            let layout = Layout::from_size_align_unchecked(self.length, UNIT);
-            dealloc(self.start.as_ptr(), layout);
+            dealloc(self.start.as_ptr(), layout(self.length).unwrap_unchecked());
         }
     }
+}
+
+/// The memory for a region of this length.
+fn layout(length: usize) -> Option<Layout> {
+    Layout::from_size_align(length, if length > HUGE { HUGE } else { UNIT }).ok()
 }
 
 /// A token that is in no other memory at the same place: not 0, and another each time.
@@ -96,4 +103,18 @@ fn seed() -> u64 {
 #[cfg(not(feature = "std"))]
 fn seed() -> u64 {
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_region_begins_where_huge_pages_do() {
+        for (bytes, align) in [(1, UNIT), (HUGE - UNIT, UNIT), (HUGE, HUGE), (5 * HUGE + 1, HUGE)] {
+            let region = Region::new(bytes).expect("memory");
+            assert_eq!(region.start().addr().get() % align, 0, "{bytes} bytes");
+            assert!(region.room() >= bytes);
+        }
+    }
 }

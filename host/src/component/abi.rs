@@ -28,7 +28,7 @@ mod lift;
 #[cfg(feature = "windows")]
 mod region;
 
-pub(super) use lift::{ByteList, GuestPath, RangeList};
+pub(super) use lift::{ByteList, GuestPath, HandleList, RangeList};
 #[cfg(feature = "windows")]
 pub(super) use region::{GuestMemory, GuestRegion, has_room};
 

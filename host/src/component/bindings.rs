@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
         package iommap:host;
         world everything {
             include iommap:mmap/locks-imports@0.1.0;
+            include iommap:mmap/storage-imports@0.1.0;
             include iommap:mmap/atomics-imports@0.1.0;
         }
     ",
@@ -27,6 +28,7 @@ wasmtime::component::bindgen!({
         world everything {
             include iommap:mmap/windows-imports@0.1.0;
             include iommap:mmap/locks-imports@0.1.0;
+            include iommap:mmap/storage-imports@0.1.0;
             include iommap:mmap/atomics-imports@0.1.0;
         }
     ",
@@ -39,4 +41,4 @@ wasmtime::component::bindgen!({
 
 #[cfg(feature = "windows")]
 pub use self::iommap::mmap::windows;
-pub use self::iommap::mmap::{atomics, batch, locks, types};
+pub use self::iommap::mmap::{atomics, batch, locks, storage, types};

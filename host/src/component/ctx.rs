@@ -2,7 +2,7 @@
 //! get of it.
 
 use crate::grants::Grants;
-use crate::mapping::{FsPerms, Mapping};
+use crate::mapping::{FsPerms, Mapping, SharedMemory};
 use crate::usage::local::LocalCounter;
 use crate::usage::{Budget, Counters, Limits, Usage};
 use std::io;
@@ -223,6 +223,27 @@ impl IommapCtxBuilder {
         perms: FsPerms,
     ) -> &mut IommapCtxBuilder {
         self.grants.share(guest_path, mapping, perms);
+        self
+    }
+
+    /// Grants a pool of shared memory under the path `guest_path`: stores that are granted the same one
+    /// open its regions by name, as files. See [`Grants::shared_memory`].
+    ///
+    /// ```
+    /// use iommap::{FsPerms, IommapCtx, SharedMemory};
+    /// let memory = SharedMemory::new(16 << 20);
+    /// let mut builder = IommapCtx::builder();
+    /// builder.shared_memory("/shm", &memory, FsPerms::ReadWrite);
+    /// let (one, other) = (builder.build(), builder.build());
+    /// # assert_eq!((one.counters().mappings, other.counters().mappings), (0, 0));
+    /// ```
+    pub fn shared_memory(
+        &mut self,
+        guest_path: impl AsRef<str>,
+        memory: &SharedMemory,
+        perms: FsPerms,
+    ) -> &mut IommapCtxBuilder {
+        self.grants.shared_memory(guest_path, memory, perms);
         self
     }
 

@@ -8,7 +8,7 @@ use super::opener::{Find, Opener, find_own};
 use super::wasi;
 #[cfg(feature = "windows")]
 use super::windows;
-use super::{Getter, IommapCtx, atomics, linker, locks};
+use super::{Getter, IommapCtx, atomics, linker, locks, storage};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -59,6 +59,7 @@ pub struct Import<T: 'static> {
     open_files: Option<wasi::Descriptors<T>>,
     #[cfg(feature = "windows")]
     windows: bool,
+    storage: bool,
 }
 
 impl<T: 'static> Import<T> {
@@ -95,6 +96,7 @@ impl<T: 'static> Import<T> {
             open_files: None,
             #[cfg(feature = "windows")]
             windows: false,
+            storage: false,
         }
     }
 
@@ -142,6 +144,12 @@ impl<T: 'static> Import<T> {
         Import { windows: true, ..self }
     }
 
+    /// And `iommap:mmap/storage`, which works on any mapping: see
+    /// [`storage::add_to_linker`](crate::storage::add_to_linker). Of imports with names one adds it.
+    pub fn with_storage(self) -> Import<T> {
+        Import { storage: true, ..self }
+    }
+
     /// Adds it to a linker, as [`add_to_linker`](crate::add_to_linker) does.
     ///
     /// # Errors
@@ -164,6 +172,9 @@ impl<T: 'static> Import<T> {
         }
         if self.locks {
             locks::add(linker, self)?;
+        }
+        if self.storage {
+            storage::add(linker, self)?;
         }
         if self.atomics {
             atomics::add(linker, self)?;
@@ -198,6 +209,9 @@ impl<T: 'static> Import<T> {
         }
         if self.locks {
             locks::add_async(linker, self)?;
+        }
+        if self.storage {
+            storage::add_async(linker, self)?;
         }
         if self.atomics {
             atomics::add_async(linker, self)?;

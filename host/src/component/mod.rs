@@ -11,6 +11,7 @@
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
 //! | `locks` | locks on ranges of files |
+//! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
 //! | `atomics` | words that are read and changed at once |
 //! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
@@ -29,6 +30,7 @@ mod log;
 #[cfg(feature = "async")]
 mod offload;
 mod opener;
+pub mod storage;
 mod waiting;
 #[cfg(feature = "wasi")]
 pub mod wasi;

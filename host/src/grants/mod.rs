@@ -9,7 +9,7 @@ mod inside;
 mod name;
 
 use crate::error::{Error, ErrorKind};
-use crate::mapping::{FsPerms, Mapped, Mapping, OpenOptions, Request};
+use crate::mapping::{FsPerms, Mapped, Mapping, OpenOptions, Request, SharedMemory};
 use crate::usage::Usage;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -57,6 +57,8 @@ pub(crate) enum Place {
     Dir(Arc<Dir>),
     /// A mapping of the embedder's.
     Mapping(Arc<Mapping>),
+    /// Regions of memory, by name.
+    Memory(SharedMemory),
 }
 
 impl Grants {
@@ -160,6 +162,27 @@ impl Grants {
         self.add(Grant::new(guest_path.as_ref(), Place::Mapping(mapping.into()), perms))
     }
 
+    /// Grants a pool of shared memory, whose regions the guest opens as files of a directory that is
+    /// called `guest_path` and has no others in it. All who are granted the same pool see the same
+    /// regions: `create` makes one, and `exclusive`, `truncate` and `size` act on it as on a file.
+    ///
+    /// - With [`FsPerms::ReadOnly`] a guest makes none, and writes to none.
+    /// - What a guest may map and how long it may make a file bounds it here too. Whoever may write
+    ///   can use up all that the pool has; the next is told [`ErrorKind::LimitExceeded`].
+    /// - Nobody but the host [removes](SharedMemory::remove) a region. It is there for who comes
+    ///   later, also when all guests that had it are gone.
+    /// - Locks are of the region. WASI knows nothing of it.
+    ///
+    /// See [`SharedMemory`] for an example.
+    pub fn shared_memory(
+        &mut self,
+        guest_path: impl AsRef<str>,
+        memory: &SharedMemory,
+        perms: FsPerms,
+    ) -> &mut Grants {
+        self.add(Grant::new(guest_path.as_ref(), Place::Memory(memory.clone()), perms))
+    }
+
     /// Whether a file that is mapped already, with the same mode and at the same length, by
     /// anybody in this process whose grants say so too, is mapped a second time (`false`, the
     /// default here) or both use one region (`true`, the default of an `IommapCtxBuilder`).
@@ -233,6 +256,7 @@ impl Grants {
         let opened = match &grant.place {
             Place::Dir(dir) => request.open_in(dir, rest),
             Place::Mapping(mapping) => request.lend(mapping, grant.name.is(path)),
+            Place::Memory(memory) => request.open_memory(memory, rest),
         };
         opened.map_err(|error| match (error.kind(), error.errno()) {
             // The kernel's words for a way that leads out, or cap-std's.
@@ -269,7 +293,7 @@ impl Grants {
     pub(crate) fn open_directories(&self) -> impl Iterator<Item = (&Dir, &Grant)> {
         self.grants.iter().filter_map(|grant| match &grant.place {
             Place::Dir(dir) => Some((&**dir, grant)),
-            Place::Mapping(_) => None,
+            Place::Mapping(_) | Place::Memory(_) => None,
         })
     }
 

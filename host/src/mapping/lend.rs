@@ -53,6 +53,7 @@ impl Mapping {
         let file = open.file.clone().filter(|_| access.writes());
         let lockable = open.lockable.as_ref().or(open.file.as_ref()).cloned();
         let lockable = lockable.filter(|_| usage.limits().locks > 0);
+        let memory = open.memory.clone();
         let kept = open.kept.clone().filter(|_| usage.limits().windows > 0);
         // What this guest writes to private pages, it uses.
         let private = match open.private {
@@ -74,6 +75,8 @@ impl Mapping {
                 kept,
                 lockable,
                 locks: None,
+                entry: None,
+                memory,
                 private,
                 nocache: false,
                 common: false,

@@ -5,10 +5,12 @@
 
 use super::common::RegionRef;
 use super::lock::Locks;
+use super::memory::MemoryFile;
 use super::options::{AccessMode, Advice, SyncMode};
 use super::platform;
 use super::private::PrivatePages;
 use super::range::Range;
+use super::storage::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Reservation, Usage};
 use std::fs::File;
@@ -37,6 +39,10 @@ pub(crate) struct Open {
     pub(super) lockable: Option<Arc<File>>,
     /// Once locks were asked for.
     pub(super) locks: Option<Box<Locks>>,
+    /// Where the file was found, if by a path and if the mapping may change the file.
+    pub(super) entry: Option<Box<Entry>>,
+    /// The region of shared memory, if it is one.
+    pub(super) memory: Option<Arc<MemoryFile>>,
     /// Which pages were written, where each is a copy in memory.
     pub(super) private: Option<PrivatePages>,
     /// Whether the pages are to stay out of the cache, where the platform can.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `options` | what can be asked for |
 //! | `lookup`, `open` | how a file is found, and how it becomes a mapping |
+//! | `memory` | shared memory without a file on a disk |
 //! | `lend` | how an embedder's mapping becomes a guest's |
 //! | `fair` | the lock of a native program's mapping |
 //! | `mapped` | a mapping as its owner has it, `transfer` its reads and writes, `resize` its length |
@@ -11,6 +12,7 @@
 //! | `common`, `registry`, `writeback` | many mappings on one region |
 //! | `private`, `canary` | the pages that a guest has copied by writing to them, and whether they were lost |
 //! | `lock` | locks on ranges of the file, which keep other programs and guests out |
+//! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
 //! | `words` | words that are read and changed at once, and waited on |
 //! | `window` | pages of a file, put where somebody else's memory is |
 //! | `platform` | what differs between operating systems |
@@ -24,6 +26,7 @@ mod lend;
 mod lock;
 mod lookup;
 mod mapped;
+mod memory;
 mod open;
 mod options;
 mod pages;
@@ -33,19 +36,22 @@ mod range;
 mod region;
 mod registry;
 mod resize;
+mod storage;
 mod transfer;
 mod window;
 mod words;
 mod writeback;
 
 pub use lock::LockMode;
+pub use memory::SharedMemory;
 pub use options::{AccessMode, Advice, FsPerms, OpenOptions, SyncMode};
 pub use range::Range;
 pub use words::{Change, Waited};
 
 pub(crate) use lock::{Asking, Outcome, Owner, Step};
-pub(crate) use mapped::Mapped;
+pub(crate) use mapped::{Mapped, WriteBack};
 pub(crate) use open::{Request, open_file};
+pub(crate) use storage::{MOST_TOGETHER, Space, run_all, write_back_all};
 pub(crate) use transfer::{cost, most_ranges};
 pub(crate) use window::{GRAIN, Shown, clear, populate};
 pub(crate) use words::{STRETCH, Waiting};
@@ -293,6 +299,91 @@ impl Mapping {
         let _one_at_a_time = self.resizing.lock().unwrap_or_else(PoisonError::into_inner);
         let resize = Resize::begin(&self.shared(), new_len)?;
         resize.run(|step| step(&mut self.exclusive()))
+    }
+
+    /// Gives the blocks of a range back to the file system: its bytes are zero from then on, for
+    /// everybody who has the file. Its length never changes, whatever others do to it meanwhile.
+    /// Length 0 does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`]; [`ErrorKind::Eacces`] for a mapping whose writes don't reach the file,
+    /// or one that the embedder [shares](crate::Grants::share); [`ErrorKind::OutOfBounds`];
+    /// [`ErrorKind::Enotsup`] where system or file system have no holes: only Linux has them so far.
+    pub fn punch_hole(&self, offset: u64, length: u64) -> Result<(), Error> {
+        self.change_space(Space::Hole, offset, length)
+    }
+
+    /// Makes the bytes of a range zero, with blocks allocated for all of it, without writing them
+    /// where the file system can.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`punch_hole`](Mapping::punch_hole); [`ErrorKind::LimitExceeded`] for a range that ends
+    /// behind the length to which the store may make a file; [`ErrorKind::Enospc`], after which the
+    /// bytes may be zero all the same.
+    pub fn zero_range(&self, offset: u64, length: u64) -> Result<(), Error> {
+        self.change_space(Space::Zeros, offset, length)
+    }
+
+    /// Has blocks allocated for a range, so that a write to it doesn't fail for want of space. Its
+    /// bytes stay.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`zero_range`](Mapping::zero_range). After [`ErrorKind::Enospc`] a part may be
+    /// allocated.
+    pub fn allocate(&self, offset: u64, length: u64) -> Result<(), Error> {
+        self.change_space(Space::Blocks, offset, length)
+    }
+
+    /// Has the device keep the entry by which the file is found (`fsync` of its directory): what a
+    /// new file needs once, beside [`sync`](Mapping::sync). The directory is the one that the path
+    /// leads to now.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`]; [`ErrorKind::Eacces`] as for [`punch_hole`](Mapping::punch_hole);
+    /// [`ErrorKind::Enotsup`] for a mapping that was not opened by a path; [`ErrorKind::Enoent`] if the
+    /// path doesn't name the file any more, or ends in a link; [`ErrorKind::Eio`].
+    pub fn sync_entry(&self) -> Result<(), Error> {
+        let work = self.shared().sync_entry()?;
+        work.run()
+    }
+
+    /// [`sync`](Mapping::sync) for many mappings: returns when the device has what was changed through
+    /// all of them. If one can't be written back the others are all the same.
+    ///
+    /// # Errors
+    ///
+    /// That of the first that fails, with its place in `mappings`. Every later `sync` of one that failed
+    /// fails too. If one is [`ErrorKind::Closed`], nothing is done.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// use iommap::Mapping;
+    /// let options = Mapping::options().read(true).write(true).create(true).size(4096);
+    /// let [log, index] = ["log", "index"].map(|name| options.open(dir.path().join(name)));
+    /// let (log, index) = (log?, index?);
+    /// index.pwrite(0, b"1")?;
+    /// log.pwrite(0, b"one")?;
+    /// Mapping::sync_many(&[&log, &index]).map_err(|(_, error)| error)?;
+    /// log.sync_entry()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sync_many(mappings: &[&Mapping]) -> Result<(), (usize, Error)> {
+        let begin = |(index, mapping): (usize, &&Mapping)| {
+            let work = mapping.shared().write_back(None, SyncMode::Sync);
+            work.map(|work| (index, work)).map_err(|error| (index, error))
+        };
+        run_all(mappings.iter().enumerate().map(begin).collect::<Result<_, _>>()?)
+    }
+
+    fn change_space(&self, space: Space, offset: u64, length: u64) -> Result<(), Error> {
+        let work = self.shared().change_space(space, Range { offset, length })?;
+        work.run()
     }
 
     /// What the log calls the mapping: the path that it was opened by.

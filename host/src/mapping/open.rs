@@ -8,11 +8,13 @@ use super::Mapping;
 use super::common::{RegionRef, RegionSpec};
 use super::lookup::{self, NewFile, Place};
 use super::mapped::{Mapped, Open};
+use super::memory::{self, MemoryFile, SharedMemory};
 use super::options::{AccessMode, FsPerms, OpenOptions};
 use super::pages::Protection;
 use super::platform;
 use super::private::PrivatePages;
 use super::region::Region;
+use super::storage::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Limits, Reservation, Resource, Usage};
 use cap_std::fs::Dir;
@@ -41,6 +43,9 @@ impl OpenOptions {
         let mut request = Request::new(&name, FsPerms::ReadWrite, self, access, &usage, false)?;
         // A program's own mappings may be more than descriptors.
         request.lockable = self.lockable;
+        // Which directory a program is in may be another later, when the entry is asked for.
+        let absolute = std::path::absolute(path).ok();
+        request.entry = absolute.as_deref().map(|path| (None, path));
         request.open(Place::Anywhere(path)).map(Mapping::from)
     }
 }
@@ -84,6 +89,10 @@ pub(crate) struct Request<'a> {
     /// Does the mapping keep its file for locks, also where it does not write?
     lockable: bool,
     mapping: Option<Reservation>,
+    /// From which granted directory on the file is found by which path, unless it is open already.
+    entry: Option<(Option<&'a Arc<Dir>>, &'a Path)>,
+    /// The region of shared memory that is opened.
+    memory: Option<Arc<MemoryFile>>,
 }
 
 impl<'a> Request<'a> {
@@ -100,12 +109,60 @@ impl<'a> Request<'a> {
         }
         let mapping = Some(Reservation::new(usage, Resource::Mappings, 1)?);
         let lockable = options.lockable || usage.limits().locks > 0;
-        Ok(Request { name, perms, options, access, usage, common, lockable, mapping })
+        Ok(Request {
+            name,
+            perms,
+            options,
+            access,
+            usage,
+            common,
+            lockable,
+            mapping,
+            entry: None,
+            memory: None,
+        })
     }
 
     /// Opens a file beneath a granted directory and maps it. What the grant permits was checked.
-    pub(crate) fn open_in(mut self, dir: &Dir, path: &str) -> Result<Mapped, Error> {
+    pub(crate) fn open_in(mut self, dir: &'a Arc<Dir>, path: &'a str) -> Result<Mapped, Error> {
+        self.entry = Some((Some(dir), Path::new(path)));
         self.open(Place::Beneath(dir, Path::new(path)))
+    }
+
+    /// Opens a region of shared memory as a file, by its name there. What the grant permits was
+    /// checked.
+    pub(crate) fn open_memory(
+        mut self,
+        memory: &SharedMemory,
+        path: &str,
+    ) -> Result<Mapped, Error> {
+        let name = memory::checked_name(path)?;
+        for _ in 0..CREATE_TRIES {
+            match memory.find(name) {
+                Some(_) if self.options.exclusive => return Err(ErrorKind::Eexist.into()),
+                Some(region) => return self.map_memory(region, self.perms == FsPerms::ReadWrite),
+                None if !self.options.create => return Err(ErrorKind::Enoent.into()),
+                None => {}
+            }
+            // Whatever can be refused is, before anything is made.
+            drop(self.plan(0, true)?);
+            let region = memory.make()?;
+            let mapped = self.map_memory(region.clone(), true)?;
+            match memory.publish(name, &region) {
+                // Somebody else was quicker.
+                Err(error) if error == ErrorKind::Eexist && !self.options.exclusive => {}
+                done => return done.map(|()| mapped),
+            }
+        }
+        Err(ErrorKind::Enoent.into())
+    }
+
+    fn map_memory(&mut self, region: Arc<MemoryFile>, writable: bool) -> Result<Mapped, Error> {
+        let file = region.file.clone();
+        self.memory = Some(region);
+        let stat = file.metadata()?;
+        let plan = self.plan(stat.len(), writable)?;
+        self.map(&file, &stat, plan, writable)
     }
 
     /// Opens a mapping of the embedder's in place of a file. `named` says whether the path is the
@@ -224,9 +281,10 @@ impl<'a> Request<'a> {
             Region::new(file, 1, spec.protection, usage).map_err(not_to_be_mapped)?;
         }
         if plan.target > plan.length {
-            platform::raise(file, plan.target)?;
+            let raise = || platform::raise(file, plan.target);
+            memory::change_length(self.memory.as_deref(), plan.target, raise)?;
         }
-        prepare(&region, file, &plan, options)?;
+        prepare(&region, file, &plan, options, self.memory.as_deref())?;
         // A file that is cut at this very moment is one that was cut since.
         if region.watch_for_cuts().is_err() {
             usage.count_fault();
@@ -237,6 +295,9 @@ impl<'a> Request<'a> {
             (true, Some(copied)) => Some(PrivatePages::all(copied)),
         };
         let mapping = self.take_mapping()?;
+        let entry = self.entry.filter(|_| writable && options.writes_file());
+        let entry =
+            entry.map(|(dir, path)| Box::new(Entry { dir: dir.cloned(), path: path.into() }));
         usage.count_open();
         Ok(Mapped {
             name: self.name.into(),
@@ -248,6 +309,8 @@ impl<'a> Request<'a> {
                 kept: (usage.limits().windows > 0).then(|| file.clone()),
                 lockable: lockable.then(|| file.clone()),
                 locks: None,
+                entry,
+                memory: self.memory.clone(),
                 private,
                 nocache: options.nocache,
                 common: self.common,
@@ -288,7 +351,13 @@ fn regular(file: &File) -> Result<Metadata, Error> {
 }
 
 /// Locks, empties and reads in, as the options say.
-fn prepare(region: &Region, file: &File, plan: &Plan, options: &OpenOptions) -> Result<(), Error> {
+fn prepare(
+    region: &Region,
+    file: &File,
+    plan: &Plan,
+    options: &OpenOptions,
+    memory: Option<&MemoryFile>,
+) -> Result<(), Error> {
     // A file that is to be emptied to less than it had is locked over what will be left of it.
     match (options.lock, options.truncate) {
         (false, _) => {}
@@ -297,7 +366,8 @@ fn prepare(region: &Region, file: &File, plan: &Plan, options: &OpenOptions) -> 
         (true, true) => region.lock_on_fault()?,
     }
     if options.truncate && plan.length > 0 {
-        platform::empty(file, plan.length, plan.target)?;
+        let empty = || platform::empty(file, plan.length, plan.target);
+        memory::change_length(memory, plan.target, empty)?;
     }
     if options.lock && options.truncate {
         // Where the pages are the kernel's to lock already, this reads them in, and a failure is

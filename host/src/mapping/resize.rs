@@ -2,6 +2,7 @@
 
 use super::common::{RegionRef, RegionSpec};
 use super::mapped::Mapped;
+use super::memory::{self, MemoryFile};
 use super::pages::Protection;
 use super::platform;
 use crate::error::{Error, ErrorKind};
@@ -23,6 +24,7 @@ pub(super) type Step<'a> = &'a mut dyn FnMut(&mut Mapped) -> Result<(), Error>;
 /// A change of length that is under way.
 pub(super) struct Resize {
     file: Arc<File>,
+    memory: Option<Arc<MemoryFile>>,
     new: u64,
     /// The file's length when this began.
     length: u64,
@@ -65,6 +67,7 @@ impl Resize {
         let region = open.region.resized(&file, &stat, new, spec, usage)?;
         Ok(Resize {
             file,
+            memory: open.memory.clone(),
             new,
             length,
             region,
@@ -82,7 +85,7 @@ impl Resize {
         mut with: impl FnMut(Step<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.new > self.length {
-            platform::raise(&self.file, self.new)?;
+            self.raise()?;
         }
         if self.lock {
             self.lock_new()?;
@@ -90,13 +93,13 @@ impl Resize {
         let grows = self.new >= self.length;
         if grows {
             // Others may have changed the length since.
-            platform::set_len(&self.file, self.new)?;
+            self.set_len()?;
         }
         with(&mut |mapped| self.exchange(mapped))?;
-        if !grows && let Err(errno) = platform::set_len(&self.file, self.new) {
+        if !grows && let Err(error) = self.set_len() {
             // The mapping is as it was. Should it have been closed meanwhile, it stays so.
             let _ = with(&mut |mapped| self.exchange(mapped));
-            return Err(errno.into());
+            return Err(error);
         }
         if self.lock {
             // Others may have the old region for longer: those that it was lent to.
@@ -113,9 +116,19 @@ impl Resize {
     /// others cut has fewer, and gets its length first.
     fn lock_new(&self) -> Result<(), Error> {
         if self.new <= self.length && self.file.metadata()?.len() < self.new {
-            platform::raise(&self.file, self.new)?;
+            self.raise()?;
         }
         self.region.lock()
+    }
+
+    fn raise(&self) -> Result<(), Error> {
+        let raise = || platform::raise(&self.file, self.new);
+        memory::change_length(self.memory.as_deref(), self.new, raise)
+    }
+
+    fn set_len(&self) -> Result<(), Error> {
+        let set = || Ok(platform::set_len(&self.file, self.new)?);
+        memory::change_length(self.memory.as_deref(), self.new, set)
     }
 
     /// Gives the mapping the other region.

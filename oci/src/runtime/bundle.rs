@@ -5,6 +5,7 @@ use rustix::fs::{Mode, OFlags};
 use serde_json::Value;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Longer than any that an engine writes: the largest parts are variables and annotations, which
@@ -51,7 +52,8 @@ impl Bundle {
     }
 
     fn write_new(&self, path: &Path) -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        // It has the container's variables, and it may be for fewer than by default.
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.set_permissions(self.permissions.clone())?;
         file.write_all(&serde_json::to_vec(&self.config)?)
     }
@@ -126,6 +128,11 @@ impl Mount<'_> {
     /// Is nothing in it at first that an image or somebody else made?
     pub(crate) fn is_new(&self) -> bool {
         !self.is_bind() && !self.copies_up() && NEW.contains(&self.kind)
+    }
+
+    /// Does it show what the kernel puts there?
+    pub(crate) fn is_kernels(&self) -> bool {
+        self.is_new() && self.kind != "tmpfs"
     }
 
     /// Of `ro` and `rw` the last counts.

@@ -20,14 +20,14 @@ impl Log {
         let message = format!("iommap-oci: {error:#}");
         // Standard error may be the container's own, which nobody reads.
         self.write("error", &message);
-        _ = writeln!(std::io::stderr(), "{message}");
+        tell(&message);
     }
 
     /// Tells what may surprise. Not on standard error if there is a log: that is the container's.
     pub(crate) fn warning(&self, message: impl Display) {
         let message = format!("iommap-oci: {message}");
         if !self.write("warning", &message) {
-            _ = writeln!(std::io::stderr(), "{message}");
+            tell(&message);
         }
     }
 
@@ -39,6 +39,22 @@ impl Log {
         let file = OpenOptions::new().append(true).create(true).open(path);
         file.and_then(|mut file| file.write_all(line.as_bytes())).is_ok()
     }
+}
+
+fn tell(message: &str) {
+    _ = writeln!(std::io::stderr(), "{}", plain(message));
+}
+
+/// A message as one line without what a terminal would obey: names in it are the image's.
+fn plain(message: &str) -> String {
+    let mut plain = String::with_capacity(message.len());
+    for letter in message.chars() {
+        match letter.is_control() {
+            true => plain.extend(letter.escape_default()),
+            false => plain.push(letter),
+        }
+    }
+    plain
 }
 
 /// A line of the log in runc's form.
@@ -100,7 +116,7 @@ mod tests {
         let text = line(true, "error", message, "T");
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value, json!({ "level": "error", "msg": message, "time": "T" }));
-        for text in [text, line(false, "error", message, "T")] {
+        for text in [text, line(false, "error", message, "T"), plain(message) + "\n"] {
             assert_eq!(text.lines().count(), 1, "{text}");
             assert!(text.ends_with('\n') && !text.contains('\u{1b}'), "{text}");
         }

@@ -57,7 +57,9 @@ pub(crate) fn is_component(file: impl AsFd) -> std::io::Result<bool> {
         return Ok(false);
     }
     let same = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
-    let opened = rustix::fs::openat(CWD, same, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    // Nor does it wait for somebody who has a lease on it.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(CWD, same, flags, Mode::empty())?;
     let mut start = Vec::new();
     std::fs::File::from(opened).take(COMPONENT.len() as u64).read_to_end(&mut start)?;
     Ok(start == COMPONENT)

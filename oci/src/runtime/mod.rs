@@ -9,11 +9,13 @@
 //! | `look` | a first look at a file of the image, which may be hostile |
 //! | `rewrite` | the command and the mounts that run a component |
 //! | `volumes` | which mounts are granted |
+//! | `engines` | what engines mount, which is not |
 //! | `program` | the programs of this machine: `iommap`, and the next runtime |
 //! | `log` | where errors are told |
 
 mod asked;
 mod bundle;
+mod engines;
 mod entry;
 mod log;
 mod look;

@@ -2,17 +2,9 @@
 //! for the container, and not those that engines mount into every one.
 
 use super::bundle::below;
+use super::engines;
 use super::place::{Placed, Places};
-use anyhow::{Result, bail};
-
-/// Below these an engine mounts what programs expect. A component needs none of it.
-const ENGINES: &[&str] =
-    &["/dev", "/proc", "/sys", "/etc", "/run/.containerenv", "/run/secrets", "/sbin/docker-init"];
-
-/// What Kubernetes mounts unless it is told not to: a key to its API. The second name is what the
-/// first one leads to in most images.
-const TOKEN: [&str; 2] =
-    ["/var/run/secrets/kubernetes.io/serviceaccount", "/run/secrets/kubernetes.io/serviceaccount"];
+use anyhow::{Result, bail, ensure};
 
 /// A directory to be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +39,7 @@ pub(crate) fn granted(places: &Places<'_>) -> Result<Volumes> {
         volumes.directories.retain(|volume| below(&volume.at, &at).is_none());
         volumes.left_out.retain(|volume| below(&volume.at, &at).is_none());
         let why = match placed.is_directory() {
-            Some(true) if is_engines(&at) => {
+            Some(true) if engines::is_engines(&at) || engines::is_kernels(places, &at) => {
                 "leads by a link of the image to where engines mount what is theirs, and is not \
                  granted to the component: mount it at another place"
             }
@@ -66,41 +58,25 @@ pub(crate) fn granted(places: &Places<'_>) -> Result<Volumes> {
         volumes.left_out.push(LeftOut { destination, at, why });
     }
     leave_out_nested(&mut volumes.directories);
-    check_engines(places, &volumes.directories)?;
+    engines::check(places, &volumes.directories)?;
+    check_names(places, &volumes.directories)?;
     Ok(volumes)
-}
-
-fn is_engines(at: &str) -> bool {
-    at == TOKEN[0] || ENGINES.iter().any(|dir| below(at, dir).is_some())
 }
 
 /// Did somebody mount it for the container?
 fn is_volume(placed: &Placed<'_>) -> bool {
-    placed.mount.is_bind() && !is_engines(&placed.mount.destination)
+    placed.mount.is_bind() && !engines::is_engines(&placed.mount.destination)
 }
 
-/// A volume that something of the engine's is mounted in would grant that as well.
-fn check_engines(places: &Places<'_>, volumes: &[Volume]) -> Result<()> {
-    for engines in places.mounts() {
-        let (destination, at) = (&*engines.mount.destination, &*engines.at);
-        let is_token = TOKEN.contains(&destination) || TOKEN.contains(&at);
-        if !is_token && !is_engines(destination) {
-            continue;
-        }
-        let names: &[&str] = if is_token { &[at, TOKEN[0], TOKEN[1]] } else { &[at, destination] };
-        let covers = |volume: &&Volume| names.iter().any(|at| below(at, &volume.at).is_some());
-        let Some(volume) = volumes.iter().find(covers) else { continue };
-        if is_token {
-            bail!(
-                "the volume at {} has Kubernetes's token for its API in it: set \
-                 automountServiceAccountToken to false, or mount the volume at another place",
-                volume.destination
-            );
-        }
-        bail!(
-            "the volume at {} has in it what the engine mounts at {destination}, which would be \
-             granted with it: mount the volume at another place",
-            volume.destination
+/// A grant goes by a name, which has to lead to the volume still when all is mounted: what is mounted
+/// later may hide a link that led there, and have another.
+fn check_names(places: &Places<'_>, volumes: &[Volume]) -> Result<()> {
+    for Volume { destination, at, .. } in volumes {
+        let leads_to = places.leads_to(destination)?;
+        ensure!(
+            leads_to == *at,
+            "the volume at {destination} is mounted at {at}, and its name leads to {leads_to} once all \
+             is mounted: mount it at another place"
         );
     }
     Ok(())
@@ -132,6 +108,7 @@ fn leave_out_nested(volumes: &mut Vec<Volume>) {
 #[cfg(test)]
 mod tests {
     use super::super::bundle::Bundle;
+    use super::super::engines::TOKEN;
     use super::*;
     use serde_json::{Value, json};
     use std::ffi::OsStr;
@@ -182,12 +159,15 @@ mod tests {
 
     #[test]
     fn a_volume_around_the_token_is_refused() {
-        for volume in ["/var/run", "/run", "/var/run/secrets"] {
+        for volume in ["/var/run", "/run"] {
             let mounts = |at| json!([bind(volume, "dir", "rw"), bind(at, "dir", "ro")]);
             let error = of(mounts(TOKEN[0])).unwrap_err().to_string();
             assert!(error.contains("automountServiceAccountToken"), "{error}");
             assert_eq!(directories(mounts("/data")).len(), 2);
         }
+        // Where nothing but secrets is, nothing is granted in the first place.
+        let secrets = json!([bind("/var/run/secrets", "dir", "rw"), bind(TOKEN[0], "dir", "ro")]);
+        assert_eq!(of(secrets).unwrap(), Volumes::default());
         // The image may have it lie in a volume that is elsewhere.
         let mounts = json!([bind("/data", "dir", "ro"), bind(TOKEN[0], "dir", "ro")]);
         let error = with_links(mounts.clone(), &[("/data", "var/run")]).unwrap_err().to_string();
@@ -230,6 +210,78 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_around_a_file_of_the_engines_without_secrets_is_granted() {
+        let file = "/run/.containerenv";
+        let said = |volume, at, mode, links: &[(&str, &str)]| {
+            let mounts = json!([bind(volume, "dir", mode), bind(at, "file", "rw")]);
+            let seen = with_links(mounts, links).map_err(|e| e.to_string())?;
+            assert_eq!(left_out(&seen), [""; 0]);
+            Ok(seen.directories.into_iter().map(|it| (it.destination, it.read_only)).collect())
+        };
+        let one = |at: &str, read_only| Ok::<_, String>(vec![(at.to_owned(), read_only)]);
+        assert_eq!(said("/run", file, "rw", &[]), one("/run", false));
+        assert_eq!(said("/run", file, "ro", &[]), one("/run", true));
+        assert_eq!(said("/sbin", "/sbin/docker-init", "rw", &[]), one("/sbin", false));
+        // The image put one into the other; and what lies beside it may be secret.
+        for (volume, at, links) in [
+            ("/data", file, &[("/data", "run")][..]),
+            ("/data", file, &[("/run", "data")]),
+            ("/run", "/run/.containerenv/x", &[]),
+            ("/run", "/run/secrets", &[]),
+            ("/run", "/run/secrets/rhsm", &[]),
+            ("/var/run", "/var/run/secrets/tokens", &[]),
+        ] {
+            let error = said(volume, at, "rw", links).unwrap_err();
+            assert!(error.contains(volume) && error.contains(at), "{error}");
+        }
+        // Both at once: the one is no excuse for the other.
+        let mounts = [
+            bind("/run", "dir", "rw"),
+            bind(file, "file", "rw"),
+            bind("/run/secrets", "dir", "ro"),
+        ];
+        assert!(of(json!(mounts)).unwrap_err().to_string().contains("/run/secrets"));
+    }
+
+    #[test]
+    fn a_volume_in_what_the_kernel_shows_is_not_granted() {
+        for kind in ["proc", "sysfs", "cgroup2", "mqueue", "devpts"] {
+            let kernels = json!({ "destination": "/proc", "type": kind });
+            let mounts = json!([kernels, bind("/v", "dir", "rw"), bind("/w", "dir", "rw")]);
+            // In there `self/root` is the container's own root, and no link that could be read here.
+            let links = [("/p", "proc"), ("/p/self/root", "v")];
+            let seen = with_links(mounts, &links).unwrap();
+            assert_eq!((left_out(&seen), seen.directories.len()), (vec!["/v"], 1), "{kind}");
+        }
+        let tmpfs = json!({ "destination": "/t", "type": "tmpfs" });
+        assert_eq!(directories(json!([tmpfs, bind("/t/v", "dir", "rw")])).len(), 1);
+    }
+
+    #[test]
+    fn a_volume_whose_name_leads_elsewhere_in_the_end_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["rootfs/x", "rootfs/t", "volume", "dir"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        symlink("/t", at("rootfs/x/link")).unwrap();
+        // What is mounted over the image's link has one of its own.
+        symlink("/run/secrets", at("volume/link")).unwrap();
+        let granted = |mounts: Value| {
+            let config = json!({ "root": { "path": "rootfs" }, "mounts": mounts });
+            let bundle = Bundle::at(dir.path(), config);
+            granted(&Places::of(&bundle)?)
+        };
+        let (inner, outer) = (bind("/x/link/d", "dir", "rw"), bind("/x", "volume", "ro"));
+        assert_eq!(granted(json!([inner])).unwrap().directories[0].at, "/t/d");
+        let said = granted(json!([inner, outer])).unwrap_err().to_string();
+        assert!(said.contains("/t/d") && said.contains("/run/secrets/d"), "{said}");
+        // In the order in which engines mount, the inner one is where the volume's link leads.
+        let seen = granted(json!([outer, inner])).unwrap();
+        assert_eq!((left_out(&seen), seen.directories.len()), (vec!["/x/link/d"], 1));
+    }
+
+    #[test]
     fn a_link_of_the_image_makes_no_volume_of_what_is_the_engines() {
         let mounts = json!([
             bind("/run/secrets", "dir", "ro"),
@@ -263,6 +315,7 @@ mod tests {
             bind("/run/.containerenv", "file", "rw"),
             bind("/sbin/docker-init", "file", "ro"),
             bind("/run/secrets", "dir", "ro"),
+            bind("/var/run/secrets/tokens", "dir", "ro"),
             bind(TOKEN[0], "dir", "ro"),
             { "destination": "/proc", "type": "proc" },
             { "destination": "/tmp", "type": "tmpfs" },

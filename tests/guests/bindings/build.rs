@@ -20,6 +20,9 @@ fn main() {
     let opts = opts_with("iommap-guest-locks", &[types, batch]);
     hold("locks.rs", &generate(&["wit"], "locks-imports", opts));
 
+    let opts = opts_with("iommap-guest-storage", &[types, batch]);
+    hold("storage.rs", &generate(&["wit"], "storage-imports", opts));
+
     let opts = opts_with("iommap-guest-atomics", &[types, batch]);
     hold("atomics.rs", &generate(&["wit"], "atomics-imports", opts));
 

@@ -20,6 +20,8 @@
 mod atomics;
 #[cfg(feature = "locks")]
 mod locks;
+#[cfg(feature = "storage")]
+mod storage;
 #[cfg(feature = "windows")]
 mod windows;
 
@@ -78,6 +80,14 @@ impl Script {
         }
         if verb == "cost" {
             return Ok(Ok(Answer::Number(self.cost)));
+        }
+        #[cfg(feature = "storage")]
+        if verb == "sync-all" {
+            let named = |name: &String| {
+                self.mappings.get(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
+            };
+            let mappings = words.texts()?.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+            return Ok(Ok(Answer::Text(storage::sync_all(&mappings))));
         }
         let name = words.text("a name")?;
         let unknown = || Bad(format!("there is no mapping {name:?}"));
@@ -280,6 +290,10 @@ fn operation(
         }
         #[cfg(feature = "locks")]
         "lock" | "unlock" | "would-lock" | "lock-all" => locks::operation(verb, mapping, words)?,
+        #[cfg(feature = "storage")]
+        "punch-hole" | "zero-range" | "allocate" | "sync-entry" => {
+            storage::operation(verb, mapping, words)?
+        }
         #[cfg(feature = "atomics")]
         "word" | "count" | "meet" | "wait" | "notify" => atomics::operation(verb, mapping, words)?,
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
@@ -303,6 +317,8 @@ enum Answer {
     Numbers(u64, u64),
     #[cfg(any(feature = "atomics", feature = "locks"))]
     Word(&'static str),
+    #[cfg(feature = "storage")]
+    Text(String),
     /// Whether it was what it should be, and what it was.
     #[cfg(feature = "atomics")]
     Compared(bool, u64),
@@ -322,6 +338,8 @@ impl Answer {
             Answer::Compared(is, before) => format!("ok {is} {before}"),
             #[cfg(any(feature = "atomics", feature = "locks"))]
             Answer::Word(word) => format!("ok {word}"),
+            #[cfg(feature = "storage")]
+            Answer::Text(text) => text.clone(),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
             Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),
         }

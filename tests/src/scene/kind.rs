@@ -49,6 +49,7 @@ impl Kind {
             .with_open_files(State::table)
             .with_windows()
             .with_locks()
+            .with_storage()
             .with_atomics();
         let mut options = AsyncOptions::default();
         let done = match self {

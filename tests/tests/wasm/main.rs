@@ -33,6 +33,8 @@ mod runtimes;
 mod rust_guest;
 mod samples;
 mod share;
+mod shared_memory;
+mod storage;
 mod time;
 mod transfer;
 mod traps;

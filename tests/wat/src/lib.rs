@@ -23,8 +23,11 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, TypeDefKind};
 
 /// `iommap:mmap`, all of it.
-pub const MMAP: &str =
-    concat!(include_str!("../../../wit/iommap.wit"), include_str!("../../../wit/windows.wit"),);
+pub const MMAP: &str = concat!(
+    include_str!("../../../wit/iommap.wit"),
+    include_str!("../../../wit/windows.wit"),
+    include_str!("../../../wit/storage.wit"),
+);
 
 /// `iommap:wasi`, and what it needs of WASI's.
 pub const WASI: &str = include_str!("../../../wit/wasi/iommap-wasi.wit");

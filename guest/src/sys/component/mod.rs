@@ -8,6 +8,8 @@ mod imports;
 #[cfg(feature = "locks")]
 mod lock;
 mod reply;
+#[cfg(feature = "storage")]
+mod storage;
 #[cfg(feature = "wasi")]
 mod wasi;
 #[cfg(feature = "windows")]

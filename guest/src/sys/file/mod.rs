@@ -15,6 +15,8 @@ mod lock;
 mod open;
 mod positioned;
 mod private;
+#[cfg(feature = "storage")]
+mod storage;
 #[cfg(feature = "windows")]
 mod window;
 
@@ -41,6 +43,9 @@ struct State {
     file: File,
     /// What the mapping covers, whatever became of the file.
     len: u64,
+    /// Where the file was found, unless it was open already.
+    #[cfg(feature = "storage")]
+    path: Option<std::path::PathBuf>,
     /// Present for a private mapping: what was written to it.
     private: Option<Private>,
 }
@@ -49,7 +54,13 @@ impl Handle {
     pub(crate) fn open(path: &str, options: &OpenOptions) -> Result<Handle, Error> {
         let (file, len) = open::open(path, options)?;
         let private = options.private.then(Private::default);
-        let state = Mutex::new(Some(State { file, len, private }));
+        let state = Mutex::new(Some(State {
+            file,
+            len,
+            #[cfg(feature = "storage")]
+            path: storage::place(path),
+            private,
+        }));
         Ok(Handle { reads: options.read, writes: options.write, state })
     }
 
@@ -77,7 +88,13 @@ impl Handle {
         let file = File::from(file.try_clone_to_owned().map_err(kinds::of)?);
         let len = open::map(&file, options)?;
         let private = options.private.then(Private::default);
-        let state = Mutex::new(Some(State { file, len, private }));
+        let state = Mutex::new(Some(State {
+            file,
+            len,
+            #[cfg(feature = "storage")]
+            path: None,
+            private,
+        }));
         Ok(Handle { reads: options.read, writes: options.write, state })
     }
 

@@ -4,8 +4,9 @@
 //! traps beyond it. To a guest of ours too much is an error and no trap, and a path is never so
 //! long. So what lies in the guest's memory and is too much is kept as its length alone.
 
+use crate::component::Handle;
 use crate::component::bindings::batch;
-use crate::mapping::Range;
+use crate::mapping::{MOST_TOGETHER, Range};
 use std::borrow::Cow;
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext};
 use wasmtime::component::{ComponentType, Lift, WasmList, WasmStr};
@@ -97,6 +98,24 @@ pub(super) fn range_at(memory: &[u8], at: usize) -> Option<Range> {
     Some(Range { offset: u64::from_le_bytes(*offset), length: u64::from_le_bytes(*length) })
 }
 
+/// A guest's `list<borrow<mapping>>`: the first of them, and no more than a call may be of.
+pub(crate) struct HandleList {
+    handles: Vec<Handle>,
+    count: usize,
+}
+
+impl HandleList {
+    /// The handles, of which there may be more.
+    pub(crate) fn handles(&self) -> &[Handle] {
+        &self.handles
+    }
+
+    /// How many the guest has passed.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+}
+
 /// A guest's path, not looked at yet.
 pub(crate) struct GuestPath {
     /// None: too long to be a path.
@@ -185,6 +204,17 @@ lift_as!(RangeList, [batch::Range], |cx, ty, start, count| {
         Err(outside) => return Err(outside),
     };
     Ok(RangeList { words, start: start as usize, count: count as usize })
+});
+
+// A handle is a word of 32 bits. What is too much is left where it is, and lent to nobody.
+lift_as!(HandleList, [Handle], |cx, ty, start, count| {
+    let length = u64::from(count);
+    if !lies_inside(cx, start, length * 4, 4) && length > 0 {
+        bail!("list pointer/length out of bounds of memory");
+    }
+    let list = [start, count.min(MOST_TOGETHER as u32)].map(ValRaw::u32);
+    let handles = Vec::linear_lift_from_flat(cx, ty, &list)?;
+    Ok(HandleList { handles, count: count as usize })
 });
 
 lift_as!(GuestPath, str, |cx, ty, start, length| {

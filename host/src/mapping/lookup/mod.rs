@@ -19,7 +19,10 @@ use linux as system;
 
 pub(super) use place::Place;
 
-use rustix::io::Errno;
+use super::platform;
+use crate::error::{Error, ErrorKind};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, fsync, openat, statat};
+use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io;
 
@@ -64,5 +67,25 @@ impl NewFile {
             NewFile::Unnamed(file, name) => system::link(file, name),
             NewFile::Named(_) => Ok(()),
         }
+    }
+}
+
+/// Has the device keep the entry of a file: writes the directory that the path leads to now, if it
+/// is this very file that it has under that name.
+pub(super) fn sync_entry(place: Place<'_>, file: &File) -> Result<(), Error> {
+    let Some((parent, name)) = place.split() else { return Err(ErrorKind::Enoent.into()) };
+    // Looked at first: what is no directory is not opened.
+    let looked_at = parent.look()?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = retry_on_intr(|| openat(&looked_at, ".", flags, Mode::empty()))?;
+    let there = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let ours = fstat(file)?;
+    if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino) {
+        return Err(Error::because(ErrorKind::Enoent, "the path leads to something else by now"));
+    }
+    match retry_on_intr(|| fsync(&dir)) {
+        // A file system that can't do that with directories.
+        Err(Errno::INVAL) => Err(Errno::NOTSUP.into()),
+        done => Ok(done.and_then(|()| platform::flush_device(&File::from(dir)))?),
     }
 }

@@ -2,6 +2,7 @@
 
 use cap_std::fs::{Dir, OpenOptionsExt as _};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -61,6 +62,11 @@ impl<'a> Place<'a> {
         })
     }
 
+    /// Opens what is there only to look at it, where the system can, and waits for nobody.
+    pub(super) fn look(self) -> io::Result<File> {
+        self.open(false, false, if LOOK == 0 { libc::O_NONBLOCK } else { LOOK })
+    }
+
     /// Is there anything of this name, be it a link to nothing?
     pub(super) fn is_taken(self) -> bool {
         match self {
@@ -80,8 +86,7 @@ impl<'a> Place<'a> {
     }
 
     /// The directory that the file is in, and its name there; `None` for what names no file.
-    #[cfg(target_os = "linux")]
-    pub(super) fn split(self) -> Option<(Place<'a>, &'a std::ffi::OsStr)> {
+    pub(super) fn split(self) -> Option<(Place<'a>, &'a OsStr)> {
         if !self.names_a_file() {
             return None;
         }

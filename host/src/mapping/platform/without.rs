@@ -13,6 +13,9 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{Advice, MapFlags, ProtFlags, mlock, mmap_anonymous, munmap};
 use std::ffi::c_void;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::ptr;
 
 /// There is no advice that reads pages in at once: `willneed` asks for it, and [`prefault`]
@@ -211,6 +214,42 @@ pub(crate) fn flush_device(_: &File) -> Result<(), Errno> {
     Ok(())
 }
 
+/// There are no holes to be made.
+pub(crate) fn punch_hole(_: &File, _: u64, _: u64) -> Result<(), Errno> {
+    Err(Errno::NOTSUP)
+}
+
+/// Nor zeros without writing them.
+pub(crate) fn zero_range(_: &File, _: u64, _: u64) -> Result<(), Errno> {
+    Err(Errno::NOTSUP)
+}
+
+/// Nothing allocates in the middle of a file without touching its bytes.
+pub(crate) fn allocate(_: &File, _: u64, _: u64) -> Result<(), Errno> {
+    Err(Errno::NOTSUP)
+}
+
+/// A file that nobody else has, for regions of shared memory: one of the directory for temporary files,
+/// that has lost its name.
+pub(crate) fn memory_file() -> Result<File, Error> {
+    const TRIES: usize = 16;
+    for _ in 0..TRIES {
+        // Seeded by the system.
+        let number = RandomState::new().hash_one(std::process::id());
+        let path = std::env::temp_dir().join(format!("iommap-{number:016x}"));
+        let mut options = File::options();
+        match options.read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.into()),
+            Ok(file) => {
+                std::fs::remove_file(&path)?;
+                return Ok(file);
+            }
+        }
+    }
+    Err(ErrorKind::Eexist.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +293,15 @@ mod tests {
         })
         .unwrap();
         assert_eq!(contents(&mut file), b"oldtheirs");
+    }
+
+    #[test]
+    fn a_memory_file_has_no_name_and_is_as_long_as_it_is_made() {
+        use std::os::unix::fs::MetadataExt;
+        let mut file = memory_file().unwrap();
+        assert_eq!(file.metadata().unwrap().nlink(), 0);
+        raise(&file, 5).unwrap();
+        assert_eq!(contents(&mut file), [0; 5]);
     }
 
     #[test]

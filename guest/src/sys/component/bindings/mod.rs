@@ -14,6 +14,10 @@ pub(super) mod atomics;
 pub(super) mod locks;
 #[rustfmt::skip]
 mod mmap;
+/// `iommap:mmap/storage`, with the mappings of `mmap`.
+#[cfg(feature = "storage")]
+#[rustfmt::skip]
+pub(super) mod storage;
 /// `iommap:wasi`, with the descriptors of the crate `wasip2`.
 #[cfg(feature = "wasi")]
 #[rustfmt::skip]

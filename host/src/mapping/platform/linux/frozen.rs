@@ -13,12 +13,12 @@
 //! could).
 
 use super::files::for_each_extent;
+use super::memory;
 use crate::error::Error;
 use rustix::fs::{
     AtFlags, MemfdFlags, SealFlags, StatxAttributes, StatxFlags, fcntl_add_seals, fcntl_get_seals,
-    memfd_create, statx,
+    statx,
 };
-use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -40,14 +40,8 @@ pub(crate) fn is_frozen(file: &File) -> bool {
 
 /// A copy of a file, as it is now, that nobody can change.
 pub(crate) fn frozen_copy(file: &File) -> Result<File, Error> {
-    let name = c"iommap: a frozen copy";
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let copy = match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
-        // A kernel before 6.3.
-        Err(Errno::INVAL) => memfd_create(name, flags),
-        other => other,
-    }?;
-    let copy = File::from(copy);
+    let copy = memory::new(c"iommap: a frozen copy", flags)?;
     let length = file.metadata()?.len();
     copy.set_len(length)?;
     let mut buffer = vec![0; PIECE.min(length as usize)];

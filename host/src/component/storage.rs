@@ -1,0 +1,181 @@
+//! `iommap:mmap/storage`: holes and blocks, a file's entry, and many mappings on the device at once,
+//! for both kinds of store.
+//!
+//! All of it may wait for a device, where the other calls that do so wait.
+
+use super::abi::HandleList;
+use super::access::{Access, View};
+use super::bindings::storage::SyncFailure;
+use super::log::Call;
+#[cfg(feature = "async")]
+use super::offload::{Elsewhere, elsewhere};
+use super::waiting::{Here, Waiting};
+use super::{Getter, Handle, Import};
+use crate::error::{Error, ErrorKind};
+use crate::mapping::{MOST_TOGETHER, Range, Space, WriteBack, run_all, write_back_all};
+use std::collections::HashSet;
+use std::result::Result as StdResult;
+#[cfg(feature = "async")]
+use tracing::Instrument;
+use tracing::trace_span;
+use wasmtime::component::{Linker, LinkerInstance};
+use wasmtime::{Result, StoreContextMut};
+
+const STORAGE: &str = "iommap:mmap/storage@0.1.0";
+const SYNC_MANY: &str = "sync-many";
+
+/// Adds `iommap:mmap/storage` to a linker, for stores of either kind, beside what
+/// [`add_to_linker`](crate::add_to_linker) adds: calls block the thread that the guest runs on while
+/// they wait for a device. For an async store see
+#[cfg_attr(feature = "async", doc = "[`add_to_linker_async`].")]
+#[cfg_attr(not(feature = "async"), doc = "`add_to_linker_async` (feature `async`).")]
+///
+/// It takes no more than the rest of the interface does: blocks are allocated up to the length that
+/// a guest may make a file ([`max_file_bytes`](crate::IommapCtxBuilder::max_file_bytes)), and no
+/// descriptor is kept for it. With it a guest can give back blocks that somebody has
+/// allocated for a file which it may write to.
+///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { iommap: IommapCtx, table: ResourceTable }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// # fn view(state: &mut State) -> IommapCtxView<'_> {
+/// #     IommapCtxView { ctx: &mut state.iommap, table: &mut state.table }
+/// # }
+/// let mut linker = Linker::<State>::new(&engine);
+/// iommap::add_to_linker(&mut linker, view)?;
+/// iommap::storage::add_to_linker(&mut linker, view)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Result<()> {
+    add(linker, &Import::new(get))
+}
+
+/// The same, for whatever import.
+pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Result<()> {
+    let get = import.access;
+    let mut storage = define(linker, get, &Here)?;
+    storage.func_wrap(
+        SYNC_MANY,
+        move |mut store: StoreContextMut<'_, T>, (list,): (HandleList,)| {
+            let _span = trace_span!("sync-many", n = list.count()).entered();
+            let call = Call::new(SYNC_MANY);
+            let work = gather(&get.view(store.data_mut()), &list)?;
+            let done = work.and_then(run_all);
+            Ok((answer(call, &get.view(store.data_mut()), &list, done)?,))
+        },
+    )
+}
+
+/// Adds `iommap:mmap/storage` to a linker for async stores: calls wait for a device where those of
+/// [`add_to_linker_async`](crate::add_to_linker_async) do.
+///
+/// # Errors
+///
+/// The linker has a definition of the interface already.
+#[cfg(feature = "async")]
+pub fn add_to_linker_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    get: Getter<T>,
+) -> Result<()> {
+    add_async(linker, &Import::new(get))
+}
+
+/// The same, for whatever import.
+#[cfg(feature = "async")]
+pub(super) fn add_async<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    import: &Import<T>,
+) -> Result<()> {
+    let get = import.access;
+    let mut storage = define(linker, get, &Elsewhere)?;
+    storage.func_wrap_async(
+        SYNC_MANY,
+        move |mut store: StoreContextMut<'_, T>, (list,): (HandleList,)| {
+            let span = trace_span!("sync-many", n = list.count());
+            let future = async move {
+                let call = Call::new(SYNC_MANY);
+                let (work, here) = {
+                    let view = get.view(store.data_mut());
+                    let first = list.handles().first();
+                    let here = first.map_or(Ok(true), |first| view.may_block(first))?;
+                    (gather(&view, &list)?, here)
+                };
+                let done = match work {
+                    Ok(work) => elsewhere(here, move || run_all(work)).await?,
+                    Err(refused) => Err(refused),
+                };
+                Ok((answer(call, &get.view(store.data_mut()), &list, done)?,))
+            };
+            Box::new(future.instrument(span))
+        },
+    )
+}
+
+/// Defines what is done to one mapping. Returns the interface, open for what is done to many.
+fn define<'l, T: 'static, W: Waiting<T>>(
+    linker: &'l mut Linker<T>,
+    get: Access<T>,
+    waiting: &W,
+) -> Result<LinkerInstance<'l, T>> {
+    let mut storage = linker.instance(STORAGE)?;
+    let split = |(this, offset, length): (Handle, u64, u64)| (this, Range { offset, length });
+    waiting.define(&mut storage, get, "punch-hole", split, |mapped, range| {
+        mapped.change_space(Space::Hole, range)?.run()
+    })?;
+    waiting.define(&mut storage, get, "zero-range", split, |mapped, range| {
+        mapped.change_space(Space::Zeros, range)?.run()
+    })?;
+    waiting.define(&mut storage, get, "allocate", split, |mapped, range| {
+        mapped.change_space(Space::Blocks, range)?.run()
+    })?;
+    let split = |(this,): (Handle,)| (this, ());
+    waiting
+        .define(&mut storage, get, "sync-entry", split, |mapped, ()| mapped.sync_entry()?.run())?;
+    Ok(storage)
+}
+
+type Gathered = StdResult<Vec<(usize, WriteBack)>, (usize, Error)>;
+
+/// What writes the mappings of a list back, each of them once.
+fn gather(view: &View<'_>, list: &HandleList) -> Result<Gathered> {
+    if list.count() > MOST_TOGETHER {
+        let reason = format!("{} mappings in one call, of {MOST_TOGETHER}", list.count());
+        let error = Error::because(ErrorKind::LimitExceeded, reason);
+        return Ok(Err((MOST_TOGETHER, error)));
+    }
+    let mut seen = HashSet::new();
+    let mut mappings = Vec::new();
+    for (index, handle) in list.handles().iter().enumerate() {
+        if seen.insert(handle.rep()) {
+            mappings.push((index, view.mapped(handle)?));
+        }
+    }
+    Ok(write_back_all(mappings.into_iter()))
+}
+
+/// What the guest is told, and the log.
+fn answer(
+    call: Call,
+    view: &View<'_>,
+    list: &HandleList,
+    done: StdResult<(), (usize, Error)>,
+) -> Result<StdResult<(), SyncFailure>> {
+    let (index, result) = match done {
+        Ok(()) => (0, Ok(())),
+        Err((index, error)) => (index, Err(error)),
+    };
+    // Where a list is too long, nothing is known of the one at the limit.
+    let Some(handle) = list.handles().get(index).or(list.handles().first()) else {
+        return Ok(Ok(()));
+    };
+    let (answer,) = call.on(view.mapped(handle)?, &list.count(), result);
+    Ok(answer.map_err(|code| SyncFailure { index: index as u32, code }))
+}
