@@ -7,8 +7,11 @@ use iommap::guard::atomic::Word;
 use iommap::{Change, Error, Mapping};
 use std::fmt::Debug;
 
+/// What comes of a word and a value.
+type Made = fn(u64, u64) -> u64;
+
 /// What may be done to a word, as numbers of any size say it.
-const CHANGES: [(Change, fn(u64, u64) -> u64); 5] = [
+const CHANGES: [(Change, Made); 5] = [
     (Change::Add, u64::wrapping_add),
     (Change::And, |word, value| word & value),
     (Change::Or, |word, value| word | value),

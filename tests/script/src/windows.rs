@@ -117,7 +117,7 @@ impl WindowScript {
                     #[cfg(feature = "atomics")]
                     There::Window(window) if verb == "take-turns" => {
                         let offset = words.number("an offset")? as usize;
-                        if offset % 8 != 0 || offset >= window.len() {
+                        if !offset.is_multiple_of(8) || offset >= window.len() {
                             return Err(Bad("there is no word".into()));
                         }
                         let word = window.as_mut_ptr().wrapping_add(offset).cast::<u64>();
@@ -130,8 +130,11 @@ impl WindowScript {
                             // has a slice.
                             Ok(unsafe { word.read_volatile() })
                         };
-                        // SAFETY: likewise.
-                        let store = |turn| Ok(unsafe { word.write_volatile(turn) });
+                        let store = |turn| {
+                            // SAFETY: likewise.
+                            unsafe { word.write_volatile(turn) };
+                            Ok(())
+                        };
                         crate::atomics::take_turns(crate::atomics::turns(words)?, load, store)
                     }
                     There::Window(window) if verb == "store" => {
