@@ -64,6 +64,11 @@ const KNOWN: &[Known] = &[
         field: |limits| &mut limits.locks,
     },
     Known {
+        name: "watches",
+        about: "waits for changes of files at once; unless set, none is told of",
+        field: |limits| &mut limits.watches,
+    },
+    Known {
         name: "waiters",
         about: "who waits on words of files at once: nobody, unless set",
         field: |limits| &mut limits.waiters,

@@ -31,6 +31,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     iommap::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::locks::add_to_linker_async(&mut linker, State::iommap)?;
+    iommap::changes::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::atomics::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::windows::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::wasi::add_to_linker_async(&mut linker, State::iommap, |state| &mut state.table)?;

@@ -97,6 +97,12 @@
 //! have a new file's entry or many mappings on the device; native programs have [`Mapping::punch_hole`] and
 //! its like.
 //!
+//! # Changes
+//!
+//! [`Limits::watches`] lets guests ask what has become of a file since it was mapped, and map anew
+//! what its path names now. `changes::add_to_linker` defines the interface; native programs have
+//! [`Grants::changed`].
+//!
 //! # Shared words
 //!
 //! `atomics::add_to_linker` lets guests read and change words of shared mappings at once, and wait on
@@ -158,11 +164,11 @@ pub use component::{
     Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
 #[cfg(feature = "component")]
-pub use component::{atomics, locks, storage};
+pub use component::{atomics, changes, locks, storage};
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;
 pub use mapping::{
-    AccessMode, Advice, Change, FsPerms, LockMode, Mapping, OpenOptions, Range, SharedMemory,
-    SyncMode, Waited,
+    AccessMode, Advice, Change, FileState, FsPerms, LockMode, Mapping, OpenOptions, Range,
+    SharedMemory, SyncMode, Waited,
 };
 pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};

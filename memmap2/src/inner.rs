@@ -5,6 +5,7 @@ use crate::{Advice, MmapRawDescriptor};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// As large as any system's page.
 const PAGE: usize = 1 << 16;
@@ -22,10 +23,11 @@ enum Held {
     Pages(Box<Pages>, Kind),
 }
 
-/// Zeros of the program's own.
+/// Zeros of the program's own: whole pages, so that nobody else has a part of one that is locked.
 struct Memory {
     start: NonNull<u8>,
     layout: Layout,
+    locked: AtomicBool,
 }
 
 // SAFETY: memory that is owned, reached as any other.
@@ -36,15 +38,54 @@ unsafe impl Sync for Memory {}
 impl Memory {
     fn new(len: usize) -> io::Result<Memory> {
         let no_memory = || io::Error::from(io::ErrorKind::OutOfMemory);
-        let layout = Layout::from_size_align(len, PAGE).map_err(|_| no_memory())?;
+        let layout = Layout::from_size_align(len, PAGE).map_err(|_| no_memory())?.pad_to_align();
         // SAFETY: not of length 0.
         let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(no_memory)?;
-        Ok(Memory { start, layout })
+        Ok(Memory { start, layout, locked: AtomicBool::new(false) })
+    }
+
+    fn lock(&self, len: usize) -> io::Result<()> {
+        pages::lock(self.start.as_ptr(), len)?;
+        self.locked.store(true, Relaxed);
+        Ok(())
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        pages::unlock(self.start.as_ptr(), self.layout.size())?;
+        self.locked.store(false, Relaxed);
+        Ok(())
+    }
+
+    /// Makes it longer, from `old` bytes on with zeros. In place, unless it may move. What is locked stays so.
+    #[cfg(target_os = "linux")]
+    fn grow(&mut self, old: usize, new: usize, may_move: bool) -> io::Result<()> {
+        let fits = new <= self.layout.size();
+        if !fits && !may_move {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let longer = if fits { None } else { Some(Memory::new(new)?) };
+        if *self.locked.get_mut() {
+            longer.as_ref().unwrap_or(self).lock(new)?;
+        }
+        match longer {
+            // SAFETY: ours, and what it had there before it was made shorter is nobody's any more.
+            None => unsafe { self.start.add(old).write_bytes(0, new - old) },
+            Some(longer) => {
+                // SAFETY: of two allocations, each of at least as many bytes.
+                unsafe { self.start.copy_to_nonoverlapping(longer.start, old) };
+                *self = longer;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        // Whoever has this memory next has not asked for it.
+        if *self.locked.get_mut() {
+            let _ = self.unlock();
+        }
         // SAFETY: allocated with this layout, and nobody's any more.
         unsafe { dealloc(self.start.as_ptr(), self.layout) };
     }
@@ -107,7 +148,7 @@ impl Inner {
     pub(crate) fn lock(&self) -> io::Result<()> {
         match &self.held {
             Held::Nothing => Ok(()),
-            Held::Memory(memory) => pages::lock(memory.start.as_ptr(), self.len),
+            Held::Memory(memory) => memory.lock(self.len),
             Held::Pages(pages, _) => pages.lock(self.len),
         }
     }
@@ -115,7 +156,7 @@ impl Inner {
     pub(crate) fn unlock(&self) -> io::Result<()> {
         match &self.held {
             Held::Nothing => Ok(()),
-            Held::Memory(memory) => pages::unlock(memory.start.as_ptr(), self.len),
+            Held::Memory(memory) => memory.unlock(),
             Held::Pages(pages, _) => pages.unlock(self.len),
         }
     }
@@ -125,15 +166,7 @@ impl Inner {
     pub(crate) fn remap(&mut self, len: usize, may_move: bool) -> io::Result<()> {
         match &mut self.held {
             Held::Pages(pages, _) => pages.remap(len, may_move)?,
-            Held::Memory(memory) if len > memory.layout.size() => {
-                if !may_move {
-                    return Err(io::ErrorKind::OutOfMemory.into());
-                }
-                let longer = Memory::new(len)?;
-                // SAFETY: of two allocations, each of at least as many bytes.
-                unsafe { memory.start.copy_to_nonoverlapping(longer.start, self.len) };
-                *memory = longer;
-            }
+            Held::Memory(memory) if len > self.len => memory.grow(self.len, len, may_move)?,
             Held::Memory(_) => {}
             Held::Nothing if len == 0 => {}
             // What is mapped nowhere has no file any more.

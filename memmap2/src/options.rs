@@ -65,9 +65,12 @@ impl MmapOptions {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](io::ErrorKind::Unsupported): the host has no windows for this guest or on this
-    /// file, or doesn't find files that are open. [`OutOfMemory`](io::ErrorKind::OutOfMemory): the
-    /// guest has not as much. Others as files have them.
+    /// In a component its words say what is missing.
+    /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded): this guest may have no window, no more, or no
+    /// larger one. [`PermissionDenied`](io::ErrorKind::PermissionDenied): others can change the file,
+    /// and nobody has told the host to trust them. [`Unsupported`](io::ErrorKind::Unsupported): the
+    /// host has no windows at all, or doesn't find files that are open.
+    /// [`OutOfMemory`](io::ErrorKind::OutOfMemory): the guest has not as much. Others as files have them.
     pub unsafe fn map<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
         self.inner(&file, Kind::Own).map(Mmap::of)
     }

@@ -123,19 +123,38 @@ fn a_map_is_locked_and_let_go_of() {
     let map = unsafe { MmapOptions::new().offset(100).map(&file) }.unwrap();
     map.lock().unwrap();
     #[cfg(target_os = "linux")]
-    assert!(locked(map.as_ptr()) > 0);
+    assert!(locked_around(map.as_ptr()).unwrap() > 0);
     assert_eq!(&map[..], &[7; 200]);
     map.unlock().unwrap();
     #[cfg(target_os = "linux")]
-    assert_eq!(locked(map.as_ptr()), 0);
+    assert_eq!(locked_around(map.as_ptr()), Some(0));
     map.unlock().unwrap();
     let memory = MmapMut::map_anon(300).unwrap();
     let locked = memory.lock();
     if cfg!(target_arch = "wasm32") {
         assert_eq!(locked.unwrap_err().kind(), ErrorKind::Unsupported);
-    } else {
-        locked.unwrap();
-        memory.unlock().unwrap();
+        return;
+    }
+    locked.unwrap();
+    memory.unlock().unwrap();
+    memory.lock().unwrap();
+    #[cfg(target_os = "linux")]
+    {
+        use memmap2::RemapOptions;
+        let mut memory = memory;
+        let mut at = memory.as_ptr();
+        assert!(locked_around(at).is_some_and(|kib| kib > 0));
+        // Longer in the same place, and elsewhere.
+        for len in [9000, 300_000] {
+            // SAFETY: no slice is kept.
+            unsafe { memory.remap(len, RemapOptions::new().may_move(true)) }.unwrap();
+            let before = std::mem::replace(&mut at, memory.as_ptr());
+            let kib = locked_around(at).unwrap();
+            assert!(kib >= len as u64 >> 10, "{kib} KiB of {len} bytes are locked");
+            assert!(before == at || locked_around(before).unwrap_or(0) == 0);
+        }
+        drop(memory);
+        assert_eq!(locked_around(at).unwrap_or(0), 0, "memory that is nobody's is locked");
     }
 }
 
@@ -150,9 +169,9 @@ fn a_file_that_was_closed_is_not_locked() {
     assert_eq!(&map[..], &[7; 300]);
 }
 
-/// How many KiB are locked of what is mapped around an address.
+/// How many KiB are locked of what is mapped around an address, if something is.
 #[cfg(target_os = "linux")]
-fn locked(at: *const u8) -> u64 {
+fn locked_around(at: *const u8) -> Option<u64> {
     let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
     let mut inside = false;
     for line in smaps.lines() {
@@ -161,10 +180,11 @@ fn locked(at: *const u8) -> u64 {
         if let Some((Ok(from), Ok(to))) = range.map(|(from, to)| (number(from), number(to))) {
             inside = (from..to).contains(&at.addr());
         } else if let Some(kib) = line.strip_prefix("Locked:").filter(|_| inside) {
-            return kib.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+            return Some(kib.trim().strip_suffix(" kB").unwrap().parse().unwrap());
         }
     }
-    panic!("{at:?} is not mapped: {smaps}");
+    assert!(!inside, "{smaps}");
+    None
 }
 
 #[cfg(target_os = "linux")]
@@ -198,9 +218,14 @@ fn a_map_becomes_longer_and_shorter() {
         assert!(memory.remap(1 << 20, stays).is_err());
         memory.remap(1 << 20, moves).unwrap();
         assert_eq!((memory[99], memory[100], memory.len()), (7, 0, 1 << 20));
+        memory[70] = 7;
+        memory[200_000] = 7;
         memory.remap(50, stays).unwrap();
-        memory.remap(100, stays).unwrap();
-        assert_eq!((memory[49], memory.len()), (0, 100));
+        memory.remap(1 << 20, stays).unwrap();
+        assert_eq!((memory[49], memory.len()), (0, 1 << 20));
+        assert!(memory[50..].iter().all(|byte| *byte == 0), "what was cut off is there again");
+        // Where it would be more than it has, and may not move.
+        assert!(memory.remap((1 << 20) + 1, stays).is_err());
     }
 }
 

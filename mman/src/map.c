@@ -222,7 +222,8 @@ static int map_file(wish *this, void **mapped) {
     }
     if (opened) mm_host_close_file(file);
     // Whether there are windows is not what the program asked: it is told that this file has none.
-    if (written) return error == ENOENT ? ENODEV : error;
+    // What the file's mode allows was looked at before: it is the host's user who does not.
+    if (written) return error == ENOENT ? ENODEV : error == EACCES ? EPERM : error;
     return map_copy(this, mapped);
 }
 

@@ -53,6 +53,9 @@ impl Guests {
             .and_then(|()| {
                 iommap::locks::add_to_linker_async(&mut linker, iommap::IommapView::iommap)
             })
+            .and_then(|()| {
+                iommap::changes::add_to_linker_async(&mut linker, iommap::IommapView::iommap)
+            })
             // The pool of memories rules windows out, but what can do without them should link.
             .and_then(|()| iommap::windows::add_to_linker(&mut linker, iommap::IommapView::iommap))
             .and_then(|()| iommap::storage::add_to_linker(&mut linker, iommap::IommapView::iommap))

@@ -123,8 +123,8 @@ impl Scene {
         self.guest_in(self.kind.rustic(), context, change)
     }
 
-    /// A guest with windows, locks, storage and words, on the Rust guest crate. What it understands is
-    /// in `tests/script/src/windows.rs`, `locks.rs`, `storage.rs` and `atomics.rs`.
+    /// A guest with windows, locks, storage, changes and words, on the Rust guest crate. What it understands
+    /// is in `tests/script/src/windows.rs`, `locks.rs`, `storage.rs`, `changes.rs` and `atomics.rs`.
     pub fn viewer(&self, context: &mut IommapCtxBuilder) -> Guest {
         self.guest_in(self.kind.viewer(), context, |_| {})
     }
@@ -148,6 +148,7 @@ pub fn assert_all_returned(usage: &Usage) {
     let used = usage.counters();
     assert_eq!((used.mappings, used.mapped_bytes, used.locked_bytes), (0, 0, 0), "{used:?}");
     assert_eq!((used.windows, used.window_bytes, used.locks), (0, 0, 0), "{used:?}");
+    assert_eq!(used.watches, 0, "{used:?}");
 }
 
 /// Bytes none of which tells where it is by itself, but any few of which do.

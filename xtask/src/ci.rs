@@ -3,7 +3,7 @@
 use crate::run::{say, shell, since};
 use crate::test;
 use anyhow::{Result, ensure};
-use iommap_artifacts::{SetUp, Toolchain, WORKSPACES, build_all, build_others, target_dir};
+use iommap_artifacts::{SLOW, SetUp, Toolchain, WORKSPACES, build_all, build_others, target_dir};
 use std::collections::BTreeSet;
 use std::time::Instant;
 use xshell::{Shell, cmd};
@@ -23,7 +23,7 @@ pub(crate) fn run(with_tests: bool) -> Result<()> {
     let mut steps = Steps(Vec::new());
     steps.take("formatting", || {
         cmd!(sh, "cargo fmt --all --check").run()?;
-        elsewhere(sh, &[&WORKSPACES[..], &TOOLS].concat(), &["fmt", "--all", "--check"])
+        elsewhere(sh, &[&WORKSPACES[..], &TOOLS, &[SLOW]].concat(), &["fmt", "--all", "--check"])
     });
     steps.take("guests build", || build_all(&toolchain).map(drop));
     steps.take("guests in other languages build", || build_others(SetUp::Allowed).map(drop));

@@ -2,7 +2,7 @@
 
 use crate::run::{program, read, run, say};
 use anyhow::{Context, Result, ensure};
-use iommap_artifacts::{SetUp, Toolchain, database, guest, model, native, target_dir, words};
+use iommap_artifacts::{SLOW, SetUp, Toolchain, database, guest, model, native, target_dir, words};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -49,8 +49,8 @@ pub(crate) fn measure(rounds: usize, text: Option<&Path>) -> Result<()> {
         },
     ];
     if let Some(text) = text {
-        toolchain.build("guest-example/tantivy", None)?;
-        let tantivy = native("guest-example/tantivy", "mmap-tantivy")?;
+        toolchain.build(SLOW, None)?;
+        let tantivy = native(SLOW, "mmap-tantivy")?;
         let index = dir.join("index");
         fs::create_dir(&index)?;
         build(&tantivy, &index, text)?;

@@ -3,7 +3,8 @@
 use crate::run::{cargo, program, say, since};
 use anyhow::{Context, Result, ensure};
 use iommap_artifacts::{
-    GUESTS, SetUp, TARGET, Toolchain, WORKSPACES, build_all, build_others, database, words,
+    GUESTS, SLOW, SetUp, TARGET, Toolchain, WORKSPACES, build_all, build_others, database,
+    unoptimised, words,
 };
 use std::collections::BTreeSet;
 use std::env;
@@ -19,6 +20,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
     let toolchain = Toolchain::set_up()?;
     say("building the guests");
     build_all(&toolchain)?;
+    unoptimised(SLOW, "mmap-tantivy")?;
     for (guest, why) in build_others(SetUp::Allowed)?.missing {
         say(format_args!("the tests of {guest} will be skipped: {why}"));
     }

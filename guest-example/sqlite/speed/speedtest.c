@@ -1,4 +1,4 @@
-// SQLite's own speed test, as it is published: `measure.sh` says how it is fetched.
+// SQLite's own speed test, as it is published: README.md says how it is fetched.
 
 #pragma clang diagnostic ignored "-Wunused-parameter"
 #pragma clang diagnostic ignored "-Wunused-function"

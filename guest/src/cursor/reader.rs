@@ -78,7 +78,7 @@ impl<M: Borrow<Mapping>> Reader<M> {
     fn refill(&mut self) -> Result<(), Error> {
         self.forget_buffer();
         self.buffer.resize(self.capacity, 0);
-        let read = self.mapping.borrow().read_at(self.position, &mut self.buffer);
+        let read = self.mapping.borrow().read_some(self.position, &mut self.buffer);
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         read.map(drop)
     }
@@ -87,7 +87,7 @@ impl<M: Borrow<Mapping>> Reader<M> {
 impl<M: Borrow<Mapping>> Read for Reader<M> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.ahead().is_empty() && buf.len() >= self.capacity {
-            let n = self.mapping().read_at(self.position, buf)?;
+            let n = self.mapping().read_some(self.position, buf)?;
             self.forget_buffer();
             self.position += n as u64;
             return Ok(n);

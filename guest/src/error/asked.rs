@@ -43,6 +43,10 @@ pub(crate) enum Asked {
     Space(Space, Range),
     #[cfg(feature = "storage")]
     SyncEntry,
+    #[cfg(feature = "changes")]
+    Changed,
+    #[cfg(feature = "changes")]
+    Remap,
     #[cfg(feature = "atomics")]
     Word(u64),
     #[cfg(feature = "atomics")]
@@ -93,6 +97,10 @@ impl Asked {
             }
             #[cfg(feature = "storage")]
             Asked::SyncEntry => write!(f, "cannot write the entry of {file} to the device"),
+            #[cfg(feature = "changes")]
+            Asked::Changed => write!(f, "cannot tell what has become of {file}"),
+            #[cfg(feature = "changes")]
+            Asked::Remap => write!(f, "cannot map what is now at {file}"),
             #[cfg(feature = "atomics")]
             Asked::Word(offset) => write!(f, "cannot use the word at offset {offset} of {file}"),
             #[cfg(feature = "atomics")]

@@ -4,6 +4,8 @@ mod numbers;
 mod pieces;
 mod range;
 
+#[cfg(feature = "changes")]
+pub(crate) use pieces::as_uninit;
 pub(crate) use pieces::read_onto;
 pub use range::{Advice, Range, SyncMode};
 
@@ -15,7 +17,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use pieces::{as_uninit, in_pieces};
+#[cfg(not(feature = "changes"))]
+use pieces::as_uninit;
+use pieces::in_pieces;
 
 /// A file mapped into the host's memory. Dropping it closes it.
 ///
@@ -337,7 +341,36 @@ impl Mapping {
             .map_err(self.when(Asked::Read { offset, length }))
     }
 
-    #[cfg(any(feature = "atomics", feature = "locks", feature = "storage", feature = "windows"))]
+    /// The same, where the file has to reach to the end.
+    #[cfg(feature = "changes")]
+    pub(crate) fn strictly(&self, offset: u64, buf: &mut [MaybeUninit<u8>]) -> Result<(), Error> {
+        in_pieces(offset, buf.len(), |offset, piece| {
+            self.handle.read_strict(offset, &mut buf[piece])
+        })
+    }
+
+    /// What is at an offset, as much as fits or is there: for a reader, who asks again.
+    #[cfg(feature = "std")]
+    pub(crate) fn read_some(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        #[cfg(feature = "changes")]
+        return self.read_up_to(offset, buf);
+        #[cfg(not(feature = "changes"))]
+        self.read_at(offset, buf)
+    }
+
+    /// Another handle to what has the same path.
+    #[cfg(feature = "changes")]
+    pub(crate) fn again(&self, handle: sys::Handle) -> Mapping {
+        Mapping { handle, path: self.path.clone(), len: AtomicU64::new(UNKNOWN) }
+    }
+
+    #[cfg(any(
+        feature = "atomics",
+        feature = "changes",
+        feature = "locks",
+        feature = "storage",
+        feature = "windows"
+    ))]
     pub(crate) fn handle(&self) -> &sys::Handle {
         &self.handle
     }

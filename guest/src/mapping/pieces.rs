@@ -75,7 +75,7 @@ pub(crate) fn read_onto(
 }
 
 /// Bytes that may be written to. `sys` writes nothing but bytes.
-pub(super) fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+pub(crate) fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     // SAFETY: the same bytes with the same alignment. That nothing uninitialised is written
     // through it is kept by `sys`, which either fills it or leaves initialised bytes.
     unsafe { &mut *(bytes as *mut [u8] as *mut [MaybeUninit<u8>]) }

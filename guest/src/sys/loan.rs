@@ -132,25 +132,25 @@ impl<'a> Offer<'a> {
         self.loan.is_some() && ptr::eq(self.start, memory)
     }
 
-    /// Is the buffer filled by these bytes, wherever they came to lie? Not if they are not as
-    /// many as it has.
+    /// Has the buffer begin with these bytes, wherever they came to lie, and tells how many they are.
+    /// `None` if they are more than it has.
     ///
     /// # Safety
     ///
     /// As for [`take`](Offer::take).
     #[inline]
-    pub(crate) unsafe fn fill(&mut self, memory: *mut u8, length: usize) -> bool {
-        if length == self.length && self.is_buffer(memory) {
-            return true;
+    pub(crate) unsafe fn fill(&mut self, memory: *mut u8, length: usize) -> Option<usize> {
+        if length <= self.length && self.is_buffer(memory) {
+            return Some(length);
         }
         // SAFETY: the caller's.
         let bytes = unsafe { self.take(memory, length) };
-        if bytes.len() != self.length {
-            return false;
+        if length > self.length {
+            return None;
         }
         // SAFETY: the offer borrows the buffer mutably, so that it is nobody else's.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start, self.length) };
-        true
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start, bytes.len()) };
+        Some(length)
     }
 
     /// Bytes that came back: copied out of the buffer if they lie there, or else taken over.

@@ -45,13 +45,13 @@ impl WindowOptions {
     ///
     /// # Errors
     ///
-    /// - [`Enotsup`](crate::ErrorKind::Enotsup): the host has no windows, or not for this guest, or
-    ///   not on this file, which others could change.
+    /// - [`Enotsup`](crate::ErrorKind::Enotsup): the host has no windows, or can have none on this file.
     /// - [`OutOfBounds`](crate::ErrorKind::OutOfBounds): the range ends beyond the mapping.
     /// - [`Eacces`](crate::ErrorKind::Eacces): the mapping is not for reading; or a
-    ///   [`shared`](WindowOptions::shared) window, and it may not write to the file.
+    ///   [`shared`](WindowOptions::shared) window, and it may not write to the file. Or others could
+    ///   change the file, or the window is `shared`, and the host's user has not allowed that.
     /// - [`LimitExceeded`](crate::ErrorKind::LimitExceeded): more windows, or bytes in windows, than
-    ///   the host allows.
+    ///   the host allows; it may allow none.
     /// - [`Enomem`](crate::ErrorKind::Enomem): the guest has not as much memory, or the host no
     ///   addresses.
     /// - [`Badarg`](crate::ErrorKind::Badarg): no bytes. [`Closed`](crate::ErrorKind::Closed).

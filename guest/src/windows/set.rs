@@ -166,5 +166,6 @@ impl Set {
 }
 
 fn refused(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Enotsup | ErrorKind::LimitExceeded | ErrorKind::Enomem)
+    use ErrorKind::{Eacces, Enomem, Enotsup, LimitExceeded};
+    matches!(error.kind(), Enotsup | LimitExceeded | Eacces | Enomem)
 }

@@ -157,6 +157,8 @@ pub(super) struct ReadReply<T: 'static> {
     range: Range,
     /// How many bytes there will be, if the call is allowed at all.
     length: StdResult<u64, Error>,
+    /// Does the file have to reach to the end of the range?
+    strict: bool,
 }
 
 impl<T> ReadReply<T> {
@@ -172,7 +174,32 @@ impl<T> ReadReply<T> {
         let source = Source::new("pread", get, this);
         let allowed = get.view(store.data_mut()).mapped(this)?.check_read(offset, length);
         let range = Range { offset, length };
-        Ok(ReadReply { source, range, length: allowed.map(|()| length) })
+        Ok(ReadReply { source, range, length: allowed.map(|()| length), strict: false })
+    }
+
+    /// Of what there is of a range (`read-up-to`).
+    pub(super) fn up_to(
+        store: &mut StoreContextMut<'_, T>,
+        get: Access<T>,
+        this: &Handle,
+        wanted: Range,
+    ) -> Result<ReadReply<T>> {
+        let source = Source::new("read-up-to", get, this);
+        let allowed = get.view(store.data_mut()).mapped(this)?.up_to(wanted);
+        let range = allowed.as_ref().map_or(wanted, |range| *range);
+        Ok(ReadReply { source, range, length: allowed.map(|range| range.length), strict: false })
+    }
+
+    /// Of a range that the file has to have (`read-strict`).
+    pub(super) fn strict(
+        store: &mut StoreContextMut<'_, T>,
+        get: Access<T>,
+        this: &Handle,
+        range: Range,
+    ) -> Result<ReadReply<T>> {
+        let source = Source::new("read-strict", get, this);
+        let allowed = get.view(store.data_mut()).mapped(this)?.check_strict(range);
+        Ok(ReadReply { source, range, length: allowed.map(|()| range.length), strict: true })
     }
 
     #[inline]
@@ -183,6 +210,9 @@ impl<T> ReadReply<T> {
     ) -> Result<StdResult<(), Error>> {
         self.source.read(cx, |mapped, memory| {
             mapped.read(self.range.offset, piece(memory, place.list())?)?;
+            if self.strict {
+                mapped.check_reached(self.range)?;
+            }
             place.put(memory)
         })
     }

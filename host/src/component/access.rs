@@ -56,7 +56,6 @@ impl<'a> View<'a> {
     }
 
     /// The same, with what the host keeps beside it.
-    #[cfg(feature = "windows")]
     pub(super) fn mapping(&self, handle: &Handle) -> Result<&MappingHandle> {
         Ok(self.table.get(handle)?)
     }

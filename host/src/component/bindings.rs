@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
         world everything {
             include iommap:mmap/locks-imports@0.1.0;
             include iommap:mmap/storage-imports@0.1.0;
+            include iommap:mmap/changes-imports@0.1.0;
             include iommap:mmap/atomics-imports@0.1.0;
         }
     ",
@@ -29,6 +30,7 @@ wasmtime::component::bindgen!({
             include iommap:mmap/windows-imports@0.1.0;
             include iommap:mmap/locks-imports@0.1.0;
             include iommap:mmap/storage-imports@0.1.0;
+            include iommap:mmap/changes-imports@0.1.0;
             include iommap:mmap/atomics-imports@0.1.0;
         }
     ",
@@ -41,4 +43,4 @@ wasmtime::component::bindgen!({
 
 #[cfg(feature = "windows")]
 pub use self::iommap::mmap::windows;
-pub use self::iommap::mmap::{atomics, batch, locks, storage, types};
+pub use self::iommap::mmap::{atomics, batch, changes, locks, storage, types};

@@ -337,6 +337,14 @@ impl IommapCtxBuilder {
         self
     }
 
+    /// How many waits for changes of files there may be at once: 0 unless set, so that guests are told
+    /// nothing of changes. With more, each mapping keeps a descriptor. See
+    /// [`changes`](crate::changes).
+    pub fn max_watches(&mut self, watches: u64) -> &mut IommapCtxBuilder {
+        self.limits.watches = watches;
+        self
+    }
+
     /// How many may wait on words at once: 0 unless set, so that nobody may. A store waits for one
     /// thing at a time; a context that several stores share may have more who wait. Each takes a
     /// thread. See [`atomics`](crate::atomics).

@@ -42,6 +42,11 @@ impl MappingHandle {
         self.place.is_none() || Arc::ptr_eq(self.mapped.usage(), usage)
     }
 
+    /// Was it opened by the context with this usage, in whose grants its path is looked up?
+    pub(super) fn was_opened_by(&self, usage: &Arc<Usage>) -> bool {
+        Arc::ptr_eq(self.mapped.usage(), usage)
+    }
+
     /// Opens a mapping for a guest. The place for its handle is taken before.
     pub(super) fn open(
         opener: &Opener,

@@ -8,7 +8,7 @@ use super::opener::{Find, Opener, find_own};
 use super::wasi;
 #[cfg(feature = "windows")]
 use super::windows;
-use super::{Getter, IommapCtx, atomics, linker, locks, storage};
+use super::{Getter, IommapCtx, atomics, changes, linker, locks, storage};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -52,6 +52,7 @@ pub struct Import<T: 'static> {
     /// None for the interface's own name.
     pub(super) name: Option<String>,
     locks: bool,
+    changes: bool,
     atomics: bool,
     #[cfg(feature = "wasi")]
     descriptors: Option<wasi::Descriptors<T>>,
@@ -89,6 +90,7 @@ impl<T: 'static> Import<T> {
             find,
             name: None,
             locks: false,
+            changes: false,
             atomics: false,
             #[cfg(feature = "wasi")]
             descriptors: None,
@@ -112,6 +114,13 @@ impl<T: 'static> Import<T> {
     /// [`locks::add_to_linker`](crate::locks::add_to_linker). Of imports with names one adds it.
     pub fn with_locks(self) -> Import<T> {
         Import { locks: true, ..self }
+    }
+
+    /// And `iommap:mmap/changes`, which works on any mapping: see
+    /// [`changes::add_to_linker`](crate::changes::add_to_linker). Of imports with names one adds it; a
+    /// mapping of another one's is looked up by no path.
+    pub fn with_changes(self) -> Import<T> {
+        Import { changes: true, ..self }
     }
 
     /// And `iommap:mmap/atomics`, which works on any mapping: see
@@ -176,6 +185,9 @@ impl<T: 'static> Import<T> {
         if self.storage {
             storage::add(linker, self)?;
         }
+        if self.changes {
+            changes::add(linker, self)?;
+        }
         if self.atomics {
             atomics::add(linker, self)?;
         }
@@ -212,6 +224,9 @@ impl<T: 'static> Import<T> {
         }
         if self.storage {
             storage::add_async(linker, self)?;
+        }
+        if self.changes {
+            changes::add_async(linker, self)?;
         }
         if self.atomics {
             atomics::add_async(linker, self)?;

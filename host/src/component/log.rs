@@ -87,12 +87,18 @@ impl Call {
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        // A guest may ask for a window, a lock or a wait that it was given none of, and goes on without.
+        // A guest may ask for a window, a lock, a change or a wait that it was given none of, and goes on without.
         let limits = usage.limits();
-        let none = (limits.windows == 0 && self.name.starts_with("window."))
-            || (limits.locks == 0 && self.name.ends_with("lock"))
-            || (limits.waiters == 0 && self.name == "wait");
-        if !(none && error.kind() == ErrorKind::Enotsup) {
+        let none = match error.kind() {
+            ErrorKind::Enotsup => {
+                (limits.locks == 0 && self.name.ends_with("lock"))
+                    || (limits.watches == 0 && super::changes::CALLS.contains(&self.name))
+                    || (limits.waiters == 0 && self.name == "wait")
+            }
+            ErrorKind::LimitExceeded => limits.windows == 0 && self.name.starts_with("window."),
+            _ => false,
+        };
+        if !none {
             usage.count_refused(error.kind());
         }
         self.refused(usage.name(), path, arguments, error)

@@ -12,6 +12,7 @@
 //! | `log` | what the host's log says of calls |
 //! | `locks` | locks on ranges of files |
 //! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
+//! | `changes` | what has become of files |
 //! | `atomics` | words that are read and changed at once |
 //! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
@@ -20,6 +21,7 @@ mod abi;
 mod access;
 pub mod atomics;
 mod bindings;
+pub mod changes;
 mod convert;
 mod ctx;
 mod handle;

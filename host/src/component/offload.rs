@@ -57,7 +57,7 @@ impl<R> Drop for Cancelled<R> {
 }
 
 /// Has a mapping elsewhere for as long as `work` takes.
-async fn with_mapped<T: 'static, R: Send + 'static>(
+pub(super) async fn with_mapped<T: 'static, R: Send + 'static>(
     store: &mut StoreContextMut<'_, T>,
     get: Access<T>,
     this: &Handle,

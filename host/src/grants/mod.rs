@@ -5,6 +5,7 @@
 //! does with preopened directories. Inside the grant it is cap-std that resolves the rest
 //! (openat2 with RESOLVE_BENEATH on Linux): no string is ever checked for `..`.
 
+mod changes;
 mod inside;
 mod name;
 

@@ -110,6 +110,11 @@ impl RegionRef {
         RegionRef { common: self.common.clone(), seq, borrowed, parts: None }
     }
 
+    /// Are both references to one region?
+    pub(super) fn is(&self, other: &RegionRef) -> bool {
+        Arc::ptr_eq(&self.common, &other.common)
+    }
+
     /// Is it the embedder's mapping that has the region, and only lent to this one?
     pub(super) fn is_borrowed(&self) -> bool {
         self.borrowed

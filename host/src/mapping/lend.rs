@@ -1,6 +1,7 @@
 //! A mapping that an embedder shares, opened by a guest: no file is opened and nothing is mapped.
 
 use super::Mapping;
+use super::changes::Followed;
 use super::mapped::{Mapped, Open};
 use super::options::{AccessMode, OpenOptions};
 use super::private::PrivatePages;
@@ -54,6 +55,12 @@ impl Mapping {
         let lockable = open.lockable.as_ref().or(open.file.as_ref()).cloned();
         let lockable = lockable.filter(|_| usage.limits().locks > 0);
         let memory = open.memory.clone();
+        let followed = match open.known_file() {
+            Ok(file) if usage.limits().watches > 0 => {
+                Some(Box::new(Followed::new(file.clone(), Some(*options))?))
+            }
+            _ => None,
+        };
         let kept = open.kept.clone().filter(|_| usage.limits().windows > 0);
         // What this guest writes to private pages, it uses.
         let private = match open.private {
@@ -77,6 +84,7 @@ impl Mapping {
                 locks: None,
                 entry: None,
                 memory,
+                followed,
                 private,
                 nocache: false,
                 common: false,

@@ -3,6 +3,7 @@
 //! A guest's mappings are these, in its store's table; [`Mapping`](super::Mapping) is one behind a
 //! lock, for the threads of a native program.
 
+use super::changes::Followed;
 use super::common::RegionRef;
 use super::lock::Locks;
 use super::memory::MemoryFile;
@@ -43,6 +44,8 @@ pub(crate) struct Open {
     pub(super) entry: Option<Box<Entry>>,
     /// The region of shared memory, if it is one.
     pub(super) memory: Option<Arc<MemoryFile>>,
+    /// The file, where it may be asked what has become of it.
+    pub(super) followed: Option<Box<Followed>>,
     /// Which pages were written, where each is a copy in memory.
     pub(super) private: Option<PrivatePages>,
     /// Whether the pages are to stay out of the cache, where the platform can.

@@ -6,10 +6,12 @@
 //! many bytes, in whole pages and by their lengths, whether they were written to or not. A length is
 //! changed by one at a time, so that what is taken for it is what it has.
 
+use super::changes::AtPath;
 use super::platform;
 use crate::error::{Error, ErrorKind};
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// No file system has longer names.
@@ -111,6 +113,14 @@ impl SharedMemory {
 
     pub(super) fn find(&self, name: &str) -> Option<Arc<MemoryFile>> {
         locked(&self.0.regions).get(name).cloned()
+    }
+
+    /// What a guest's path behind the pool's names.
+    pub(crate) fn at_path(&self, path: &str) -> Result<AtPath, Error> {
+        let region = checked_name(path).ok().and_then(|name| self.find(name));
+        let Some(region) = region else { return Ok(AtPath::Nothing) };
+        let stat = region.file.metadata()?;
+        Ok(AtPath::File((stat.dev(), stat.ino())))
     }
 
     /// A region that has no name yet, and goes if it never gets one.

@@ -13,6 +13,7 @@
 //! | `private`, `canary` | the pages that a guest has copied by writing to them, and whether they were lost |
 //! | `lock` | locks on ranges of the file, which keep other programs and guests out |
 //! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
+//! | `changes` | what has become of a file since it was mapped |
 //! | `words` | words that are read and changed at once, and waited on |
 //! | `window` | pages of a file, put where somebody else's memory is |
 //! | `platform` | what differs between operating systems |
@@ -20,6 +21,7 @@
 //! The order of checks is always: closed, `eacces`, out of bounds, limit, and then the operation.
 
 mod canary;
+mod changes;
 mod common;
 mod fair;
 mod lend;
@@ -42,12 +44,14 @@ mod window;
 mod words;
 mod writeback;
 
+pub use changes::FileState;
 pub use lock::LockMode;
 pub use memory::SharedMemory;
 pub use options::{AccessMode, Advice, FsPerms, OpenOptions, SyncMode};
 pub use range::Range;
 pub use words::{Change, Waited};
 
+pub(crate) use changes::{AtPath, Changed, Next, WaitForChange, at_path};
 pub(crate) use lock::{Asking, Outcome, Owner, Step};
 pub(crate) use mapped::{Mapped, WriteBack};
 pub(crate) use open::{Request, open_file};
@@ -185,6 +189,54 @@ impl Mapping {
         mapped.read(offset, target)?;
         mapped.usage().count_read(target.len() as u64);
         Ok(())
+    }
+
+    /// Fills as much of `target` as there is from `offset` on, and tells how much: up to the end of
+    /// the mapping, and what one call may move.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`], [`ErrorKind::Eacces`], [`ErrorKind::Sigbus`], as of
+    /// [`pread`](Mapping::pread); [`ErrorKind::LimitExceeded`] if a call may move nothing.
+    pub fn pread_up_to(&self, offset: u64, target: &mut [u8]) -> Result<usize, Error> {
+        let mapped = self.shared();
+        let range = mapped.up_to(Range { offset, length: target.len() as u64 })?;
+        let there = range.length as usize;
+        mapped.read(range.offset, &mut target[..there])?;
+        mapped.usage().count_read(range.length);
+        Ok(there)
+    }
+
+    /// Fills `target` from `offset` on, as [`pread`](Mapping::pread) does, but is
+    /// [`ErrorKind::Sigbus`] also where the file ends inside its last page, in front of the end of
+    /// the range. The file's length is asked for after the copy: see `read-strict` in
+    /// `wit/changes.wit` for what that says of a file that changes meanwhile.
+    ///
+    /// It needs a mapping that has kept its file: one that may change it, one that was opened
+    /// [`lockable`](OpenOptions::lockable), or one of a store that has
+    /// [watches](crate::Limits::watches).
+    ///
+    /// # Errors
+    ///
+    /// Those of `pread`; [`ErrorKind::Enotsup`] for a mapping that has not.
+    pub fn pread_strict(&self, offset: u64, target: &mut [u8]) -> Result<(), Error> {
+        let mapped = self.shared();
+        let range = Range { offset, length: target.len() as u64 };
+        mapped.check_strict(range)?;
+        mapped.read(offset, target)?;
+        mapped.check_reached(range)?;
+        mapped.usage().count_read(range.length);
+        Ok(())
+    }
+
+    /// How long the file is now, whatever the mapping's length (`fstat`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`]; [`ErrorKind::Enotsup`] as for
+    /// [`pread_strict`](Mapping::pread_strict).
+    pub fn file_len(&self) -> Result<u64, Error> {
+        self.shared().file_len()
     }
 
     /// Writes `data` from `offset` on (`pwrite`): all of it or nothing, but for a fault. The

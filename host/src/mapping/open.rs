@@ -5,6 +5,7 @@
 //! undone: they may have built on it.
 
 use super::Mapping;
+use super::changes::Followed;
 use super::common::{RegionRef, RegionSpec};
 use super::lookup::{self, NewFile, Place};
 use super::mapped::{Mapped, Open};
@@ -88,6 +89,8 @@ pub(crate) struct Request<'a> {
     common: bool,
     /// Does the mapping keep its file for locks, also where it does not write?
     lockable: bool,
+    /// Was it found by a path of its grant's?
+    by_path: bool,
     mapping: Option<Reservation>,
     /// From which granted directory on the file is found by which path, unless it is open already.
     entry: Option<(Option<&'a Arc<Dir>>, &'a Path)>,
@@ -117,6 +120,7 @@ impl<'a> Request<'a> {
             usage,
             common,
             lockable,
+            by_path: false,
             mapping,
             entry: None,
             memory: None,
@@ -125,6 +129,7 @@ impl<'a> Request<'a> {
 
     /// Opens a file beneath a granted directory and maps it. What the grant permits was checked.
     pub(crate) fn open_in(mut self, dir: &'a Arc<Dir>, path: &'a str) -> Result<Mapped, Error> {
+        self.by_path = true;
         self.entry = Some((Some(dir), Path::new(path)));
         self.open(Place::Beneath(dir, Path::new(path)))
     }
@@ -137,6 +142,7 @@ impl<'a> Request<'a> {
         path: &str,
     ) -> Result<Mapped, Error> {
         let name = memory::checked_name(path)?;
+        self.by_path = true;
         for _ in 0..CREATE_TRIES {
             match memory.find(name) {
                 Some(_) if self.options.exclusive => return Err(ErrorKind::Eexist.into()),
@@ -268,7 +274,7 @@ impl<'a> Request<'a> {
         plan: Plan,
         writable: bool,
     ) -> Result<Mapped, Error> {
-        let Request { options, usage, lockable, .. } = *self;
+        let Request { options, usage, lockable, by_path, .. } = *self;
         let spec = RegionSpec {
             protection: protection(options),
             nocache: options.nocache,
@@ -294,6 +300,9 @@ impl<'a> Request<'a> {
             (true, None) => Some(PrivatePages::none(usage)?),
             (true, Some(copied)) => Some(PrivatePages::all(copied)),
         };
+        let followed = (usage.limits().watches > 0)
+            .then(|| Followed::new(file.clone(), by_path.then_some(*options)).map(Box::new))
+            .transpose()?;
         let mapping = self.take_mapping()?;
         let entry = self.entry.filter(|_| writable && options.writes_file());
         let entry =
@@ -311,6 +320,7 @@ impl<'a> Request<'a> {
                 locks: None,
                 entry,
                 memory: self.memory.clone(),
+                followed,
                 private,
                 nocache: options.nocache,
                 common: self.common,

@@ -220,6 +220,11 @@ impl OpenOptions {
         Err(Error::because(ErrorKind::Badarg, contradiction))
     }
 
+    /// The same for a file that is there, which they leave as it is.
+    pub(crate) fn again(self) -> OpenOptions {
+        OpenOptions { create: false, truncate: false, exclusive: false, size: None, ..self }
+    }
+
     /// Do the options create or empty the file?
     pub(crate) fn changes_names_or_contents(&self) -> bool {
         self.create || self.truncate || self.exclusive

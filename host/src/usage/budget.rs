@@ -26,6 +26,8 @@ pub struct BudgetLimits {
     pub window_bytes: u64,
     /// Ranges of files locked at once, which the kernel keeps.
     pub locks: u64,
+    /// Waits for changes of files at once.
+    pub watches: u64,
     /// Who waits on words at once: a thread each.
     pub waiters: u64,
     /// Ranges of address space. The kernel gives a process only so many (`vm.max_map_count` on
@@ -50,6 +52,7 @@ impl BudgetLimits {
             windows: ranges / 8,
             window_bytes: 1 << 46,
             locks: 1 << 16,
+            watches: 1 << 16,
             waiters: 256,
             ranges: ranges / 2,
         }
@@ -66,6 +69,7 @@ impl BudgetLimits {
             windows: u64::MAX,
             window_bytes: u64::MAX,
             locks: u64::MAX,
+            watches: u64::MAX,
             waiters: u64::MAX,
             ranges: u64::MAX,
         }
@@ -81,6 +85,7 @@ impl BudgetLimits {
         each[Resource::Windows as usize] = self.windows;
         each[Resource::WindowBytes as usize] = self.window_bytes;
         each[Resource::Locks as usize] = self.locks;
+        each[Resource::Watches as usize] = self.watches;
         each[Resource::Waiters as usize] = self.waiters;
         each[Resource::Ranges as usize] = self.ranges;
         Pool::new(each)
@@ -150,6 +155,7 @@ impl Budget {
             windows: self.pool.used(Resource::Windows),
             window_bytes: self.pool.used(Resource::WindowBytes),
             locks: self.pool.used(Resource::Locks),
+            watches: self.pool.used(Resource::Watches),
             waiters: self.pool.used(Resource::Waiters),
             ranges: self.pool.used(Resource::Ranges),
         }

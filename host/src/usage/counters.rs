@@ -25,6 +25,8 @@ pub struct Counters {
     pub window_bytes: u64,
     /// Ranges of files locked now.
     pub locks: u64,
+    /// Waits for changes of files now.
+    pub watches: u64,
     /// Who waits on words now.
     pub waiters: u64,
     /// The most mappings that were open at once.
@@ -43,6 +45,8 @@ pub struct Counters {
     pub peak_window_bytes: u64,
     /// The most ranges of files that were locked at once.
     pub peak_locks: u64,
+    /// The most waits for changes of files at once.
+    pub peak_watches: u64,
     /// The most who waited on words at once.
     pub peak_waiters: u64,
     /// Mappings opened so far.

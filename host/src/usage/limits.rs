@@ -39,6 +39,9 @@ pub struct Limits {
     /// open, and has it open twice once it has asked for a lock. A lock keeps out whoever else
     /// asks for one, other programs too.
     pub locks: u64,
+    /// Waits for changes of files at once: 0, so that a guest is told nothing of changes. With more,
+    /// a mapping keeps its file open, and may be asked what has become of it.
+    pub watches: u64,
     /// Who may wait on words at once: 0, so that nobody may. A store waits for one thing at a time, and
     /// takes a thread of the host's meanwhile.
     pub waiters: u64,
@@ -57,6 +60,7 @@ impl Default for Limits {
             windows: 0,
             window_bytes: 0,
             locks: 0,
+            watches: 0,
             waiters: 0,
         }
     }
@@ -76,13 +80,14 @@ impl Limits {
             windows: 0,
             window_bytes: 0,
             locks: u64::MAX,
+            watches: 0,
             waiters: u64::MAX,
         }
     }
 
     pub(super) fn pool(&self) -> Pool {
         let Limits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, .. } = *self;
-        let Limits { windows, window_bytes, locks, waiters, .. } = *self;
+        let Limits { windows, window_bytes, locks, watches, waiters, .. } = *self;
         BudgetLimits {
             mappings,
             handles,
@@ -92,6 +97,7 @@ impl Limits {
             windows,
             window_bytes,
             locks,
+            watches,
             waiters,
             ..BudgetLimits::unlimited()
         }

@@ -14,6 +14,7 @@ pub(crate) enum Resource {
     Windows,
     WindowBytes,
     Locks,
+    Watches,
     /// Who waits on a word.
     Waiters,
     /// Ranges of address space, of which the kernel gives a process only so many.
@@ -21,7 +22,7 @@ pub(crate) enum Resource {
 }
 
 /// How many kinds of resources there are.
-pub(super) const RESOURCES: usize = 10;
+pub(super) const RESOURCES: usize = 11;
 
 impl Resource {
     fn name(self) -> &'static str {
@@ -34,6 +35,7 @@ impl Resource {
             Resource::Windows => "windows",
             Resource::WindowBytes => "window-bytes",
             Resource::Locks => "locks",
+            Resource::Watches => "watches",
             Resource::Waiters => "waiters",
             Resource::Ranges => "address ranges",
         }

@@ -5,6 +5,7 @@
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "helpers of what is for Linux"))]
 
 mod batch;
+mod changes;
 mod close;
 mod common_region;
 mod disk;

@@ -164,6 +164,25 @@ fn a_region_goes_with_the_pool_and_its_last_mapping() {
 }
 
 #[test]
+fn a_mapping_tells_that_its_region_has_gone_and_maps_the_next() {
+    let memory = SharedMemory::new(100 * page());
+    let grants = grants(&memory, FsPerms::ReadWrite);
+    let mut limits = Limits::default();
+    limits.watches = 1;
+    let usage = Usage::new(limits);
+    let old = grants.open(&usage, "/shm/f", &CREATE.size(page())).unwrap();
+    let state = grants.changed(&old).unwrap();
+    assert!(!state.replaced && !state.gone);
+    assert!(memory.remove("f"));
+    assert!(grants.changed(&old).unwrap().gone);
+    map(&memory, "f", &CREATE.size(2 * page())).pwrite(0, b"next").unwrap();
+    let state = grants.changed(&old).unwrap();
+    assert!(state.replaced && !state.gone);
+    let next = grants.remap(&old).unwrap();
+    assert_eq!((bytes(&next, 0, 4), next.len()), (b"next".to_vec(), Ok(2 * page())));
+}
+
+#[test]
 fn stores_lock_ranges_of_a_region() {
     let memory = SharedMemory::new(100 * page());
     let [one, other] = [(); 2].map(|()| map(&memory, "f", &CREATE.size(page())));

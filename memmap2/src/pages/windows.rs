@@ -36,7 +36,7 @@ impl Pages {
             _ => options.open(&mapping, range).map(Shown::Window),
         };
         Ok(Pages {
-            window: window.map_err(refused)?,
+            window: window.map_err(|error| refused(error, kind))?,
             mapping,
             offset: part.offset,
             identity: file.identity()?,
@@ -109,14 +109,34 @@ pub(crate) fn unlock(_: *const u8, _: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Says what is missing where there is no window.
-fn refused(error: Error) -> io::Error {
-    if !matches!(error.kind(), ErrorKind::Enotsup | ErrorKind::LimitExceeded) {
-        return error.into();
-    }
-    let words = "the host shows no window on this file: either this guest may have none, or no more or \
-                 no larger ones (`iommap run --limit windows=N --limit window-bytes=SIZE`), or others \
-                 can change the file, and the host was not told to trust them \
-                 (`--windows-on-changing-files`)";
-    io::Error::new(io::ErrorKind::Unsupported, words)
+/// Says which of the things is missing without which there is no window. What the file's mode allows was
+/// looked at before, when the host mapped it.
+fn refused(error: Error, kind: Kind) -> io::Error {
+    let (of, words) = match (error.kind(), kind) {
+        (ErrorKind::LimitExceeded, _) => (
+            io::ErrorKind::QuotaExceeded,
+            "the host shows no window of this length: this guest may have none, or no more, or no larger \
+             ones (`iommap run --limit windows=N --limit window-bytes=SIZE`)",
+        ),
+        (ErrorKind::Eacces, Kind::Shared) => (
+            io::ErrorKind::PermissionDenied,
+            "the host shows no window that is written to: nobody has allowed that \
+             (`iommap run --writable-windows`)",
+        ),
+        (ErrorKind::Eacces, _) => (
+            io::ErrorKind::PermissionDenied,
+            "the host shows no window on this file: others can change it, and nobody has told the host \
+             to trust them (`iommap run --windows-on-changing-files`)",
+        ),
+        (ErrorKind::Enotsup, Kind::Frozen) => (
+            io::ErrorKind::Unsupported,
+            "the host shows no window that is frozen: others can change the file",
+        ),
+        (ErrorKind::Enotsup, _) => (
+            io::ErrorKind::Unsupported,
+            "the host shows no window on this file: it has none at all, or the file can have none",
+        ),
+        _ => return error.into(),
+    };
+    io::Error::new(of, words)
 }

@@ -18,7 +18,7 @@ pub use data::{database, model, words};
 pub use languages::{Language, Others, build_others};
 pub use mapped::native_c;
 pub use place::{cache_dir, root, target_dir};
-pub use rust::{TARGET, Toolchain, WORKSPACES, build_all, cargo_build, native};
+pub use rust::{SLOW, TARGET, Toolchain, WORKSPACES, build_all, cargo_build, native, unoptimised};
 pub use tools::SetUp;
 
 use std::collections::BTreeMap;

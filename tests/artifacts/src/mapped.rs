@@ -13,22 +13,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use xshell::{Shell, cmd};
 
-/// Their names: one exists for tests, and one is Debian's, as it is.
-pub(crate) const PROGRAMS: [&str; 2] = ["mman", "tinycdb"];
+/// Their names: one exists for tests, and the others are Debian's, as they are.
+pub(crate) const PROGRAMS: [&str; 3] = ["mman", "tinycdb", "qdbm"];
 
-/// Where tinycdb's sources are, which Debian's mirrors have. They are not committed.
+/// Where the sources of one of Debian's are, which its mirrors have. They are not committed.
 ///
 /// # Errors
 ///
 /// They are not there and can't be had: it says why.
-fn tinycdb(set_up: SetUp) -> Result<PathBuf> {
-    let script = "guest-example/tinycdb/fetch.sh";
-    let dir = installed("tinycdb", &[script.to_owned()], set_up, |dir| {
-        let output = Command::new(root().join(script)).arg(dir).output().context(script)?;
+fn debian(package: &str, set_up: SetUp) -> Result<PathBuf> {
+    let script = "ci/debian-source.sh";
+    let name = format!("source-{package}");
+    let dir = installed(&name, &[script.to_owned()], set_up, |dir| {
+        let mut command = Command::new(root().join(script));
+        let output = command.arg(package).arg(dir).output().context(script)?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     })?;
-    Ok(dir.join("tinycdb"))
+    Ok(dir.join(package))
 }
 
 /// Builds the guests.
@@ -81,29 +83,29 @@ pub fn native_c(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-struct Sources {
-    name: &'static str,
+struct Sources<'a> {
+    name: &'a str,
     dir: PathBuf,
     made_of: Vec<PathBuf>,
 }
 
-fn sources(name: &str, set_up: SetUp) -> Result<Sources> {
+fn sources(name: &str, set_up: SetUp) -> Result<Sources<'_>> {
     let dir = root().join("tests/mman");
     if name == "mman" {
-        return Ok(Sources { name: "mman", made_of: vec![dir.clone()], dir });
+        return Ok(Sources { name, made_of: vec![dir.clone()], dir });
     }
-    let (dir, sample) = (tinycdb(set_up)?, root().join("guest-example/tinycdb"));
-    Ok(Sources { name: "tinycdb", made_of: vec![dir.clone(), sample], dir })
+    let (dir, sample) = (debian(name, set_up)?, root().join("guest-example").join(name));
+    Ok(Sources { name, made_of: vec![dir.clone(), sample], dir })
 }
 
-impl Sources {
+impl Sources<'_> {
     fn compile(&self, sh: &Shell, compiler: &Path, program: &Path) -> Result<()> {
         let dir = &self.dir;
         let compiled = if self.name == "mman" {
             let (files, strict) = (c_files(dir)?, ["-Wall", "-Wextra", "-Werror"]);
             cmd!(sh, "{compiler} -O2 -D_GNU_SOURCE {strict...} {files...} -o {program}")
         } else {
-            let script = root().join("guest-example/tinycdb/build.sh");
+            let script = root().join("guest-example").join(self.name).join("build.sh");
             cmd!(sh, "{script} {dir} {compiler} {program}")
         };
         Ok(compiled.quiet().run()?)

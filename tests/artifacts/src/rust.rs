@@ -12,8 +12,7 @@ use std::process::{Command, Stdio};
 /// What guests are built for.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// The guest workspaces, relative to the root of the clone. Not `guest-example/tantivy`, which takes as long
-/// as all of these together: `cargo xtask crates` builds it.
+/// The guest workspaces, relative to the root of the clone, but for [`SLOW`].
 pub const WORKSPACES: [&str; 8] = [
     "guest-example",
     "guest-example/fst",
@@ -24,6 +23,10 @@ pub const WORKSPACES: [&str; 8] = [
     "tests/bare",
     "bench/guest",
 ];
+
+/// A guest workspace with one program, which takes longer to compile than those of all others together.
+/// Tests have it by [`unoptimised`], and `cargo xtask crates` as all others are built.
+pub const SLOW: &str = "guest-example/tantivy";
 
 /// A compiler that can build guests: rustup's, or one that `ci/wasm-std.sh` made.
 #[derive(Clone, Debug)]
@@ -134,6 +137,25 @@ pub fn native(workspace: &str, program: &str) -> Result<PathBuf> {
     cargo.args(["build", "--release", "--locked", "--bin", program]);
     let built = cargo_build(&mut cargo)?.into_iter().rev().find_map(|artifact| artifact.executable);
     Ok(built.with_context(|| format!("no program {program} in {workspace}"))?.into())
+}
+
+/// The program of a guest workspace as a component and for this machine, compiled as fast as can be.
+///
+/// # Errors
+///
+/// It does not compile, or nothing here builds for wasm.
+pub fn unoptimised(workspace: &str, program: &str) -> Result<[PathBuf; 2]> {
+    let build = |toolchain: Toolchain, target: &[&str]| {
+        let mut cargo = toolchain.cargo(workspace);
+        cargo.args(["build", "--locked", "--bin", program]).args(target);
+        let built = cargo_build(&mut cargo)?.into_iter().rev();
+        // Of a component, cargo names no executable.
+        let mut files = built.flat_map(|artifact| artifact.filenames);
+        let found = files.find(|path| path.file_stem() == Some(program));
+        Ok(found.with_context(|| format!("no program {program} in {workspace}"))?.into())
+    };
+    let guest: Result<_> = build(Toolchain::find()?, &["--target", TARGET]);
+    Ok([guest?, build(Toolchain { rustc: None }, &[])?])
 }
 
 /// Runs a `cargo build` and returns what it built, what was fresh included.

@@ -22,6 +22,8 @@ fn main() {
 
     let opts = opts_with("iommap-guest-storage", &[types, batch]);
     hold("storage.rs", &generate(&["wit"], "storage-imports", opts));
+    let opts = opts_with("iommap-guest-changes", &[types, batch]);
+    hold("changes.rs", &generate(&["wit"], "changes-imports", opts));
 
     let opts = opts_with("iommap-guest-atomics", &[types, batch]);
     hold("atomics.rs", &generate(&["wit"], "atomics-imports", opts));
@@ -43,7 +45,8 @@ fn opts(suffix: &str) -> Opts {
     // A user's own bindings of the same world get a section of their own.
     let type_section_suffix = Some(suffix.into());
     // They are called by hand, in `imports.rs`.
-    let skip = ["[method]mapping.pread", "pread-many", "pwrite-many"].map(Into::into).into();
+    let skip = ["[method]mapping.pread", "pread-many", "pwrite-many", "read-up-to", "read-strict"];
+    let skip = skip.map(Into::into).into();
     Opts { format: true, type_section_suffix, skip, ..Opts::default() }
 }
 

@@ -18,6 +18,8 @@
 
 #[cfg(feature = "atomics")]
 mod atomics;
+#[cfg(feature = "changes")]
+mod changes;
 #[cfg(feature = "locks")]
 mod locks;
 #[cfg(feature = "storage")]
@@ -41,6 +43,9 @@ pub struct Script {
     /// How often memory was asked for so far.
     asked: fn() -> u64,
     cost: u64,
+    /// What is known of mappings' files.
+    #[cfg(feature = "changes")]
+    known: HashMap<String, iommap_guest::FileState>,
 }
 
 /// Not lent, and not to be written to.
@@ -49,7 +54,13 @@ const AROUND: usize = 64;
 impl Script {
     /// No mappings yet. `asked` tells how often memory was asked for so far.
     pub fn new(asked: fn() -> u64) -> Script {
-        Script { mappings: HashMap::new(), asked, cost: 0 }
+        Script {
+            mappings: HashMap::new(),
+            asked,
+            cost: 0,
+            #[cfg(feature = "changes")]
+            known: HashMap::new(),
+        }
     }
 
     /// Carries out one command and says what came of it.
@@ -57,12 +68,12 @@ impl Script {
         said(self.answer(command))
     }
 
-    #[cfg(feature = "windows")]
+    #[cfg(any(feature = "changes", feature = "windows"))]
     fn mapping(&self, name: &str) -> Result<&Mapping, Bad> {
         self.mappings.get(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
     }
 
-    #[cfg(feature = "windows")]
+    #[cfg(any(feature = "changes", feature = "windows"))]
     fn keep(&mut self, name: String, mapping: Mapping) {
         self.mappings.insert(name, mapping);
     }
@@ -87,7 +98,7 @@ impl Script {
                 self.mappings.get(name).ok_or_else(|| Bad(format!("there is no mapping {name:?}")))
             };
             let mappings = words.texts()?.iter().map(named).collect::<Result<Vec<_>, _>>()?;
-            return Ok(Ok(Answer::Text(storage::sync_all(&mappings))));
+            return Ok(Ok(Answer::Line(storage::sync_all(&mappings))));
         }
         let name = words.text("a name")?;
         let unknown = || Bad(format!("there is no mapping {name:?}"));
@@ -97,6 +108,10 @@ impl Script {
             // Dropped at the end.
             let done = if verb == "close" { mapping.close() } else { Ok(()) };
             return Ok(done.map(|()| Answer::Nothing));
+        }
+        #[cfg(feature = "changes")]
+        if let "remap" | "know" | "wait" = &*verb {
+            return self.change(&verb, name, words);
         }
         let mapping = self.mappings.get(&name).ok_or_else(unknown)?;
         let mut meter = Meter { asked: self.asked, cost: 0 };
@@ -294,6 +309,10 @@ fn operation(
         "punch-hole" | "zero-range" | "allocate" | "sync-entry" => {
             storage::operation(verb, mapping, words)?
         }
+        #[cfg(feature = "changes")]
+        "changed" | "modified" | "file-len" | "read-up-to" | "read-strict" => {
+            changes::operation(verb, mapping, words, meter)?
+        }
         #[cfg(feature = "atomics")]
         "word" | "count" | "meet" | "wait" | "notify" => atomics::operation(verb, mapping, words)?,
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
@@ -317,8 +336,11 @@ enum Answer {
     Numbers(u64, u64),
     #[cfg(any(feature = "atomics", feature = "locks"))]
     Word(&'static str),
-    #[cfg(feature = "storage")]
+    #[cfg(feature = "changes")]
     Text(String),
+    /// All of the answer.
+    #[cfg(feature = "storage")]
+    Line(String),
     /// Whether it was what it should be, and what it was.
     #[cfg(feature = "atomics")]
     Compared(bool, u64),
@@ -338,8 +360,10 @@ impl Answer {
             Answer::Compared(is, before) => format!("ok {is} {before}"),
             #[cfg(any(feature = "atomics", feature = "locks"))]
             Answer::Word(word) => format!("ok {word}"),
+            #[cfg(feature = "changes")]
+            Answer::Text(text) => format!("ok {text}"),
             #[cfg(feature = "storage")]
-            Answer::Text(text) => text.clone(),
+            Answer::Line(line) => line.clone(),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
             Answer::Count(bytes) => format!("ok {} {}", bytes.len(), iommap_commands::shown(bytes)),
         }

@@ -50,6 +50,7 @@ impl Kind {
             .with_windows()
             .with_locks()
             .with_storage()
+            .with_changes()
             .with_atomics();
         let mut options = AsyncOptions::default();
         let done = match self {

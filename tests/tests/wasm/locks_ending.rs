@@ -1,4 +1,5 @@
-//! Guests that wait for a lock and are to end: by their epoch, and by a future that is dropped.
+//! Guests that wait, for a lock or a change, and are to end: by their epoch, and by a future that is
+//! dropped.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -56,6 +57,7 @@ impl Timed {
             .with_open_files(State::table)
             .with_windows()
             .with_locks()
+            .with_changes()
             .with_atomics();
         if is_async {
             import.add_to_linker_async(&mut linker, AsyncOptions::default()).unwrap();
@@ -68,7 +70,7 @@ impl Timed {
         context.preopened_dir(scene.directory(), "/data", FsPerms::ReadWrite).unwrap();
         let mut wasi = WasiCtx::builder();
         context.preopen_into(&mut wasi).unwrap();
-        let iommap = context.max_locks(9).max_waiters(1).build();
+        let iommap = context.max_locks(9).max_watches(1).max_waiters(1).build();
         let usage = iommap.usage().clone();
         let state = State { iommap, wasi: wasi.build(), table: ResourceTable::new() };
         let mut store = Store::new(engine, state);
@@ -128,6 +130,33 @@ fn a_guest_that_waits_for_a_lock_ends_with_its_epoch() {
         holder.play("lock m 0 0 exclusive 0 -> ok busy");
         drop(waiting);
         holder.play("lock m 0 0 exclusive 0 -> ok locked\nunlock m 0 0 -> ok");
+        assert_all_returned(&usage);
+    }
+}
+
+#[test]
+fn a_guest_that_waits_for_a_change_ends_with_its_epoch() {
+    let mut config = Config::new();
+    config.epoch_interruption(true).cache(Some(cache()));
+    let engine = Engine::new(&config).unwrap();
+    for is_async in [false, true] {
+        let scene = Scene::new(Kind::Sync);
+        scene.write("f", "contents");
+        let mut waiting = Timed::new(&engine, &scene, is_async);
+        assert_eq!(waiting.step("open m /data/f read-write").unwrap(), "ok");
+        assert_eq!(waiting.step("know m").unwrap(), "ok");
+        let usage = waiting.usage.clone();
+        let trap = thread::scope(|scope| {
+            scope.spawn(|| {
+                while usage.counters().watches == 0 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                engine.increment_epoch();
+            });
+            waiting.step("wait m -").unwrap_err()
+        });
+        assert_eq!(trap.downcast_ref(), Some(&Trap::Interrupt), "{trap:?}");
+        drop(waiting);
         assert_all_returned(&usage);
     }
 }

@@ -8,6 +8,7 @@ mod atomics_ending;
 mod batch;
 #[cfg(target_os = "linux")]
 mod cancel;
+mod changes;
 mod command_line;
 mod conformance;
 mod descriptors;

@@ -126,8 +126,8 @@ fn answers(options: &[&str], check: &str, expected: &[&str]) {
 fn without_windows_maps_to_be_written_are_refused_and_others_are_copies() {
     let Some(printed) = printed(&[], "without") else { return };
     let expected = [
-        "mmap(NULL, UNIT, RW, MAP_SHARED, fd, 0): ENODEV",
-        "mmap(NULL, UNIT, PROT_WRITE, MAP_SHARED, fd, 0): ENODEV",
+        "mmap(NULL, UNIT, RW, MAP_SHARED, fd, 0): EMFILE",
+        "mmap(NULL, UNIT, PROT_WRITE, MAP_SHARED, fd, 0): EMFILE",
         "262144 bytes are copies",
         "msync(own, length, MS_SYNC | MS_INVALIDATE): ok",
         "msync(shared, length, MS_SYNC): ok",

@@ -156,6 +156,7 @@ impl runtime::Plugin for Files {
             .with_open_files(|ctx| &mut ctx.table)
             .with_windows()
             .with_locks()
+            .with_changes()
             .add_to_linker_async(linker, self.options)
     }
 }

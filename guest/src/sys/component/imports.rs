@@ -27,3 +27,13 @@ unsafe extern "C" {
         reply: *mut u8,
     );
 }
+
+#[cfg(feature = "changes")]
+#[link(wasm_import_module = "iommap:mmap/changes@0.1.0")]
+unsafe extern "C" {
+    #[link_name = "read-up-to"]
+    pub(super) fn read_up_to(mapping: u32, offset: u64, length: u64, reply: *mut u8);
+
+    #[link_name = "read-strict"]
+    pub(super) fn read_strict(mapping: u32, offset: u64, length: u64, reply: *mut u8);
+}

@@ -3,6 +3,8 @@
 #[cfg(feature = "atomics")]
 mod atomics;
 mod bindings;
+#[cfg(feature = "changes")]
+mod changes;
 mod convert;
 mod imports;
 #[cfg(feature = "locks")]

@@ -36,6 +36,21 @@ pub(super) unsafe fn fill(
     buffer: &mut [MaybeUninit<u8>],
     call: impl FnOnce(*mut u8),
 ) -> Result<(), Error> {
+    let length = buffer.len();
+    // SAFETY: the caller's.
+    if unsafe { fill_up_to(buffer, call) }? == length { Ok(()) } else { Err(another_number()) }
+}
+
+/// The same for a function that may return fewer bytes than the buffer has. Tells how many.
+///
+/// # Safety
+///
+/// That of [`fill`].
+#[inline]
+pub(super) unsafe fn fill_up_to(
+    buffer: &mut [MaybeUninit<u8>],
+    call: impl FnOnce(*mut u8),
+) -> Result<usize, Error> {
     let mut offer = if IN_PLACE { LOAN.offer(buffer) } else { Offer::none(buffer) };
     let mut reply = Reply([MaybeUninit::uninit(); 20]);
     call(reply.0.as_mut_ptr().cast());
@@ -44,12 +59,14 @@ pub(super) unsafe fn fill(
         if reply.byte(0) != 0 {
             return Err(reply.error(&offer));
         }
-        if !offer.fill(reply.word(4) as *mut u8, reply.word(8)) {
-            let words = "the host returned another number of bytes than it was asked for";
-            return Err(Error::other(Some(words.into())));
-        }
+        offer.fill(reply.word(4) as *mut u8, reply.word(8)).ok_or_else(another_number)
     }
-    Ok(())
+}
+
+#[cold]
+fn another_number() -> Error {
+    let words = "the host returned another number of bytes than it was asked for";
+    Error::other(Some(words.into()))
 }
 
 /// Calls an imported function that returns nothing, or an error.

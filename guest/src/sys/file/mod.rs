@@ -9,6 +9,8 @@
 
 #[cfg(feature = "atomics")]
 mod atomics;
+#[cfg(feature = "changes")]
+mod changes;
 mod kinds;
 #[cfg(feature = "locks")]
 mod lock;
@@ -37,6 +39,8 @@ pub(crate) struct Handle {
     writes: bool,
     /// `None` once closed. Held for as long as a call takes.
     state: Mutex<Option<State>>,
+    #[cfg(feature = "changes")]
+    followed: changes::Followed,
 }
 
 struct State {
@@ -53,6 +57,8 @@ struct State {
 impl Handle {
     pub(crate) fn open(path: &str, options: &OpenOptions) -> Result<Handle, Error> {
         let (file, len) = open::open(path, options)?;
+        #[cfg(feature = "changes")]
+        let followed = changes::Followed::new(&file, Some((path, options)))?;
         let private = options.private.then(Private::default);
         let state = Mutex::new(Some(State {
             file,
@@ -61,7 +67,13 @@ impl Handle {
             path: storage::place(path),
             private,
         }));
-        Ok(Handle { reads: options.read, writes: options.write, state })
+        Ok(Handle {
+            reads: options.read,
+            writes: options.write,
+            state,
+            #[cfg(feature = "changes")]
+            followed,
+        })
     }
 
     /// Maps the file at `path`, if it is the one that is open as `file`.
@@ -87,6 +99,8 @@ impl Handle {
     ) -> Result<Handle, Error> {
         let file = File::from(file.try_clone_to_owned().map_err(kinds::of)?);
         let len = open::map(&file, options)?;
+        #[cfg(feature = "changes")]
+        let followed = changes::Followed::new(&file, None)?;
         let private = options.private.then(Private::default);
         let state = Mutex::new(Some(State {
             file,
@@ -95,7 +109,13 @@ impl Handle {
             path: None,
             private,
         }));
-        Ok(Handle { reads: options.read, writes: options.write, state })
+        Ok(Handle {
+            reads: options.read,
+            writes: options.write,
+            state,
+            #[cfg(feature = "changes")]
+            followed,
+        })
     }
 
     pub(crate) fn close(&self) -> Result<(), Error> {

@@ -161,13 +161,13 @@ fn an_empty_buffer_is_not_lent() {
     assert!(!offer.is_buffer(memory));
     write(memory, b"abc");
     // SAFETY: it was allocated so.
-    assert!(unsafe { offer.fill(memory, 3) });
+    assert_eq!(unsafe { offer.fill(memory, 3) }, Some(3));
     drop(offer);
     assert_eq!(&buffer, b"abc");
 }
 
 #[test]
-fn a_buffer_is_not_filled_with_fewer_or_more_bytes() {
+fn a_buffer_begins_with_fewer_bytes_and_takes_no_more() {
     let program = Program(Loan::new());
     let mut buffer = [1; 3];
     let mut offer = program.0.offer(uninit(&mut buffer));
@@ -175,18 +175,18 @@ fn a_buffer_is_not_filled_with_fewer_or_more_bytes() {
         let memory = program.new_memory(length);
         write(memory, &vec![9; length]);
         // SAFETY: it was allocated so.
-        assert!(!unsafe { offer.fill(memory, length) }, "{length}");
+        assert_eq!(unsafe { offer.fill(memory, length) }, (length < 3).then_some(length));
     }
     // The buffer itself, but not all of it.
     let lent = program.new_memory(3);
     assert!(offer.is_buffer(lent));
     // SAFETY: it is the buffer.
     unsafe {
-        assert!(!offer.fill(program.realloc(lent, 3, 1, 2), 2));
-        assert!(offer.fill(lent, 3));
+        assert_eq!(offer.fill(program.realloc(lent, 3, 1, 2), 2), Some(2));
+        assert_eq!(offer.fill(lent, 3), Some(3));
     }
     drop(offer);
-    assert_eq!(buffer, [1; 3]);
+    assert_eq!(buffer, [9, 9, 1]);
 }
 
 #[test]

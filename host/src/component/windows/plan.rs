@@ -51,12 +51,11 @@ impl Wanted {
         mapping: &MappingHandle,
         supported: StdResult<(), Unsupported>,
     ) -> StdResult<Shown, Error> {
-        let refused = |reason: &str| Err(Error::because(ErrorKind::Enotsup, reason));
         if let Err(unsupported) = supported {
-            return refused(&unsupported.to_string());
+            return Err(Error::because(ErrorKind::Enotsup, unsupported.to_string()));
         }
         if ctx.usage().limits().windows == 0 {
-            return refused("windows is 0");
+            return Err(Error::because(ErrorKind::LimitExceeded, "windows is 0"));
         }
         let shown = mapping.mapped.show(self.range, self.is_shared())?;
         // The embedder's word is for what this context grants, and not for another's, which the guest
@@ -64,14 +63,20 @@ impl Wanted {
         let own = mapping.is_of(ctx.usage());
         if self.is_shared() {
             let allowed = own && ctx.writable_windows;
-            return if allowed { Ok(shown) } else { refused("windows are not for writing") };
+            let reason = "windows are not for writing";
+            return if allowed {
+                Ok(shown)
+            } else {
+                Err(Error::because(ErrorKind::Eacces, reason))
+            };
         }
         let allowed = own && ctx.windows_on_changing_files && !self.is_frozen();
         if allowed || shown.is_frozen() {
-            Ok(shown)
-        } else {
-            refused("the file's bytes may change")
+            return Ok(shown);
         }
+        // What the guest asks for can't be had of this file; or it could, and nobody has allowed it.
+        let kind = if self.is_frozen() { ErrorKind::Enotsup } else { ErrorKind::Eacces };
+        Err(Error::because(kind, "the file's bytes may change"))
     }
 }
 

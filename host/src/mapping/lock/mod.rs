@@ -20,6 +20,7 @@ mod table;
 
 pub(crate) use asking::{Asking, Outcome, Step};
 pub use ranges::LockMode;
+pub(super) use signal::Signal;
 pub(crate) use table::Owner;
 
 use super::mapped::Mapped;

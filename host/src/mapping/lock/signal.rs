@@ -12,7 +12,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Somebody who waits.
 #[derive(Debug, Default)]
-pub(super) struct Signal {
+pub(in super::super) struct Signal {
     state: Mutex<State>,
     woken: Condvar,
 }
@@ -25,7 +25,7 @@ struct State {
 
 impl Signal {
     /// It is worth another look.
-    pub(super) fn wake(&self) {
+    pub(in super::super) fn wake(&self) {
         let waker = {
             let mut state = lock(&self.state);
             state.woken = true;
@@ -38,12 +38,12 @@ impl Signal {
     }
 
     /// Forgets that it was woken: before the look, so that what happens after it counts.
-    pub(super) fn clear(&self) {
+    pub(in super::super) fn clear(&self) {
         lock(&self.state).woken = false;
     }
 
     /// Has this thread wait until it is woken, or until then.
-    pub(super) fn wait(&self, until: Instant) {
+    pub(in super::super) fn wait(&self, until: Instant) {
         let mut state = lock(&self.state);
         while !state.woken {
             let left = until.saturating_duration_since(Instant::now());
@@ -56,7 +56,11 @@ impl Signal {
     }
 
     /// Has a task wait until it is woken, or until then.
-    pub(super) fn poll(self: &Arc<Self>, until: Instant, context: &mut Context<'_>) -> Poll<()> {
+    pub(in super::super) fn poll(
+        self: &Arc<Self>,
+        until: Instant,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
         let mut state = lock(&self.state);
         if state.woken || Instant::now() >= until {
             return Poll::Ready(());

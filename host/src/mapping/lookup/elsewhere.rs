@@ -5,7 +5,7 @@
 use super::place::Place;
 use rustix::io::Errno;
 use std::convert::Infallible;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 
 pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
@@ -17,6 +17,11 @@ pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
         true => Ok(file),
         false => Err(Errno::NXIO.into()),
     }
+}
+
+/// What is there, if it is a regular file.
+pub(super) fn look(place: Place<'_>) -> io::Result<Metadata> {
+    existing(place, false)?.metadata()
 }
 
 /// No file without a name can be made.

@@ -4,16 +4,13 @@ use super::place::Place;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 
 pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
-    let looked_at = place.open(false, false, libc::O_PATH)?;
-    if !looked_at.metadata()?.file_type().is_file() {
-        return Err(Errno::NXIO.into());
-    }
+    let looked_at = look_at(place)?.0;
     let access = if writable { OFlags::RDWR } else { OFlags::RDONLY };
     let flags = access | OFlags::CLOEXEC | OFlags::NOCTTY;
     match retry_on_intr(|| open(by_descriptor(&looked_at), flags, Mode::empty())) {
@@ -21,6 +18,17 @@ pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
         Err(Errno::NOENT | Errno::NOTDIR) => by_path(place, writable, &looked_at),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// What is there, if it is a regular file.
+pub(super) fn look(place: Place<'_>) -> io::Result<Metadata> {
+    Ok(look_at(place)?.1)
+}
+
+fn look_at(place: Place<'_>) -> io::Result<(File, Metadata)> {
+    let looked_at = place.open(false, false, libc::O_PATH)?;
+    let stat = looked_at.metadata()?;
+    if stat.file_type().is_file() { Ok((looked_at, stat)) } else { Err(Errno::NXIO.into()) }
 }
 
 /// Without /proc: opens the path once more, and holds what was opened to what was looked at.

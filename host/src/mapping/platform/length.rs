@@ -23,7 +23,7 @@ pub(crate) fn is_append_only(file: &File) -> bool {
 }
 
 /// The length of a file now.
-pub(super) fn length_of(file: &File) -> Result<u64, Errno> {
+pub(crate) fn length_of(file: &File) -> Result<u64, Errno> {
     Ok(fstat(file)?.st_size.unsigned_abs())
 }
 

@@ -4,6 +4,7 @@
 //! - `raise(file, to)`: makes a file at least that long, with its blocks allocated.
 //! - `empty(file, old, length)`: makes every byte of a file zero and the file `length` long.
 //! - `set_len(file, length)`: `ftruncate`, which is the same everywhere: see `length`.
+//! - `length_of(file)`: `fstat`, for its length alone.
 //! - `is_writable(file)`, `is_append_only(file)`: is it open for writing; may it only be added to?
 //! - `keeps_identity(file)`: do two files of the same identity have the same bytes there?
 //! - `page_size_of(file)`, `for_each_extent(file, length, each)`: its pages, and its holes.
@@ -39,7 +40,7 @@ mod without;
 
 #[cfg(target_os = "freebsd")]
 pub(crate) use freebsd::*;
-pub(crate) use length::{is_append_only, is_writable, set_len};
+pub(crate) use length::{is_append_only, is_writable, length_of, set_len};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 #[cfg(target_os = "macos")]

@@ -4,24 +4,31 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-use iommap_artifacts::guest;
+use iommap_artifacts::{SLOW, guest, native, unoptimised};
 use iommap_tests::Scene;
 use iommap_tests::command_line::{iommap_run, said};
 use iommap_tests::conversation::Conversation;
 
 /// Windows for what programs map, a real model included.
 const WINDOWS: [&str; 5] =
-    ["--limit", "windows=1", "--limit", "window-bytes=256M", "--windows-on-changing-files"];
+    ["--limit", "windows=16", "--limit", "window-bytes=256M", "--windows-on-changing-files"];
 
 /// A program that takes a file, and then what is asked of it: as arguments, or as lines of its standard
 /// input, of which it answers each with a line.
 #[derive(Clone, Copy)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
-    /// Its workspace, where it has no other reference than itself.
+    /// Its workspace.
     pub(crate) folder: &'static str,
+}
+
+/// A program as a component and natively.
+#[derive(Clone)]
+struct Built {
+    guest: String,
+    native: PathBuf,
 }
 
 impl Program {
@@ -33,17 +40,27 @@ impl Program {
     fn guest_with(self, dir: &Path, options: &[&str], file: &str, args: &[&str]) -> Command {
         let file = format!("/data/{file}");
         let args = [&[&*file], args].concat();
-        iommap_run(dir, options, guest(self.name), &args)
+        iommap_run(dir, options, &self.built().guest, &args)
+    }
+
+    fn built(self) -> Built {
+        static BUILT: Mutex<BTreeMap<&str, Built>> = Mutex::new(BTreeMap::new());
+        let build = || {
+            let [guest, native] = if self.folder == SLOW {
+                unoptimised(self.folder, self.name)
+            } else {
+                native(self.folder, self.name).map(|native| [guest(self.name).into(), native])
+            }
+            .unwrap_or_else(|why| panic!("{why:#}"));
+            Built { guest: guest.display().to_string(), native }
+        };
+        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+        built.entry(self.name).or_insert_with(build).clone()
     }
 
     /// The native program, likewise.
     pub(crate) fn native(self, dir: &Path, file: &str, args: &[&str]) -> Command {
-        static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
-        let mut built = BUILT.lock().unwrap();
-        let program = built.entry(self.name).or_insert_with(|| {
-            iommap_artifacts::native(self.folder, self.name).unwrap_or_else(|why| panic!("{why:#}"))
-        });
-        let mut command = Command::new(program);
+        let mut command = Command::new(self.built().native);
         command.stdin(Stdio::null()).arg(dir.join(file)).args(args);
         command
     }
@@ -79,17 +96,23 @@ impl Program {
         assert!(err.contains(why) && err.contains("iommap: lost pages in windows: "), "{err}");
     }
 
-    /// On a host without windows, and on one that was not told to trust the file, it can't map, and
-    /// says what is missing.
+    /// Where this guest may have no windows, or none of any length, and where the host was not told to trust the
+    /// file, it can't map, and says what is missing, and only that.
     #[track_caller]
     pub(crate) fn without(self, scene: &Scene, file: &str, question: &str) {
-        for (options, flag) in
-            [(&[][..], "--limit windows=N"), (&WINDOWS[..4], "--windows-on-changing-files")]
-        {
+        let no_bytes = [&WINDOWS[..2], &WINDOWS[4..]].concat();
+        let (limits, word) = ("--limit windows=N", "--windows-on-changing-files");
+        for (options, missing, other) in [
+            (&[][..], limits, word),
+            (&WINDOWS[4..], limits, word),
+            (&no_bytes, limits, word),
+            (&WINDOWS[..4], word, limits),
+        ] {
             let mut run = self.guest_with(scene.directory(), options, file, &[question]);
             let (code, out, err) = said(&run.output().unwrap());
             assert_eq!((code, &*out), (1, ""), "{err}");
-            assert!(err.contains("the host shows no window") && err.contains(flag), "{err}");
+            assert!(err.contains("the host shows no window"), "{options:?}: {err}");
+            assert!(err.contains(missing) && !err.contains(other), "{options:?}: {err}");
         }
     }
 }

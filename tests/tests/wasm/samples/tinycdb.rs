@@ -4,52 +4,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::WINDOWS;
+use super::c_program::{Programs, Said, said};
 use fastrand::Rng;
-use iommap_artifacts::{native_c, try_guest};
-use iommap_tests::command_line::iommap;
 use iommap_tests::{Kind, Scene};
-
-/// The program `cdb`, as a component and natively.
-struct Programs {
-    guest: &'static str,
-    native: PathBuf,
-}
-
-/// Exit code, output and messages: the output is bytes of any value.
-type Said = (Option<i32>, Vec<u8>, String);
-
-impl Programs {
-    /// Where they can't be had it is said why.
-    fn find() -> Option<Programs> {
-        let guest =
-            try_guest("tinycdb").map_err(|why| eprintln!("skipped: tinycdb: {why}")).ok()?;
-        let native = native_c("tinycdb").unwrap_or_else(|why| panic!("{why:#}"));
-        Some(Programs { guest, native })
-    }
-
-    /// In a directory, which is the component's as well.
-    fn guest(&self, dir: &Path, options: &[&str], args: &[&str]) -> Command {
-        let mut command = iommap();
-        command.current_dir(dir).args(["run", "--dir", ".::."]).args(options);
-        command.arg(self.guest).args(args);
-        command
-    }
-
-    fn native(&self, dir: &Path, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.native);
-        command.current_dir(dir).args(args);
-        command
-    }
-}
-
-fn said(command: &mut Command) -> Said {
-    let output = command.output().unwrap();
-    (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
-}
 
 /// Records with keys of all lengths, and bytes of any value; some keys come more than once, and the
 /// key `all` is in every tenth. As `cdb -c` reads them.
@@ -78,7 +38,7 @@ const REFUSED: &str = "iommap: note: ";
 
 #[test]
 fn tinycdb_unmodified_answers_as_it_does_natively() {
-    let Some(programs) = Programs::find() else { return };
+    let Some(programs) = Programs::find("tinycdb") else { return };
     let scene = Scene::new(Kind::Sync);
     let dir = scene.directory();
     let (list, keys) = records(20_000);
@@ -116,7 +76,7 @@ fn tinycdb_unmodified_answers_as_it_does_natively() {
 
 #[test]
 fn a_database_cut_under_tinycdb_kills_it_natively_only() {
-    let Some(programs) = Programs::find() else { return };
+    let Some(programs) = Programs::find("tinycdb") else { return };
     let scene = Scene::new(Kind::Sync);
     let dir = scene.directory();
     let args = ["-q", "-m", "db", "all"];

@@ -141,16 +141,18 @@ fn without_an_unsafe_word_there_are_none_on_files_that_may_change() {
         context.max_windows(4).max_window_bytes(1 << 20);
         let mut guest = scene.windowed_with(&mut context);
         assert_eq!(guest.map("f", READ_WRITE, 0), "ok");
-        for options in [0, POPULATE, FROZEN, SHARED] {
-            assert_eq!(guest.window(0, 0, UNIT, FREE, options), "enotsup");
+        for (options, expected) in
+            [(0, "eacces"), (POPULATE, "eacces"), (FROZEN, "enotsup"), (SHARED, "eacces")]
+        {
+            assert_eq!(guest.window(0, 0, UNIT, FREE, options), expected);
         }
         // SAFETY: nobody else has the file.
         unsafe { context.windows_on_changing_files(true) };
         let mut guest = scene.windowed_with(&mut context);
         assert_eq!(guest.map("f", READ_WRITE, 0), "ok");
-        assert_eq!(guest.window(0, 0, UNIT, FREE, SHARED), "enotsup");
+        assert_eq!(guest.window(0, 0, UNIT, FREE, SHARED), "eacces");
         assert_eq!(guest.window(0, 0, UNIT, FREE, 0), "ok");
-        assert_eq!(guest.move_to(0, 0, UNIT, SHARED), "enotsup");
+        assert_eq!(guest.move_to(0, 0, UNIT, SHARED), "eacces");
         assert_eq!(guest.load(FREE), u64::from_le_bytes(pattern(8).try_into().unwrap()));
     });
 }
@@ -211,8 +213,8 @@ fn a_contexts_word_is_not_for_what_another_context_grants() {
         // The same file by the other.
         given(&mut guest, "/data/f", READ_WRITE);
         for options in [0, POPULATE, SHARED] {
-            assert_eq!(guest.window(1, 0, UNIT, 2 * FREE, options), "enotsup");
-            assert_eq!(guest.move_to(0, UNIT, UNIT, options), "enotsup");
+            assert_eq!(guest.window(1, 0, UNIT, 2 * FREE, options), "eacces");
+            assert_eq!(guest.move_to(0, UNIT, UNIT, options), "eacces");
         }
         assert_eq!(guest.hash(FREE, UNIT), fnv(&pattern(UNIT as usize)), "it is as it was");
         // What is frozen needs no word.
@@ -237,7 +239,7 @@ fn limits_hold_windows_bytes_and_handles() {
         scene.write("f", pattern(LENGTH as usize));
         let mut none = scene.windowed_with(&mut scene.grant());
         assert_eq!(none.map("f", READ, 0), "ok");
-        assert_eq!(none.window(0, 0, UNIT, FREE, 0), "enotsup");
+        assert_eq!(none.window(0, 0, UNIT, FREE, 0), "limit-exceeded");
 
         let mut context = scene.grant_windows();
         context.max_windows(2).max_window_bytes(3 * UNIT).max_handles(4);

@@ -4,6 +4,10 @@
 #![allow(missing_docs, unreachable_pub, reason = "generated; `iommap.wit` is the documentation")]
 #![allow(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks, reason = "generated")]
 
+/// `iommap:mmap/changes`, with the mappings of `mmap`.
+#[cfg(feature = "changes")]
+#[rustfmt::skip]
+pub(super) mod changes;
 /// `iommap:mmap/atomics`, with the mappings of `mmap`.
 #[cfg(feature = "atomics")]
 #[rustfmt::skip]

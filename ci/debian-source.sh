@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Downloads tinycdb's source as Debian has it, and unpacks it to DIR/tinycdb: by apt-get, from where
-# this machine gets its packages, with apt's signatures checked. It needs no root, and nothing of the
-# system's changes.
+# Downloads what Debian has as a package's source, before changes of its own, and unpacks it to
+# DIR/PACKAGE: by apt-get, from where this machine gets its packages, with apt's signatures checked. It
+# needs no root, and nothing of the system's changes.
 #
-# Usage: fetch.sh DIR
+# Usage: debian-source.sh PACKAGE DIR
 set -euo pipefail
-[ $# -eq 1 ] || { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
-die() { echo "tinycdb: $*" >&2; exit 1; }
+[ $# -eq 2 ] || { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
+package=$1
+die() { echo "$package: $*" >&2; exit 1; }
 command -v apt-get >/dev/null || die "its source comes by apt-get, and this machine has none"
-mkdir -p "$1"
-dir=$(cd "$1" && pwd)
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
 work=$dir/apt
-rm -rf "$work" "$dir/tinycdb"
-mkdir -p "$work"/{parts,state/lists/partial,cache/archives/partial,source}
+rm -rf "$work" "${dir:?}/$package"
+mkdir -p "$work"/{parts,state/lists/partial,cache/archives/partial,source,unpacked}
 
 # Where packages come from, their sources come from too.
 for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
@@ -33,12 +34,11 @@ apt() {
     }
 }
 apt update
-(cd "$work/source" && apt source --download-only tinycdb)
-mkdir "$work/tinycdb"
+(cd "$work/source" && apt source --download-only --tar-only "$package")
 for archive in "$work"/source/*.tar.*; do
     case $archive in *.debian.tar.* | *.asc) continue ;; esac
-    tar -xf "$archive" -C "$work/tinycdb" --strip-components 1
+    tar -xf "$archive" -C "$work/unpacked" --strip-components 1
 done
-[ -e "$work/tinycdb/cdb.c" ] || die "there is no cdb.c in what apt-get has brought"
-mv "$work/tinycdb" "$dir/tinycdb"
+[ -n "$(ls -A "$work/unpacked")" ] || die "there is nothing in what apt-get has brought"
+mv "$work/unpacked" "$dir/$package"
 rm -rf "$work"
