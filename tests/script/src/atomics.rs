@@ -8,7 +8,7 @@
 //! count NAME BITS OFFSET TIMES                 adds 1 so many times
 //! meet NAME OFFSET ROUNDS FIRST                takes turns with another guest at a word of 64 bits,
 //!                                              which counts them: those from FIRST on, 0 or 1
-//! wait NAME OFFSET EXPECTED TIME               ok woken, not-equal or timed-out; TIME in milliseconds,
+//! wait-word NAME OFFSET EXPECTED TIME          ok woken, not-equal or timed-out; TIME in milliseconds,
 //!                                              or - for as long as it takes
 //! notify NAME OFFSET COUNT                     ok N, how many
 //! ```

@@ -314,7 +314,9 @@ fn operation(
             changes::operation(verb, mapping, words, meter)?
         }
         #[cfg(feature = "atomics")]
-        "word" | "count" | "meet" | "wait" | "notify" => atomics::operation(verb, mapping, words)?,
+        "word" | "count" | "meet" | "wait-word" | "notify" => {
+            atomics::operation(verb, mapping, words)?
+        }
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
     })
 }

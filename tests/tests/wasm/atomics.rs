@@ -63,21 +63,21 @@ fn what_may_not_be_done_to_a_word_is_refused_in_order() {
             word r 32 8 or 1                   -> err eacces
             word r 32 8 compare 0 1            -> err eacces
             notify r 8 1                       -> err eacces
-            wait r 8 1 -                       -> ok not-equal
-            wait w 8 1 -                       -> err eacces
+            wait-word r 8 1 -                       -> ok not-equal
+            wait-word w 8 1 -                       -> err eacces
             word w 32 8 load                   -> err eacces
             word w 32 8 swap 1                 -> err eacces
             word w 64 8 store 1                -> ok
             notify w 8 1                       -> ok 0
             word p 64 8 load                   -> ok 1
             word p 64 8 store 2                -> err eacces
-            wait p 8 1 -                       -> err eacces
+            wait-word p 8 1 -                       -> err eacces
             notify p 8 1                       -> err eacces
             word m 32 2 load                   -> err badarg
             word m 64 4 add 1                  -> err badarg
             word m 32 0xfffffffffffffffc load  -> err out-of-bounds
-            wait m 2 0 -                       -> err badarg
-            wait m 0x100000000 0 -             -> err out-of-bounds
+            wait-word m 2 0 -                       -> err badarg
+            wait-word m 0x100000000 0 -             -> err out-of-bounds
             ",
         );
         let none = &mut scene.viewer(&mut scene.grant_as(FsPerms::ReadOnly));
@@ -85,7 +85,7 @@ fn what_may_not_be_done_to_a_word_is_refused_in_order() {
             "
             open m /data/f read                -> ok
             word m 64 8 load                   -> ok 1
-            wait m 8 1 0                       -> err enotsup
+            wait-word m 8 1 0                       -> err enotsup
             ",
         );
         assert_eq!(none.counters().refused, 0, "it was given none, and may ask");
@@ -183,8 +183,9 @@ fn a_lost_page_is_sigbus_by_every_operation_on_its_words() {
                 }
                 guest.play(&format!("word m {bits} {lost} compare 0 1 -> err sigbus"));
             }
-            guest
-                .play(&format!("wait m {lost} 0 - -> err sigbus\nnotify m {lost} 1 -> err sigbus"));
+            guest.play(&format!(
+                "wait-word m {lost} 0 - -> err sigbus\nnotify m {lost} 1 -> err sigbus"
+            ));
             assert_eq!(guest.counters().faults_recovered, 20);
             guest.play("word m 64 16 add 1 -> ok 0\nwait m 16 0 - -> ok not-equal");
             assert_eq!(guest.counters().waiters, 0);
@@ -207,7 +208,7 @@ fn a_waiting_guest_is_woken_by_another_and_by_the_host() {
         let native = Mapping::options().read(true).write(true).open(scene.path("f")).unwrap();
         let usage = other.usage();
         thread::scope(|scope| {
-            scope.spawn(|| other.play("wait m 8 0 - -> ok woken"));
+            scope.spawn(|| other.play("wait-word m 8 0 - -> ok woken"));
             // Some stretches go by.
             while usage.counters().word_waits < 4 {
                 thread::sleep(Duration::from_millis(1));
@@ -215,16 +216,16 @@ fn a_waiting_guest_is_woken_by_another_and_by_the_host() {
             wake(&native, 8);
         });
         thread::scope(|scope| {
-            scope.spawn(|| other.play("wait m 8 0 60000 -> ok woken"));
+            scope.spawn(|| other.play("wait-word m 8 0 60000 -> ok woken"));
             while one.step("notify m 8 1") != "ok 1" {}
         });
         // The other way to end: the word is changed first, so that nobody has to be there.
         thread::scope(|scope| {
-            scope.spawn(|| assert!(other.step("wait m 8 0 -").starts_with("ok ")));
+            scope.spawn(|| assert!(other.step("wait-word m 8 0 -").starts_with("ok ")));
             one.play("word m 32 8 store 1 -> ok");
             assert!(one.step("notify m 8 1").starts_with("ok "));
         });
-        other.play("wait m 8 1 120 -> ok timed-out\nwait m 8 0 120 -> ok not-equal");
+        other.play("wait-word m 8 1 120 -> ok timed-out\nwait m 8 0 120 -> ok not-equal");
         let Counters { waiters, peak_waiters, .. } = usage.counters();
         assert_eq!((waiters, peak_waiters), (0, 1));
         drop((one, other));
@@ -251,7 +252,7 @@ fn a_guest_and_another_process_wait_for_each_other() {
         let answer = || {
             let guest: &mut Guest = made.get_or_insert_with(|| guest(&scene));
             let now = 2 * heard;
-            let waited = guest.step(&format!("wait m 8 {now} 20"));
+            let waited = guest.step(&format!("wait-word m 8 {now} 20"));
             assert!(["ok woken", "ok not-equal", "ok timed-out"].contains(&&*waited), "{waited}");
             if guest.step("word m 32 8 load") == format!("ok {}", now + 1) {
                 heard += 1;

@@ -40,7 +40,7 @@ fn a_guest_that_waits_on_a_word_ends_with_its_epoch() {
                 assert!(!ended.load(SeqCst), "it waits until it is ended");
                 engine.increment_epoch();
             });
-            let trap = waiting.step("wait m 0 0 -").unwrap_err();
+            let trap = waiting.step("wait-word m 0 0 -").unwrap_err();
             ended.store(true, SeqCst);
             trap
         });
@@ -68,7 +68,7 @@ fn on_one_thread(story: impl Fn(Guest, Mapping, &Runtime)) {
 fn a_task_that_waits_on_a_word_holds_no_thread_of_the_executor() {
     on_one_thread(|guest, native, runtime| {
         let usage = guest.usage();
-        let mut call = Box::pin(guest.into_call("wait m 0 0 -"));
+        let mut call = Box::pin(guest.into_call("wait-word m 0 0 -"));
         assert!(begin(runtime, &mut call).is_none(), "it waits");
         // And still does when some stretches have gone by.
         runtime.block_on(async {
@@ -95,7 +95,7 @@ fn a_task_that_waits_on_a_word_holds_no_thread_of_the_executor() {
 fn a_dropped_wait_is_over_after_a_stretch() {
     on_one_thread(|guest, native, runtime| {
         let usage = guest.usage();
-        let mut call = Box::pin(guest.into_call("wait m 0 0 -"));
+        let mut call = Box::pin(guest.into_call("wait-word m 0 0 -"));
         assert!(begin(runtime, &mut call).is_none(), "it waits");
         assert_eq!(usage.counters().waiters, 1);
         runtime.block_on(async { drop(call) });
