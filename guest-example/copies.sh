@@ -22,7 +22,7 @@ run() {
 }
 
 names=$*
-[ -n "$names" ] || names="quickstart search kv last geoip maxminddb fst safetensors tantivy search-c sqlite tinycdb qdbm logs records"
+[ -n "$names" ] || names="quickstart search kv last bell geoip maxminddb fst safetensors tantivy search-c sqlite tinycdb qdbm logs records"
 for name in $names; do
     case $name in new-*) continue ;; esac
     # What is in the repository, and not what was built beside it.

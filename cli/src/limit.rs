@@ -68,6 +68,11 @@ const KNOWN: &[Known] = &[
         about: "waits for changes of files at once; unless set, none is told of",
         field: |limits| &mut limits.watches,
     },
+    Known {
+        name: "waiters",
+        about: "who waits on words of files at once: nobody, unless set",
+        field: |limits| &mut limits.waiters,
+    },
 ];
 
 /// One limit and its value, as in `mapped-bytes=1G`.

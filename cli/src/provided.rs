@@ -32,6 +32,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     iommap::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::locks::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::changes::add_to_linker_async(&mut linker, State::iommap)?;
+    iommap::atomics::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::windows::add_to_linker_async(&mut linker, State::iommap)?;
     iommap::wasi::add_to_linker_async(&mut linker, State::iommap, |state| &mut state.table)?;
     iommap::wasi::add_open_files_to_linker_async(&mut linker, State::iommap, |state| {

@@ -46,6 +46,9 @@ impl fmt::Display for Stats<'_> {
             let taken = c.locks_taken;
             writeln!(f, "  locks taken       {taken} ({waits} waits, {deadlocks} deadlocks)")?;
         }
+        if c.word_waits > 0 {
+            writeln!(f, "  waits on words    {}", c.word_waits)?;
+        }
         writeln!(f, "  faults recovered  {}", c.faults_recovered)?;
         write!(f, "  calls refused     {}", c.refused)?;
         for kind in ErrorKind::ALL {

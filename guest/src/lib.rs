@@ -47,6 +47,7 @@
 //! | `locks` | `Mapping::lock` and its like: locks on files and ranges of them, against other components and native programs; imports `iommap:mmap/locks`, which the host has to know, also where it answers that it has none |
 //! | `storage` | `Mapping::punch_hole`, `zero_range`, `allocate`, `sync_entry`, and `sync_all` for many mappings; imports `iommap:mmap/storage`, which the host has to know |
 //! | `changes` | `Mapping::changed`, `remap` and their like: what has become of a file since it was mapped; imports `iommap:mmap/changes`, which the host has to know, also where it answers that it tells nothing |
+//! | `atomics` | `AtomicU32` and `AtomicU64`: words of a mapping that all who map the file read and change at once, and wait on; imports `iommap:mmap/atomics`, which the host has to know |
 //! | `windows` | `Window` and `Windows`: pages of a mapping in the guest's own memory, read without a call; imports `iommap:mmap/windows`, which the host has to know, also where it answers that it has none |
 
 #![no_std]
@@ -55,6 +56,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", not(target_arch = "wasm32")))]
 extern crate std;
 
+#[cfg(feature = "atomics")]
+mod atomics;
 #[cfg(feature = "changes")]
 mod changes;
 #[cfg(feature = "std")]
@@ -75,6 +78,8 @@ mod window;
 #[cfg(feature = "windows")]
 mod windows;
 
+#[cfg(feature = "atomics")]
+pub use atomics::{AtomicU32, AtomicU64, Waited};
 #[cfg(feature = "changes")]
 pub use changes::FileState;
 #[cfg(feature = "std")]

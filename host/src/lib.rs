@@ -103,6 +103,11 @@
 //! what its path names now. `changes::add_to_linker` defines the interface; native programs have
 //! [`Grants::changed`].
 //!
+//! # Shared words
+//!
+//! `atomics::add_to_linker` lets guests read and change words of shared mappings at once, and wait on
+//! them where [`Limits::waiters`] allows it; native programs have [`Mapping::change`] and its like.
+//!
 //! # Without wasmtime
 //!
 //! `--no-default-features` leaves the native layer: [`Mapping`], [`Grants`], [`Limits`] and the
@@ -159,11 +164,11 @@ pub use component::{
     Import, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView, MappingHandle, add_to_linker,
 };
 #[cfg(feature = "component")]
-pub use component::{changes, locks, storage};
+pub use component::{atomics, changes, locks, storage};
 pub use error::{Error, ErrorKind};
 pub use grants::Grants;
 pub use mapping::{
-    AccessMode, Advice, FileState, FsPerms, LockMode, Mapping, OpenOptions, Range, SharedMemory,
-    SyncMode,
+    AccessMode, Advice, Change, FileState, FsPerms, LockMode, Mapping, OpenOptions, Range,
+    SharedMemory, SyncMode, Waited,
 };
 pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};

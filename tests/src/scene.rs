@@ -123,8 +123,8 @@ impl Scene {
         self.guest_in(self.kind.rustic(), context, change)
     }
 
-    /// A guest with windows, locks, storage and changes, on the Rust guest crate. What it understands
-    /// is in `tests/script/src/windows.rs`, `locks.rs`, `storage.rs` and `changes.rs`.
+    /// A guest with windows, locks, storage, changes and words, on the Rust guest crate. What it understands
+    /// is in `tests/script/src/windows.rs`, `locks.rs`, `storage.rs`, `changes.rs` and `atomics.rs`.
     pub fn viewer(&self, context: &mut IommapCtxBuilder) -> Guest {
         self.guest_in(self.kind.viewer(), context, |_| {})
     }

@@ -47,6 +47,10 @@ pub(crate) enum Asked {
     Changed,
     #[cfg(feature = "changes")]
     Remap,
+    #[cfg(feature = "atomics")]
+    Word(u64),
+    #[cfg(feature = "atomics")]
+    Wait(u64),
     Sync,
     SetLen(u64),
     Advise,
@@ -97,6 +101,12 @@ impl Asked {
             Asked::Changed => write!(f, "cannot tell what has become of {file}"),
             #[cfg(feature = "changes")]
             Asked::Remap => write!(f, "cannot map what is now at {file}"),
+            #[cfg(feature = "atomics")]
+            Asked::Word(offset) => write!(f, "cannot use the word at offset {offset} of {file}"),
+            #[cfg(feature = "atomics")]
+            Asked::Wait(offset) => {
+                write!(f, "cannot wait on the word at offset {offset} of {file}")
+            }
             Asked::Sync => write!(f, "cannot write {file} back to the device"),
             Asked::SetLen(len) => write!(f, "cannot make {file} {len} bytes long"),
             Asked::Advise => write!(f, "cannot advise on {file}"),

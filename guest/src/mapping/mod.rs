@@ -364,7 +364,13 @@ impl Mapping {
         Mapping { handle, path: self.path.clone(), len: AtomicU64::new(UNKNOWN) }
     }
 
-    #[cfg(any(feature = "changes", feature = "locks", feature = "storage", feature = "windows"))]
+    #[cfg(any(
+        feature = "atomics",
+        feature = "changes",
+        feature = "locks",
+        feature = "storage",
+        feature = "windows"
+    ))]
     pub(crate) fn handle(&self) -> &sys::Handle {
         &self.handle
     }

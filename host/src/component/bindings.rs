@@ -14,6 +14,7 @@ wasmtime::component::bindgen!({
             include iommap:mmap/locks-imports@0.1.0;
             include iommap:mmap/storage-imports@0.1.0;
             include iommap:mmap/changes-imports@0.1.0;
+            include iommap:mmap/atomics-imports@0.1.0;
         }
     ",
     world: "iommap:host/everything",
@@ -30,6 +31,7 @@ wasmtime::component::bindgen!({
             include iommap:mmap/locks-imports@0.1.0;
             include iommap:mmap/storage-imports@0.1.0;
             include iommap:mmap/changes-imports@0.1.0;
+            include iommap:mmap/atomics-imports@0.1.0;
         }
     ",
     world: "iommap:host/everything",
@@ -41,4 +43,4 @@ wasmtime::component::bindgen!({
 
 #[cfg(feature = "windows")]
 pub use self::iommap::mmap::windows;
-pub use self::iommap::mmap::{batch, changes, locks, storage, types};
+pub use self::iommap::mmap::{atomics, batch, changes, locks, storage, types};

@@ -347,6 +347,14 @@ impl IommapCtxBuilder {
         self
     }
 
+    /// How many may wait on words at once: 0 unless set, so that nobody may. A store waits for one
+    /// thing at a time; a context that several stores share may have more who wait. Each takes a
+    /// thread. See [`atomics`](crate::atomics).
+    pub fn max_waiters(&mut self, waiters: u64) -> &mut IommapCtxBuilder {
+        self.limits.waiters = waiters;
+        self
+    }
+
     /// Lets the guest have windows on any file that it may map, and not only on those whose bytes
     /// nobody can change: sealed memory files, such as [`Mapping::frozen_copy`] makes, and files with
     /// fs-verity.

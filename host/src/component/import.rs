@@ -8,7 +8,7 @@ use super::opener::{Find, Opener, find_own};
 use super::wasi;
 #[cfg(feature = "windows")]
 use super::windows;
-use super::{Getter, IommapCtx, changes, linker, locks, storage};
+use super::{Getter, IommapCtx, atomics, changes, linker, locks, storage};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -53,6 +53,7 @@ pub struct Import<T: 'static> {
     pub(super) name: Option<String>,
     locks: bool,
     changes: bool,
+    atomics: bool,
     #[cfg(feature = "wasi")]
     descriptors: Option<wasi::Descriptors<T>>,
     #[cfg(feature = "wasi")]
@@ -90,6 +91,7 @@ impl<T: 'static> Import<T> {
             name: None,
             locks: false,
             changes: false,
+            atomics: false,
             #[cfg(feature = "wasi")]
             descriptors: None,
             #[cfg(feature = "wasi")]
@@ -119,6 +121,12 @@ impl<T: 'static> Import<T> {
     /// mapping of another one's is looked up by no path.
     pub fn with_changes(self) -> Import<T> {
         Import { changes: true, ..self }
+    }
+
+    /// And `iommap:mmap/atomics`, which works on any mapping: see
+    /// [`atomics::add_to_linker`](crate::atomics::add_to_linker). Of imports with names one adds it.
+    pub fn with_atomics(self) -> Import<T> {
+        Import { atomics: true, ..self }
     }
 
     /// And `iommap:wasi`, which maps what the guest has open through WASI: see
@@ -180,6 +188,9 @@ impl<T: 'static> Import<T> {
         if self.changes {
             changes::add(linker, self)?;
         }
+        if self.atomics {
+            atomics::add(linker, self)?;
+        }
         linker::add(linker, self)
     }
 
@@ -216,6 +227,9 @@ impl<T: 'static> Import<T> {
         }
         if self.changes {
             changes::add_async(linker, self)?;
+        }
+        if self.atomics {
+            atomics::add_async(linker, self)?;
         }
         linker::add_async(linker, self, options)
     }

@@ -87,12 +87,13 @@ impl Call {
         arguments: &dyn Debug,
         error: &Error,
     ) -> ErrorCode {
-        // A guest may ask for a window, a lock or a change that it was given none of, and goes on without.
+        // A guest may ask for a window, a lock, a change or a wait that it was given none of, and goes on without.
         let limits = usage.limits();
         let none = match error.kind() {
             ErrorKind::Enotsup => {
                 (limits.locks == 0 && self.name.ends_with("lock"))
                     || (limits.watches == 0 && super::changes::CALLS.contains(&self.name))
+                    || (limits.waiters == 0 && self.name == "wait")
             }
             ErrorKind::LimitExceeded => limits.windows == 0 && self.name.starts_with("window."),
             _ => false,

@@ -13,11 +13,13 @@
 //! | `locks` | locks on ranges of files |
 //! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
 //! | `changes` | what has become of files |
+//! | `atomics` | words that are read and changed at once |
 //! | `windows` | pages of files in guests' memories |
 //! | `wasi` | `iommap:wasi`, for what is open through WASI |
 
 mod abi;
 mod access;
+pub mod atomics;
 mod bindings;
 pub mod changes;
 mod convert;

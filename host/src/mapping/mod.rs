@@ -14,6 +14,7 @@
 //! | `lock` | locks on ranges of the file, which keep other programs and guests out |
 //! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
 //! | `changes` | what has become of a file since it was mapped |
+//! | `words` | words that are read and changed at once, and waited on |
 //! | `window` | pages of a file, put where somebody else's memory is |
 //! | `platform` | what differs between operating systems |
 //!
@@ -40,6 +41,7 @@ mod resize;
 mod storage;
 mod transfer;
 mod window;
+mod words;
 mod writeback;
 
 pub use changes::FileState;
@@ -47,6 +49,7 @@ pub use lock::LockMode;
 pub use memory::SharedMemory;
 pub use options::{AccessMode, Advice, FsPerms, OpenOptions, SyncMode};
 pub use range::Range;
+pub use words::{Change, Waited};
 
 pub(crate) use changes::{AtPath, Changed, Next, WaitForChange, at_path};
 pub(crate) use lock::{Asking, Outcome, Owner, Step};
@@ -55,6 +58,7 @@ pub(crate) use open::{Request, open_file};
 pub(crate) use storage::{MOST_TOGETHER, Space, run_all, write_back_all};
 pub(crate) use transfer::{cost, most_ranges};
 pub(crate) use window::{GRAIN, Shown, clear, populate};
+pub(crate) use words::{STRETCH, Waiting};
 
 use crate::error::Error;
 #[cfg(doc)]

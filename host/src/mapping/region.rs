@@ -123,6 +123,16 @@ impl Region {
         }
     }
 
+    /// Where a range starts in memory, if all of it lies inside. It is mapped for as long as the region
+    /// lives, to be touched by the guard alone, which is installed.
+    #[inline]
+    pub(super) fn at(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
+        let start = self.check(offset, length)?;
+        // Where there are no pages, no byte lies inside.
+        let pages = self.pages.as_ref().ok_or(ErrorKind::OutOfBounds)?;
+        Ok(pages.address().wrapping_add(start))
+    }
+
     /// Copies out of the mapping.
     #[inline]
     pub(crate) fn read(&self, offset: u64, target: &mut [u8]) -> Result<Result<(), Lost>, Error> {

@@ -133,7 +133,7 @@ impl Mapped {
     }
 
     #[cold]
-    fn lost(&self) -> Error {
+    pub(super) fn lost(&self) -> Error {
         self.usage.count_fault();
         ErrorKind::Sigbus.into()
     }

@@ -28,6 +28,8 @@ pub struct BudgetLimits {
     pub locks: u64,
     /// Waits for changes of files at once.
     pub watches: u64,
+    /// Who waits on words at once: a thread each.
+    pub waiters: u64,
     /// Ranges of address space. The kernel gives a process only so many (`vm.max_map_count` on
     /// Linux, 65,530 as a rule); one that has none left can neither start a thread nor allocate.
     /// Mappings on one common region take one; a mapping with hints for parts of it takes more.
@@ -51,6 +53,7 @@ impl BudgetLimits {
             window_bytes: 1 << 46,
             locks: 1 << 16,
             watches: 1 << 16,
+            waiters: 256,
             ranges: ranges / 2,
         }
     }
@@ -67,6 +70,7 @@ impl BudgetLimits {
             window_bytes: u64::MAX,
             locks: u64::MAX,
             watches: u64::MAX,
+            waiters: u64::MAX,
             ranges: u64::MAX,
         }
     }
@@ -82,6 +86,7 @@ impl BudgetLimits {
         each[Resource::WindowBytes as usize] = self.window_bytes;
         each[Resource::Locks as usize] = self.locks;
         each[Resource::Watches as usize] = self.watches;
+        each[Resource::Waiters as usize] = self.waiters;
         each[Resource::Ranges as usize] = self.ranges;
         Pool::new(each)
     }
@@ -151,6 +156,7 @@ impl Budget {
             window_bytes: self.pool.used(Resource::WindowBytes),
             locks: self.pool.used(Resource::Locks),
             watches: self.pool.used(Resource::Watches),
+            waiters: self.pool.used(Resource::Waiters),
             ranges: self.pool.used(Resource::Ranges),
         }
     }

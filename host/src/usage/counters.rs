@@ -27,6 +27,8 @@ pub struct Counters {
     pub locks: u64,
     /// Waits for changes of files now.
     pub watches: u64,
+    /// Who waits on words now.
+    pub waiters: u64,
     /// The most mappings that were open at once.
     pub peak_mappings: u64,
     /// The most handles that guests held at once.
@@ -45,6 +47,8 @@ pub struct Counters {
     pub peak_locks: u64,
     /// The most waits for changes of files at once.
     pub peak_watches: u64,
+    /// The most who waited on words at once.
+    pub peak_waiters: u64,
     /// Mappings opened so far.
     pub opened: u64,
     /// Calls so far that read through mappings.
@@ -66,6 +70,8 @@ pub struct Counters {
     pub lock_waits: u64,
     /// How often that would have been for ever, so far, since stores waited for each other.
     pub lock_deadlocks: u64,
+    /// How often somebody began to wait on a word so far, each stretch of a wait by itself.
+    pub word_waits: u64,
     /// Calls of a guest that were refused so far, for whatever reason: see
     /// [`Usage::refused`](super::Usage::refused).
     pub refused: u64,

@@ -42,6 +42,9 @@ pub struct Limits {
     /// Waits for changes of files at once: 0, so that a guest is told nothing of changes. With more,
     /// a mapping keeps its file open, and may be asked what has become of it.
     pub watches: u64,
+    /// Who may wait on words at once: 0, so that nobody may. A store waits for one thing at a time, and
+    /// takes a thread of the host's meanwhile.
+    pub waiters: u64,
 }
 
 impl Default for Limits {
@@ -58,6 +61,7 @@ impl Default for Limits {
             window_bytes: 0,
             locks: 0,
             watches: 0,
+            waiters: 0,
         }
     }
 }
@@ -77,12 +81,13 @@ impl Limits {
             window_bytes: 0,
             locks: u64::MAX,
             watches: 0,
+            waiters: u64::MAX,
         }
     }
 
     pub(super) fn pool(&self) -> Pool {
         let Limits { mappings, handles, mapped_bytes, locked_bytes, private_bytes, .. } = *self;
-        let Limits { windows, window_bytes, locks, watches, .. } = *self;
+        let Limits { windows, window_bytes, locks, watches, waiters, .. } = *self;
         BudgetLimits {
             mappings,
             handles,
@@ -93,6 +98,7 @@ impl Limits {
             window_bytes,
             locks,
             watches,
+            waiters,
             ..BudgetLimits::unlimited()
         }
         .pool()

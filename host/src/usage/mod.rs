@@ -50,6 +50,7 @@ pub struct Usage {
     locks_taken: AtomicU64,
     lock_waits: AtomicU64,
     lock_deadlocks: AtomicU64,
+    word_waits: AtomicU64,
     refused: [AtomicU64; ErrorKind::ALL.len()],
     /// What the store's [`LocalCounter`] counts beside `read` and `written`.
     local_read: Moved,
@@ -100,6 +101,7 @@ impl Usage {
             locks_taken: AtomicU64::default(),
             lock_waits: AtomicU64::default(),
             lock_deadlocks: AtomicU64::default(),
+            word_waits: AtomicU64::default(),
             refused: Default::default(),
             local_read: Moved::default(),
             local_written: Moved::default(),
@@ -135,6 +137,7 @@ impl Usage {
             window_bytes: self.pool.used(Resource::WindowBytes),
             locks: self.pool.used(Resource::Locks),
             watches: self.pool.used(Resource::Watches),
+            waiters: self.pool.used(Resource::Waiters),
             peak_mappings: self.pool.peak(Resource::Mappings),
             peak_handles: self.pool.peak(Resource::Handles),
             peak_mapped_bytes: self.pool.peak(Resource::MappedBytes),
@@ -144,6 +147,7 @@ impl Usage {
             peak_window_bytes: self.pool.peak(Resource::WindowBytes),
             peak_locks: self.pool.peak(Resource::Locks),
             peak_watches: self.pool.peak(Resource::Watches),
+            peak_waiters: self.pool.peak(Resource::Waiters),
             opened: self.opened.load(Relaxed),
             reads: both(&self.read.calls, &self.local_read.calls),
             bytes_read: both(&self.read.bytes, &self.local_read.bytes),
@@ -154,6 +158,7 @@ impl Usage {
             locks_taken: self.locks_taken.load(Relaxed),
             lock_waits: self.lock_waits.load(Relaxed),
             lock_deadlocks: self.lock_deadlocks.load(Relaxed),
+            word_waits: self.word_waits.load(Relaxed),
             refused: self.refused.iter().map(|kind| kind.load(Relaxed)).sum(),
         }
     }
@@ -224,6 +229,10 @@ impl Usage {
 
     pub(crate) fn count_lock_deadlock(&self) {
         self.lock_deadlocks.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_word_wait(&self) {
+        self.word_waits.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn count_refused(&self, kind: ErrorKind) {

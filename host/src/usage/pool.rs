@@ -15,12 +15,14 @@ pub(crate) enum Resource {
     WindowBytes,
     Locks,
     Watches,
+    /// Who waits on a word.
+    Waiters,
     /// Ranges of address space, of which the kernel gives a process only so many.
     Ranges,
 }
 
 /// How many kinds of resources there are.
-pub(super) const RESOURCES: usize = 10;
+pub(super) const RESOURCES: usize = 11;
 
 impl Resource {
     fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Resource {
             Resource::WindowBytes => "window-bytes",
             Resource::Locks => "locks",
             Resource::Watches => "watches",
+            Resource::Waiters => "waiters",
             Resource::Ranges => "address ranges",
         }
     }

@@ -41,3 +41,5 @@ mod threads;
 mod transfer;
 mod truncate;
 mod undo;
+mod words;
+mod words_waiting;

@@ -25,6 +25,9 @@ fn main() {
     let opts = opts_with("iommap-guest-changes", &[types, batch]);
     hold("changes.rs", &generate(&["wit"], "changes-imports", opts));
 
+    let opts = opts_with("iommap-guest-atomics", &[types, batch]);
+    hold("atomics.rs", &generate(&["wit"], "atomics-imports", opts));
+
     let descriptors = ("wasi:filesystem/types@0.2.1", "wasip2::filesystem::types");
     let opts = opts_with("iommap-guest-wasi", &[types, descriptors]);
     hold("wasi.rs", &generate(&["wit", "wit/wasi"], "iommap:wasi/imports", opts));

@@ -16,6 +16,8 @@
 //! cost                             ok A: what the last command before had the allocator do
 //! ```
 
+#[cfg(feature = "atomics")]
+mod atomics;
 #[cfg(feature = "changes")]
 mod changes;
 #[cfg(feature = "locks")]
@@ -311,6 +313,10 @@ fn operation(
         "changed" | "modified" | "file-len" | "read-up-to" | "read-strict" => {
             changes::operation(verb, mapping, words, meter)?
         }
+        #[cfg(feature = "atomics")]
+        "word" | "count" | "meet" | "wait-word" | "notify" => {
+            atomics::operation(verb, mapping, words)?
+        }
         unknown => return Err(Bad(format!("there is no command {unknown:?}"))),
     })
 }
@@ -330,13 +336,16 @@ enum Answer {
     Number(u64),
     #[cfg(feature = "windows")]
     Numbers(u64, u64),
-    #[cfg(feature = "locks")]
+    #[cfg(any(feature = "atomics", feature = "locks"))]
     Word(&'static str),
     #[cfg(feature = "changes")]
     Text(String),
     /// All of the answer.
     #[cfg(feature = "storage")]
     Line(String),
+    /// Whether it was what it should be, and what it was.
+    #[cfg(feature = "atomics")]
+    Compared(bool, u64),
     Bytes(Vec<u8>),
     /// With how many they are.
     Count(Vec<u8>),
@@ -349,7 +358,9 @@ impl Answer {
             Answer::Number(number) => format!("ok {number}"),
             #[cfg(feature = "windows")]
             Answer::Numbers(one, other) => format!("ok {one} {other}"),
-            #[cfg(feature = "locks")]
+            #[cfg(feature = "atomics")]
+            Answer::Compared(is, before) => format!("ok {is} {before}"),
+            #[cfg(any(feature = "atomics", feature = "locks"))]
             Answer::Word(word) => format!("ok {word}"),
             #[cfg(feature = "changes")]
             Answer::Text(text) => format!("ok {text}"),

@@ -8,6 +8,8 @@
 //! sum NAME                                    all its bytes by plain loads, then check
 //! slice NAME OFFSET LENGTH                    of a frozen one, as a slice
 //! store NAME OFFSET DATA                      by plain stores
+//! take-turns NAME OFFSET ROUNDS FIRST         as `meet`, by plain loads and stores in a shared window,
+//!                                             with a call to the host in between
 //! spin NAME OFFSET                            u64_le_at again and again until it fails
 //! check NAME, check-by-host NAME, prefetch NAME OFFSET LENGTH, end NAME
 //! slide NAME MAPPING COUNT BYTES              Windows, of a mapping that is theirs from now on
@@ -100,7 +102,7 @@ impl WindowScript {
                 }
             }
             "read" | "number" | "sum" | "slice" | "store" | "spin" | "check" | "check-by-host"
-            | "prefetch" | "get" | "slid" => {
+            | "prefetch" | "get" | "slid" | "take-turns" => {
                 let name = words.text("a name")?;
                 let unknown = || Bad(format!("there is no window {name:?}"));
                 match self.there.get_mut(&name).ok_or_else(unknown)? {
@@ -112,6 +114,29 @@ impl WindowScript {
                         Ok(Answer::Bytes(bytes.to_vec()))
                     }
                     There::Frozen(window) => used(&verb, window.as_window(), words)?,
+                    #[cfg(feature = "atomics")]
+                    There::Window(window) if verb == "take-turns" => {
+                        let offset = words.number("an offset")? as usize;
+                        if !offset.is_multiple_of(8) || offset >= window.len() {
+                            return Err(Bad("there is no word".into()));
+                        }
+                        let word = window.as_mut_ptr().wrapping_add(offset).cast::<u64>();
+                        let window = &*window;
+                        // An engine may take a load for the same as the last one, if nothing in
+                        // between could have changed the memory. A call to the host could.
+                        let load = || {
+                            window.check_by_host()?;
+                            // SAFETY: a word of the window, which begins on a page and of which nobody
+                            // has a slice.
+                            Ok(unsafe { word.read_volatile() })
+                        };
+                        let store = |turn| {
+                            // SAFETY: likewise.
+                            unsafe { word.write_volatile(turn) };
+                            Ok(())
+                        };
+                        crate::atomics::take_turns(crate::atomics::turns(words)?, load, store)
+                    }
                     There::Window(window) if verb == "store" => {
                         let (offset, data) = (words.number("an offset")?, words.data()?);
                         words.end()?;

@@ -50,7 +50,8 @@ impl Kind {
             .with_windows()
             .with_locks()
             .with_storage()
-            .with_changes();
+            .with_changes()
+            .with_atomics();
         let mut options = AsyncOptions::default();
         let done = match self {
             Kind::Sync => import

@@ -42,22 +42,23 @@ impl WasiView for State {
 }
 
 /// A guest whose epoch can end, in a store of one kind or the other.
-struct Timed {
+pub(crate) struct Timed {
     store: Store<State>,
     step: TypedFunc<(String,), (String,)>,
-    usage: Arc<Usage>,
+    pub(crate) usage: Arc<Usage>,
     runtime: Option<Runtime>,
 }
 
 impl Timed {
-    fn new(engine: &Engine, scene: &Scene, is_async: bool) -> Timed {
+    pub(crate) fn new(engine: &Engine, scene: &Scene, is_async: bool) -> Timed {
         let mut linker = Linker::new(engine);
         let import = Import::new(State::iommap)
             .with_wasi(State::table)
             .with_open_files(State::table)
             .with_windows()
             .with_locks()
-            .with_changes();
+            .with_changes()
+            .with_atomics();
         if is_async {
             import.add_to_linker_async(&mut linker, AsyncOptions::default()).unwrap();
             wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
@@ -69,7 +70,7 @@ impl Timed {
         context.preopened_dir(scene.directory(), "/data", FsPerms::ReadWrite).unwrap();
         let mut wasi = WasiCtx::builder();
         context.preopen_into(&mut wasi).unwrap();
-        let iommap = context.max_locks(9).max_watches(1).build();
+        let iommap = context.max_locks(9).max_watches(1).max_waiters(1).build();
         let usage = iommap.usage().clone();
         let state = State { iommap, wasi: wasi.build(), table: ResourceTable::new() };
         let mut store = Store::new(engine, state);
@@ -86,7 +87,7 @@ impl Timed {
         Timed { store, step, usage, runtime }
     }
 
-    fn step(&mut self, command: &str) -> wasmtime::Result<String> {
+    pub(crate) fn step(&mut self, command: &str) -> wasmtime::Result<String> {
         let Timed { store, step, runtime, .. } = self;
         let params = (command.to_owned(),);
         let (answer,) = match runtime {
@@ -161,7 +162,7 @@ fn a_guest_that_waits_for_a_change_ends_with_its_epoch() {
 }
 
 /// What a call has come to by the time that it can't go on. `None` if it waits.
-fn begin<F: Future>(runtime: &Runtime, call: &mut Pin<Box<F>>) -> Option<F::Output> {
+pub(crate) fn begin<F: Future>(runtime: &Runtime, call: &mut Pin<Box<F>>) -> Option<F::Output> {
     runtime.block_on(async {
         let state = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
         if let Poll::Ready(answer) = state { Some(answer) } else { None }

@@ -3,6 +3,8 @@
 //!
 //! One program, since linking wasmtime takes longer than running most of it.
 
+mod atomics;
+mod atomics_ending;
 mod batch;
 #[cfg(target_os = "linux")]
 mod cancel;

@@ -1,5 +1,7 @@
 //! A mapping of the host's, by the interface's functions.
 
+#[cfg(feature = "atomics")]
+mod atomics;
 mod bindings;
 #[cfg(feature = "changes")]
 mod changes;

@@ -7,6 +7,8 @@
 //! nothing. And what is written between the end of a file that was cut and that of its page is
 //! lost at once, where a page may keep it for a while.
 
+#[cfg(feature = "atomics")]
+mod atomics;
 #[cfg(feature = "changes")]
 mod changes;
 mod kinds;

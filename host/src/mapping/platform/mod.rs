@@ -17,6 +17,7 @@
 //! - `nocache(…)`: keeps a mapping's pages out of the cache where the system can.
 //! - `reopen(file, writable)`: the same file with an open file description of its own.
 //! - `set_lock(file, range, mode)`, `would_lock(file, range, mode)`: locks of such descriptions.
+//! - `HAS_FUTEXES`, `wait_on(word, expected, time)`, `wake(word, count)`: waiting on a shared word.
 //! - `sync_file(file)`, `flush_device(file)`: what makes a file's bytes durable beyond `msync`.
 //! - `punch_hole(…)`, `zero_range(…)`, `allocate(file, offset, length)`: blocks inside a file.
 //! - `memory_file()`: a file that nobody else has, for shared memory.

@@ -191,6 +191,19 @@ pub(crate) fn would_lock(_: &File, _: &std::ops::Range<u64>, _: LockMode) -> Res
     Err(Errno::NOTSUP)
 }
 
+/// Nobody can wait on a word of a shared map.
+pub(crate) const HAS_FUTEXES: bool = false;
+
+/// Nobody waits.
+pub(crate) fn wait_on(_: *mut u32, _: u32, _: Option<std::time::Duration>) -> Result<(), Errno> {
+    Err(Errno::NOTSUP)
+}
+
+/// And nobody is woken.
+pub(crate) fn wake(_: *mut u32, _: u32) -> Result<u32, Errno> {
+    Err(Errno::NOTSUP)
+}
+
 /// Writes a file's bytes and length to the device.
 pub(crate) fn sync_file(file: &File) -> Result<(), Errno> {
     retry_on_intr(|| fdatasync(file))

@@ -1,5 +1,5 @@
-//! A guest with windows, locks, storage and changes. Its commands are in
-//! `tests/script/src/windows.rs`, `locks.rs`, `storage.rs` and `changes.rs`.
+//! A guest with windows, locks, storage, changes and words. Its commands are in
+//! `tests/script/src/windows.rs`, `locks.rs`, `storage.rs`, `changes.rs` and `atomics.rs`.
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated

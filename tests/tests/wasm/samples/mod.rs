@@ -4,6 +4,7 @@
 pub(crate) const WINDOWS: [&str; 5] =
     ["--limit", "windows=1", "--limit", "window-bytes=64M", "--windows-on-changing-files"];
 
+mod bell;
 mod c_program;
 mod fst;
 mod geoip;

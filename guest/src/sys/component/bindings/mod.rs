@@ -8,6 +8,10 @@
 #[cfg(feature = "changes")]
 #[rustfmt::skip]
 pub(super) mod changes;
+/// `iommap:mmap/atomics`, with the mappings of `mmap`.
+#[cfg(feature = "atomics")]
+#[rustfmt::skip]
+pub(super) mod atomics;
 /// `iommap:mmap/locks`, with the mappings of `mmap`.
 #[cfg(feature = "locks")]
 #[rustfmt::skip]

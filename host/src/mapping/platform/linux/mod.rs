@@ -2,12 +2,14 @@
 
 mod files;
 mod frozen;
+mod futex;
 mod growth;
 mod memory;
 mod space;
 
 pub(crate) use files::{for_each_extent, keeps_identity, page_size_of, reopen};
 pub(crate) use frozen::{frozen_copy, is_frozen};
+pub(crate) use futex::{HAS_FUTEXES, wait_on, wake};
 pub(crate) use growth::{empty, raise};
 pub(crate) use memory::memory_file;
 pub(crate) use space::{allocate, punch_hole, zero_range};

@@ -1,0 +1,214 @@
+//! Threads that wait on words for tasks: one for each task that waits. They are no executor's, whose
+//! threads for blocking work others need, and go when there was nothing to do for a while.
+
+use super::{Waited, Waiting};
+use rustix::io::Errno;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+/// How long a thread stays when there is nothing to wait for.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// A thread does nothing but wait in the kernel and wake a task.
+const STACK: usize = 256 << 10;
+
+struct Pool {
+    jobs: VecDeque<(Arc<Parked>, Duration)>,
+    /// Threads that wait for a job.
+    idle: usize,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { jobs: VecDeque::new(), idle: 0 });
+static WORK: Condvar = Condvar::new();
+
+/// A task that waits, as the task and its thread both have it.
+struct Parked {
+    waiting: Waiting,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    answer: Option<Result<Waited, Errno>>,
+    waker: Option<Waker>,
+    /// Nobody wants the answer any more.
+    left: bool,
+}
+
+/// A wait on another thread. Dropped, it waits no longer: whoever wakes it then wakes the next.
+struct Wait(Arc<Parked>);
+
+impl Waiting {
+    /// Has a task wait, for so long at most.
+    pub(crate) async fn wait(self, time: Duration) -> Result<Waited, Errno> {
+        let parked = Arc::new(Parked { waiting: self, state: Mutex::default() });
+        give(parked.clone(), time)?;
+        Wait(parked).await
+    }
+}
+
+/// Gives a thread a job, a new one if none is idle.
+fn give(parked: Arc<Parked>, time: Duration) -> Result<(), Errno> {
+    let mut pool = lock(&POOL);
+    if pool.idle <= pool.jobs.len() {
+        let builder = thread::Builder::new().name("iommap-waits".into()).stack_size(STACK);
+        // It comes to its job when this lets go of the pool.
+        builder.spawn(work).map_err(|_| Errno::NOMEM)?;
+        pool.idle += 1;
+    }
+    pool.jobs.push_back((parked, time));
+    drop(pool);
+    WORK.notify_one();
+    Ok(())
+}
+
+/// A thread: counted as idle when it begins.
+fn work() {
+    let mut pool = lock(&POOL);
+    loop {
+        let Some((parked, time)) = pool.jobs.pop_front() else {
+            let waited = WORK.wait_timeout(pool, IDLE).unwrap_or_else(PoisonError::into_inner);
+            pool = waited.0;
+            if waited.1.timed_out() && pool.jobs.is_empty() {
+                pool.idle -= 1;
+                return;
+            }
+            continue;
+        };
+        pool.idle -= 1;
+        drop(pool);
+        let answer = parked.waiting.wait_here(Some(time));
+        parked.answer(answer);
+        drop(parked);
+        pool = lock(&POOL);
+        pool.idle += 1;
+    }
+}
+
+impl Parked {
+    fn answer(&self, answer: Result<Waited, Errno>) {
+        let mut state = lock(&self.state);
+        if state.left {
+            drop(state);
+            return self.passed_on(answer);
+        }
+        state.answer = Some(answer);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            // A waker is somebody else's code; others still need this thread.
+            let _ = catch_unwind(AssertUnwindSafe(move || waker.wake()));
+        }
+    }
+
+    /// Nobody takes this answer.
+    fn passed_on(&self, answer: Result<Waited, Errno>) {
+        if answer == Ok(Waited::Woken) {
+            self.waiting.pass_on();
+        }
+    }
+}
+
+impl Future for Wait {
+    type Output = Result<Waited, Errno>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = lock(&self.0.state);
+        if let Some(answer) = state.answer.take() {
+            return Poll::Ready(answer);
+        }
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            state.waker = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.left = true;
+        let answer = state.answer.take();
+        let waker = state.waker.take();
+        drop(state);
+        drop(waker);
+        if let Some(answer) = answer {
+            self.0.passed_on(answer);
+        }
+    }
+}
+
+/// Each change under these locks is one assignment, or one call of a queue's.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(all(test, target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod tests {
+    use super::*;
+    use crate::mapping::Mapping;
+    use std::ffi::c_long;
+    use std::pin::pin;
+    use std::sync::mpsc::{Sender, channel};
+    use std::task::Wake;
+
+    struct Tells(Mutex<Sender<()>>);
+
+    impl Wake for Tells {
+        fn wake(self: Arc<Self>) {
+            let _ = lock(&self.0).send(());
+        }
+    }
+
+    /// How many wait on the word: as many as the kernel has moved from it to itself.
+    fn waiting_on(mapping: &Mapping) -> c_long {
+        let at = mapping.shared().opened().unwrap().region.at(0, 4).unwrap();
+        // SAFETY: the kernel finds out by the address which word it is.
+        unsafe {
+            libc::syscall(libc::SYS_futex, at, libc::FUTEX_REQUEUE, 0, i32::MAX as c_long, at)
+        }
+    }
+
+    #[test]
+    fn who_is_woken_and_has_left_wakes_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, [0; 64]).unwrap();
+        let mapping = Mapping::options().read(true).write(true).open(&path).unwrap();
+        let (sender, told) = channel();
+        let waker = Waker::from(Arc::new(Tells(Mutex::new(sender))));
+        let context = &mut Context::from_waker(&waker);
+        let time = Duration::from_secs(60);
+        // Both ways to leave: before it was woken, and before the answer was taken.
+        for leaves_first in [true, false] {
+            let wait = || mapping.shared().waiting(0, 0, Some(time)).unwrap().unwrap().wait(time);
+            let mut first = Box::pin(wait());
+            assert!(first.as_mut().poll(context).is_pending());
+            while waiting_on(&mapping) < 1 {
+                thread::yield_now();
+            }
+            let mut second = pin!(wait());
+            assert!(second.as_mut().poll(context).is_pending());
+            while waiting_on(&mapping) < 2 {
+                thread::yield_now();
+            }
+            if leaves_first {
+                drop(first);
+                assert_eq!(mapping.notify(0, 1), Ok(1));
+            } else {
+                assert_eq!(mapping.notify(0, 1), Ok(1));
+                told.recv_timeout(time).unwrap();
+                drop(first);
+            }
+            told.recv_timeout(time).unwrap();
+            assert_eq!(second.as_mut().poll(context), Poll::Ready(Ok(Waited::Woken)));
+            assert_eq!(waiting_on(&mapping), 0);
+        }
+    }
+}
