@@ -35,6 +35,10 @@ pub enum Request {
     Write = 16,
     /// For what was written to be made durable.
     Fsync = 20,
+    /// The same for a directory.
+    Fsyncdir = 30,
+    /// For blocks of a range, or to have them back.
+    Fallocate = 43,
 }
 
 /// The file system, mounted until it is dropped.
@@ -104,6 +108,12 @@ impl Fuse {
         self.say("release");
     }
 
+    /// From now on what asks for the blocks of more bytes at once is interrupted before it is done, as
+    /// if there were always a signal.
+    pub fn interrupt_above(&mut self, bytes: u32) {
+        self.say(&format!("interrupt {bytes}"));
+    }
+
     /// How many requests of this kind there were so far.
     pub fn count(&mut self, request: Request) -> u64 {
         self.say(&format!("count {}", request as u32))
@@ -160,6 +170,7 @@ fn serve(descriptors: &str, length: usize) -> ! {
     let state = State {
         bytes: crate::scene::pattern(length),
         held: None,
+        most: u32::MAX,
         waiting: Vec::new(),
         counts: HashMap::new(),
     };
@@ -174,6 +185,8 @@ fn serve(descriptors: &str, length: usize) -> ! {
 struct State {
     bytes: Vec<u8>,
     held: Option<u32>,
+    /// Of so many bytes blocks are asked for without an interruption.
+    most: u32,
     /// Requests that wait.
     waiting: Vec<Vec<u8>>,
     counts: HashMap<u32, u64>,
@@ -205,6 +218,10 @@ impl Server {
                     for request in mem::take(&mut state.waiting) {
                         self.answer(&request, &mut state);
                     }
+                    0
+                }
+                "interrupt" => {
+                    state.most = number;
                     0
                 }
                 "waiting" => state.waiting.len() as u64,
@@ -323,11 +340,16 @@ fn reply(request: &[u8], state: &mut State) -> Option<Result<Vec<u8>, i32>> {
             }
             out.resize(64, 0);
         }
-        // FALLOCATE, in its plain mode
-        43 if u32_at(body, 24) == 0 => {
-            let end = (u64_at(body, 8) + u64_at(body, 16)) as usize;
-            if end > state.bytes.len() {
-                state.bytes.resize(end, 0);
+        // FALLOCATE: behind the end, and holes. Blocks in the middle it can't allocate.
+        43 => {
+            const HOLE: u32 = (libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE) as u32;
+            let (offset, size) = (u64_at(body, 8) as usize, u64_at(body, 16));
+            let (end, length) = (offset + size as usize, state.bytes.len());
+            match u32_at(body, 24) {
+                _ if size > state.most.into() => return Some(Err(libc::EINTR)),
+                0 => state.bytes.resize(end.max(length), 0),
+                HOLE => state.bytes[offset.min(length)..end.min(length)].fill(0),
+                _ => return Some(Err(libc::EOPNOTSUPP)),
             }
         }
         _ => return Some(Err(libc::ENOSYS)),

@@ -12,7 +12,7 @@ use super::offload::{Elsewhere, elsewhere};
 use super::waiting::{Here, Waiting};
 use super::{Getter, Handle, Import};
 use crate::error::{Error, ErrorKind};
-use crate::mapping::{MOST_TOGETHER, Range, Space, WriteBack, run_all, write_back_all};
+use crate::mapping::{MOST_TOGETHER, Range, Space, run_all, write_back_all};
 use std::collections::HashSet;
 use std::result::Result as StdResult;
 #[cfg(feature = "async")]
@@ -67,9 +67,16 @@ pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Res
         move |mut store: StoreContextMut<'_, T>, (list,): (HandleList,)| {
             let _span = trace_span!("sync-many", n = list.count()).entered();
             let call = Call::new(SYNC_MANY);
-            let work = gather(&get.view(store.data_mut()), &list)?;
-            let done = work.and_then(run_all);
-            Ok((answer(call, &get.view(store.data_mut()), &list, done)?,))
+            let view = get.view(store.data_mut());
+            let done = match each_once(&list) {
+                Ok(each) => {
+                    let mapped = |(index, handle)| Ok((index, view.mapped(handle)?));
+                    let each = each.into_iter().map(mapped).collect::<Result<Vec<_>>>()?;
+                    write_back_all(each.into_iter()).and_then(run_all)
+                }
+                Err(refused) => Err(refused),
+            };
+            Ok((answer(call, &view, &list, done)?,))
         },
     )
 }
@@ -102,14 +109,8 @@ pub(super) fn add_async<T: Send + 'static>(
             let span = trace_span!("sync-many", n = list.count());
             let future = async move {
                 let call = Call::new(SYNC_MANY);
-                let (work, here) = {
-                    let view = get.view(store.data_mut());
-                    let first = list.handles().first();
-                    let here = first.map_or(Ok(true), |first| view.may_block(first))?;
-                    (gather(&view, &list)?, here)
-                };
-                let done = match work {
-                    Ok(work) => elsewhere(here, move || run_all(work)).await?,
+                let done = match each_once(&list) {
+                    Ok(each) => sync_elsewhere(&mut store, get, &each).await?,
                     Err(refused) => Err(refused),
                 };
                 Ok((answer(call, &get.view(store.data_mut()), &list, done)?,))
@@ -142,23 +143,49 @@ fn define<'l, T: 'static, W: Waiting<T>>(
     Ok(storage)
 }
 
-type Gathered = StdResult<Vec<(usize, WriteBack)>, (usize, Error)>;
+/// Which of them fails, and why.
+type Synced = StdResult<(), (usize, Error)>;
 
-/// What writes the mappings of a list back, each of them once.
-fn gather(view: &View<'_>, list: &HandleList) -> Result<Gathered> {
+/// The mappings of a list, each of them once; or where there are too many of them.
+fn each_once(list: &HandleList) -> StdResult<Vec<(usize, &Handle)>, (usize, Error)> {
     if list.count() > MOST_TOGETHER {
         let reason = format!("{} mappings in one call, of {MOST_TOGETHER}", list.count());
         let error = Error::because(ErrorKind::LimitExceeded, reason);
-        return Ok(Err((MOST_TOGETHER, error)));
+        return Err((MOST_TOGETHER, error));
     }
     let mut seen = HashSet::new();
-    let mut mappings = Vec::new();
-    for (index, handle) in list.handles().iter().enumerate() {
-        if seen.insert(handle.rep()) {
-            mappings.push((index, view.mapped(handle)?));
-        }
+    let each = list.handles().iter().enumerate();
+    Ok(each.filter(|(_, handle)| seen.insert(handle.rep())).collect())
+}
+
+/// Has the mappings elsewhere while they are written back, as
+/// [`with_mapped`](super::offload::with_mapped) has one.
+#[cfg(feature = "async")]
+async fn sync_elsewhere<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Access<T>,
+    each: &[(usize, &Handle)],
+) -> Result<Synced> {
+    let mut view = get.view(store.data_mut());
+    let mut here = true;
+    for (_, handle) in each {
+        here &= view.may_block(handle)?;
     }
-    Ok(write_back_all(mappings.into_iter()))
+    let mut taken = Vec::with_capacity(each.len());
+    for (index, handle) in each {
+        taken.push((*index, view.mapped_mut(handle)?.take()));
+    }
+    let (taken, done) = elsewhere(here, move || {
+        let all = taken.iter().map(|(index, mapped)| (*index, mapped));
+        let done = write_back_all(all).and_then(run_all);
+        (taken, done)
+    })
+    .await?;
+    let mut view = get.view(store.data_mut());
+    for ((_, handle), (_, mapped)) in each.iter().zip(taken) {
+        *view.mapped_mut(handle)? = mapped;
+    }
+    Ok(done)
 }
 
 /// What the guest is told, and the log.
@@ -166,7 +193,7 @@ fn answer(
     call: Call,
     view: &View<'_>,
     list: &HandleList,
-    done: StdResult<(), (usize, Error)>,
+    done: Synced,
 ) -> Result<StdResult<(), SyncFailure>> {
     let (index, result) = match done {
         Ok(()) => (0, Ok(())),

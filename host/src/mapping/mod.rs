@@ -53,7 +53,7 @@ pub use words::{Change, Waited};
 
 pub(crate) use changes::{AtPath, Changed, Next, WaitForChange, at_path};
 pub(crate) use lock::{Asking, Outcome, Owner, Step};
-pub(crate) use mapped::{Mapped, WriteBack};
+pub(crate) use mapped::Mapped;
 pub(crate) use open::{Request, open_file};
 pub(crate) use storage::{MOST_TOGETHER, Space, run_all, write_back_all};
 pub(crate) use transfer::{cost, most_ranges};

@@ -10,17 +10,17 @@ use std::task::Poll;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use iommap::{Counters, FsPerms, IommapCtx, Usage};
+use iommap::{Counters, FsPerms, IommapCtx, IommapCtxBuilder, Usage};
 use iommap_tests::child::in_namespace;
 use iommap_tests::fuse::{Fuse, Request};
-use iommap_tests::scene::{Kind, Scene, assert_all_returned, pattern};
+use iommap_tests::scene::{Guest, Kind, Scene, assert_all_returned, pattern};
 use tokio::runtime::{Builder, Runtime};
 
 /// How long the file is, of which only the beginning is used.
 const LENGTH: usize = 64 << 10;
 
 /// Every call that waits on an async store. There is a mapping `m` and a descriptor `fd` of the file.
-const CALLS: [&str; 8] = [
+const CALLS: [&str; 11] = [
     "open n /data/f read-write truncate",
     "open n /data/f read-write - size=1000000",
     "map n fd read-write - size=1000000",
@@ -29,6 +29,9 @@ const CALLS: [&str; 8] = [
     "truncate m 100",
     "truncate m 1000000",
     "advise m 0 0 willneed",
+    "allocate m 0 8192",
+    "sync-entry m",
+    "sync-all m",
 ];
 
 /// Those that wait too where large transfers are to leave the executor's thread.
@@ -38,6 +41,20 @@ const TRANSFERS: [&str; 4] = [
     "pread-many m 0+4096,8192+4096",
     "pwrite-many m 0+4096,8192+4096 fill:7:8192",
 ];
+
+/// A guest that understands this call, with its mapping and descriptor.
+fn guest(scene: &Scene, context: &mut IommapCtxBuilder, call: &str) -> Guest {
+    let verb = call.split(' ').next().unwrap();
+    let mut guest = match verb {
+        "allocate" | "sync-entry" | "sync-all" => scene.viewer(context),
+        _ => scene.guest_with(context),
+    };
+    if verb == "map" {
+        guest.play("wasi-open fd /data/f read,write -> ok");
+    }
+    guest.play("open m /data/f read-write -> ok");
+    guest
+}
 
 /// Each call on each kind of store on which it waits.
 fn calls() -> impl Iterator<Item = (Kind, &'static str)> {
@@ -78,9 +95,7 @@ fn a_call_dropped_before_it_began_never_begins() {
     for (kind, command) in calls() {
         let scene = Scene::new(kind);
         scene.write("f", pattern(LENGTH));
-        let mut guest = scene.guest();
-        guest.play("wasi-open fd /data/f read,write -> ok");
-        guest.play("open m /data/f read-write -> ok");
+        let guest = guest(&scene, &mut scene.grant(), command);
         let usage = guest.usage();
         let done = |counters: Counters| {
             (counters.opened, counters.bytes_read, counters.bytes_written, counters.refused)
@@ -134,7 +149,9 @@ fn a_call_dropped_at_work_ends_before_its_usage() {
                 // It may be for blocks or for a length, depending on what this kernel can.
                 "open" => Request::Open,
                 "truncate" if command.ends_with(" 100") => Request::Setattr,
-                "sync" | "sync-range" => Request::Write,
+                "sync" | "sync-range" | "sync-all" => Request::Write,
+                "sync-entry" => Request::Fsyncdir,
+                "allocate" => Request::Fallocate,
                 "pread" | "pwrite" | "pread-many" | "pwrite-many" => Request::Read,
                 // `willneed` waits for nobody here, and neither does what is left.
                 _ => continue,
@@ -142,10 +159,9 @@ fn a_call_dropped_at_work_ends_before_its_usage() {
             let scene = Scene::new(kind);
             let mut builder = IommapCtx::builder();
             builder.preopened_dir(fuse.directory(), "/data", FsPerms::ReadWrite).unwrap();
-            let mut guest = scene.guest_with(&mut builder);
-            guest.play("open m /data/f read-write -> ok");
+            let mut guest = guest(&scene, &mut builder, command);
             if request == Request::Write {
-                guest.play("pwrite m 0 fill:1:64 -> ok");
+                guest.play("pwrite m 0 hex:01010101 -> ok");
             }
             let usage = guest.usage();
 
