@@ -53,6 +53,8 @@ pub struct SharedMemory(Arc<Pool>);
 struct Pool {
     budget: Arc<MemoryBudget>,
     regions: Mutex<HashMap<Box<str>, Arc<MemoryFile>>>,
+    /// Held while a region is made, until it has its name.
+    making: Mutex<()>,
 }
 
 /// What the regions of a pool have together, those without a name too.
@@ -87,7 +89,8 @@ impl SharedMemory {
     /// A pool of so many bytes and regions. A region takes a descriptor of the host's.
     pub fn with_regions(max_bytes: u64, max_regions: u64) -> SharedMemory {
         let budget = MemoryBudget { max_bytes, max_regions, used: Mutex::default() };
-        SharedMemory(Arc::new(Pool { budget: Arc::new(budget), regions: Mutex::default() }))
+        let (budget, regions) = (Arc::new(budget), Mutex::default());
+        SharedMemory(Arc::new(Pool { budget, regions, making: Mutex::default() }))
     }
 
     /// How many bytes its regions have together, in whole pages. Those that were removed count for as
@@ -121,6 +124,11 @@ impl SharedMemory {
         let Some(region) = region else { return Ok(AtPath::Nothing) };
         let stat = region.file.metadata()?;
         Ok(AtPath::File((stat.dev(), stat.ino())))
+    }
+
+    /// Keeps others from making a region meanwhile.
+    pub(super) fn making(&self) -> MutexGuard<'_, ()> {
+        locked(&self.0.making)
     }
 
     /// A region that has no name yet, and goes if it never gets one.

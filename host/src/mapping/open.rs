@@ -143,32 +143,46 @@ impl<'a> Request<'a> {
     ) -> Result<Mapped, Error> {
         let name = memory::checked_name(path)?;
         self.by_path = true;
-        for _ in 0..CREATE_TRIES {
-            match memory.find(name) {
-                Some(_) if self.options.exclusive => return Err(ErrorKind::Eexist.into()),
-                Some(region) => return self.map_memory(region, self.perms == FsPerms::ReadWrite),
-                None if !self.options.create => return Err(ErrorKind::Enoent.into()),
-                None => {}
-            }
-            // Whatever can be refused is, before anything is made.
-            drop(self.plan(0, true)?);
-            let region = memory.make()?;
-            let mapped = self.map_memory(region.clone(), true)?;
-            match memory.publish(name, &region) {
-                // Somebody else was quicker.
-                Err(error) if error == ErrorKind::Eexist && !self.options.exclusive => {}
-                done => return done.map(|()| mapped),
-            }
+        if let Some(region) = self.find_memory(memory, name)? {
+            return self.map_memory(region, self.perms == FsPerms::ReadWrite);
         }
-        Err(ErrorKind::Enoent.into())
+        // Whatever can be refused is, before anything is made.
+        drop(self.plan(0, true)?);
+        // By one at a time: another of this name is to find the region, not that the pool has no room for
+        // a second.
+        let making = memory.making();
+        if let Some(region) = self.find_memory(memory, name)? {
+            drop(making);
+            return self.map_memory(region, self.perms == FsPerms::ReadWrite);
+        }
+        let region = memory.make()?;
+        let mapped = self.map_memory(region.clone(), true)?;
+        memory.publish(name, &region)?;
+        Ok(mapped)
+    }
+
+    /// The region of this name. `None`: it is to be made.
+    fn find_memory(
+        &self,
+        memory: &SharedMemory,
+        name: &str,
+    ) -> Result<Option<Arc<MemoryFile>>, Error> {
+        match memory.find(name) {
+            Some(_) if self.options.exclusive => Err(ErrorKind::Eexist.into()),
+            None if !self.options.create => Err(ErrorKind::Enoent.into()),
+            found => Ok(found),
+        }
     }
 
     fn map_memory(&mut self, region: Arc<MemoryFile>, writable: bool) -> Result<Mapped, Error> {
         let file = region.file.clone();
-        self.memory = Some(region);
         let stat = file.metadata()?;
-        let plan = self.plan(stat.len(), writable)?;
-        self.map(&file, &stat, plan, writable)
+        self.memory = Some(region);
+        let plan = self.plan(stat.len(), writable);
+        let mapped = plan.and_then(|plan| self.map(&file, &stat, plan, writable));
+        // One that nothing has come of goes before the next is made.
+        self.memory = None;
+        mapped
     }
 
     /// Opens a mapping of the embedder's in place of a file. `named` says whether the path is the

@@ -7,6 +7,7 @@ use iommap::{Error, FsPerms, Grants, Limits, Mapping, OpenOptions, Range, Shared
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
@@ -124,6 +125,42 @@ fn a_pool_has_so_many_bytes_and_regions() {
     let grants = grants(&memory, FsPerms::ReadWrite);
     let longer = grants.open(&usage, "/shm/one", &CREATE.size(page() + 1));
     assert_eq!(longer.map(drop), Err(LimitExceeded.into()));
+}
+
+#[test]
+fn all_who_create_one_region_at_once_open_it() {
+    for round in 0..300 {
+        let memory = SharedMemory::with_regions(page(), 1);
+        let begin = Barrier::new(8);
+        let create = || {
+            begin.wait();
+            open(&memory, "f", &CREATE.size(page()))
+        };
+        let all: Vec<Mapping> = thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
+            let opened = all.into_iter().map(|one| one.join().unwrap());
+            opened.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{round}: {error}"))
+        });
+        all[0].pwrite(7, b"one").unwrap();
+        assert!(all.iter().all(|mapping| bytes(mapping, 7, 3) == b"one"));
+        assert_eq!(memory.used_bytes(), page());
+    }
+}
+
+#[test]
+fn a_region_that_could_not_be_made_is_in_nobodys_way() {
+    for _ in 0..300 {
+        let memory = SharedMemory::with_regions(page(), 1);
+        let begin = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                begin.wait();
+                assert_eq!(refused(&memory, "large", &CREATE.size(page() + 1)), LimitExceeded);
+            });
+            begin.wait();
+            map(&memory, "f", &CREATE.size(page()));
+        });
+    }
 }
 
 /// The memory files that this process has open.
