@@ -1,4 +1,6 @@
+use super::super::SharedMemory;
 use super::*;
+use crate::grants::Grants;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::io;
 use std::ptr;
@@ -259,4 +261,23 @@ fn reading_in_ends_where_the_file_does() {
         populate(place.at, window.span(), true);
         populate(place.at, window.span(), false);
     }
+}
+
+#[test]
+fn a_region_counts_for_as_long_as_it_has_a_window() {
+    let memory = SharedMemory::new(2 * GRAIN);
+    let mut grants = Grants::default();
+    grants.shared_memory("/shm", &memory, FsPerms::ReadWrite);
+    let usage = Usage::new(Limits { windows: 1, ..Limits::default() });
+    let mapped = grants.map(&usage, "/shm/f", &both().create(true).size(GRAIN)).unwrap();
+    let place = Place::new(UNIT);
+    let window = shown(&mapped, 0, GRAIN, true).unwrap();
+    place.put(&window).unwrap();
+    place.store(9, 250);
+    drop(mapped);
+    assert!(memory.remove("f"));
+    assert_eq!((place.byte(9), memory.used_bytes()), (250, GRAIN));
+    place.clear(window.span());
+    drop(window);
+    assert_eq!(memory.used_bytes(), 0);
 }
