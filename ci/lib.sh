@@ -69,9 +69,10 @@ download() {
     fi
 }
 
+# Without apt's own user: it may not go into a cache of root's, and warns of that like of an error.
 download_now() {
     local packages
-    packages=$($2) && (cd "$1" && apt-get -q -o Acquire::Retries=3 download $packages)
+    packages=$($2) && (cd "$1" && apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User=root download $packages)
 }
 
 # unpack DIR: all packages in DIR/debs; of the compiler's source only the standard library, of a

@@ -32,13 +32,14 @@ if command -v rustup >/dev/null && [ "${RUSTUP_AUTO_INSTALL:-1}" != 0 ]; then
     if rustup_has_it; then exit 0; fi
 fi
 is_debian || die "$rustc_version has no standard library for $target. Run: rustup target add $target"
-say "making a standard library for $target from Debian's packages (a minute or two, once)"
+say "making a standard library for $target from Debian's packages (some minutes of processor time, once)"
 
 packages() { rustc_web && echo wasi-libc; }
 
 fill() {
     local dir=$1 lib=$1/usr/lib name object linker
     download "$dir/debs" packages
+    say "unpacking them"
     unpack "$dir"
     mkdir -p "$lib/rustlib/$rustc_host/bin/gcc-ld"
     for name in rust-lld wasm-component-ld gcc-ld/wasm-ld; do
@@ -60,6 +61,7 @@ edition = "2021"
 [profile.release]
 panic = "abort"
 EOF
+    say "compiling the standard library, which takes the longest"
     # Without bitcode a guest can't be linked with LTO. Its dependencies come from crates.io.
     (cd "$dir/build" && RUSTC=$dir/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=target \
         RUSTFLAGS="-Cembed-bitcode=yes --remap-path-prefix=$lib/rustlib/src/rust=/rustc/debian" \

@@ -166,7 +166,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) max_memory: Option<u64>,
 
-    /// End the component after so much time, such as 60, 500ms or 2m, with exit code 124
+    /// End the component after it has run for so long, such as 60, 500ms or 2m, with exit code 124.
+    /// To compile it is not counted
     #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
 

@@ -28,7 +28,8 @@ pub(crate) fn page(of: Option<&str>) -> Result<u8> {
             .with_context(|| format!("there is no command `{name}`: see iommap --help"))?,
     };
     let mut page = Vec::new();
-    Man::new(command).render(&mut page)?;
+    let source = concat!("iommap ", env!("CARGO_PKG_VERSION"));
+    Man::new(command).source(source).manual("iommap").render(&mut page)?;
     terminal::print(page)?;
     Ok(0)
 }

@@ -151,7 +151,8 @@ impl LastWords {
                 _ => ("calls", "were"),
             };
             terminal::note(format_args!(
-                "{refused} {calls} to iommap {were} refused, which may be why: -v shows them"
+                "{refused} {calls} to iommap {were} refused, which may be why: -v or \
+                 IOMMAP_LOG=iommap=debug shows them"
             ));
         }
         if self.stats {
