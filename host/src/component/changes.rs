@@ -116,8 +116,8 @@ pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Res
 }
 
 /// Adds `iommap:mmap/changes` to a linker for async stores: paths are looked up on a thread for
-/// blocking work, and a guest that waits for a change holds no thread, on whatever executor. Reads stay
-/// on the executor's thread.
+/// blocking work, and a guest that waits for a change holds no thread. A call must run
+/// within a tokio runtime, which needs no timers.
 ///
 /// # Errors
 ///
@@ -189,11 +189,15 @@ pub(super) fn add_async<T: Send + 'static>(
             let mut waiting = waiting(known, wait);
             let result = loop {
                 let grants = grants.clone();
-                let work = move |mapped: &mut Mapped| look(mapped, grants.as_deref());
-                let seen = with_mapped(&mut store, get, &this, work).await?;
-                let view = get.view(store.data_mut());
-                let mapped = view.mapped(&this)?;
-                match seen.and_then(|state| waiting.step(mapped, state)) {
+                // To be told by the system may wait for a server as the look may.
+                let work = move |mapped: &mut Mapped| {
+                    let seen = look(mapped, grants.as_deref());
+                    let next = seen.and_then(|state| waiting.step(mapped, state));
+                    (waiting, next)
+                };
+                let next;
+                (waiting, next) = with_mapped(&mut store, get, &this, work).await?;
+                match next {
                     Ok(Next::Wait(until)) => waiting.wait(until).await,
                     Ok(Next::Over(changed)) => break Ok(Outcome::from(changed)),
                     Err(error) => break Err(error),
