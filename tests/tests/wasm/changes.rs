@@ -224,8 +224,8 @@ fn assert_all_waits_are_over(usage: &iommap::Usage) {
 fn a_task_that_waits_for_a_change_holds_no_thread_and_ends_when_dropped() {
     for kind in [Kind::Async, Kind::Offloading] {
         let scene = Scene::new(kind);
-        let runtime = Builder::new_current_thread().build().unwrap();
         for changes in [true, false] {
+            let runtime = Builder::new_current_thread().build().unwrap();
             let mut guest = guest(&scene);
             guest.play("know m -> ok");
             let usage = guest.usage();
@@ -245,6 +245,8 @@ fn a_task_that_waits_for_a_change_holds_no_thread_and_ends_when_dropped() {
                 assert_eq!(runtime.block_on(call).unwrap(), "ok 1 shorter");
             } else {
                 runtime.block_on(async { drop(call) });
+                // A look that has begun ends on its thread, with the mapping.
+                drop(runtime);
                 assert_all_returned(&usage);
             }
         }
