@@ -138,7 +138,7 @@ fn a_read_up_to_the_end_is_short_and_nothing_is_refused() {
 }
 
 #[test]
-fn a_guest_without_watches_is_told_nothing_and_may_ask() {
+fn a_guest_without_watches_learns_only_a_length_and_may_ask() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let mut guest = scene.viewer(&mut grant(scene, 0));
@@ -153,6 +153,18 @@ fn a_guest_without_watches_is_told_nothing_and_may_ask() {
             read-up-to m 7 9    -> ok 1 hex:73
             ",
         );
+        // Who may change a file has it open.
+        guest.play(
+            "
+            open w /data/f read-write -> ok
+            changed w           -> err enotsup
+            remap w n           -> err enotsup
+            file-len w          -> ok 8
+            read-strict w 0 1   -> ok hex:63
+            ",
+        );
+        scene.cut("f", 3);
+        guest.play("file-len w -> ok 3\nread-strict w 2 2 -> err sigbus");
         assert_eq!(guest.counters().refused, 1, "what is out of bounds");
     });
 }
