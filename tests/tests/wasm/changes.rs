@@ -165,7 +165,7 @@ fn a_guest_without_watches_learns_only_a_length_and_may_ask() {
         );
         scene.cut("f", 3);
         guest.play("file-len w -> ok 3\nread-strict w 2 2 -> err sigbus");
-        assert_eq!(guest.counters().refused, 1, "what is out of bounds");
+        assert_eq!(guest.counters().refused, 2, "what is out of bounds, and what was cut off");
     });
 }
 
