@@ -26,8 +26,12 @@ fn next(mapping: &Mapping, path: &str, at: u64) -> Result<(Mapping, u64), Error>
             next => next?,
         };
         // Asked after it was mapped: what was another file by then is one now.
-        let another = state.replaced || mapping.changed()?.is_elsewhere();
-        if another {
+        let now = mapping.changed()?;
+        if now.gone && !state.replaced {
+            // What was mapped may be the same file still, or the one that took its place and went.
+            continue;
+        }
+        if state.replaced || now.replaced {
             eprintln!("last: {path}: another file has taken its place");
             return Ok((next, 0));
         }

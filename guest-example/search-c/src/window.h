@@ -1,6 +1,6 @@
 // Pages of a mapped file in this program's own memory: read by plain loads, without a call and
-// without a copy. Not every host has them, nor for each file: then `window_open` says
-// MAPPED_ENOTSUP, and `mapped_read` does the same work.
+// without a copy. Not every host has them, nor for each file (MAPPED_ENOTSUP,
+// MAPPED_EACCES), nor for each guest (MAPPED_LIMIT_EXCEEDED): `mapped_read` does the same work.
 
 #ifndef WINDOW_H
 #define WINDOW_H

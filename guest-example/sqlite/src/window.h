@@ -1,5 +1,5 @@
 // Pages of a mapped file in this program's own memory, from an offset on. Not every host has them, nor
-// for each file: then `window_show` says MAPPED_ENOTSUP.
+// for each file (MAPPED_ENOTSUP, MAPPED_EACCES), nor for each guest (MAPPED_LIMIT_EXCEEDED).
 
 #ifndef WINDOW_H
 #define WINDOW_H

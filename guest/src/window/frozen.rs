@@ -19,8 +19,10 @@ use core::ops::Deref;
 /// let index = Mapping::open(&path)?;
 /// match index.frozen_window(0..19) {
 ///     Ok(window) => assert_eq!(&window[6..10], b"body"),
-///     // Anybody may write to this one.
-///     Err(error) => assert_eq!(error.kind(), ErrorKind::Enotsup),
+///     // Anybody may write to this one, or there are no windows for this guest.
+///     Err(error) => {
+///         assert!([ErrorKind::Enotsup, ErrorKind::LimitExceeded].contains(&error.kind()));
+///     }
 /// }
 /// # Ok(())
 /// # }

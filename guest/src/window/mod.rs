@@ -77,9 +77,9 @@ unsafe impl Send for Window {}
 // SAFETY: as above; through a shared reference it is only read from.
 unsafe impl Sync for Window {}
 
-/// Windows onto the file. Not every host has them: [`ErrorKind::Enotsup`] says so, and
-/// [`read_exact_at`](Mapping::read_exact_at) does the same work. [`Windows`](crate::Windows)
-/// chooses by itself.
+/// Windows onto the file. Not every host has them ([`ErrorKind::Enotsup`]), nor allows them
+/// ([`ErrorKind::LimitExceeded`], [`ErrorKind::Eacces`]); [`read_exact_at`](Mapping::read_exact_at) does
+/// the same work. [`Windows`](crate::Windows) chooses by itself.
 impl Mapping {
     /// Has the host put a range of the file into the guest's own memory.
     ///

@@ -6,10 +6,12 @@
 use super::abi::ReadReply;
 use super::access::Access;
 use super::bindings::changes::{Differences, FileState as State, Outcome};
+#[cfg(feature = "async")]
+use super::linker::AsyncOptions;
 use super::linker::answer_opened;
 use super::log::Call;
 #[cfg(feature = "async")]
-use super::offload::{elsewhere, with_mapped};
+use super::offload::{self, elsewhere, with_mapped};
 use super::opener::{Find, Opener};
 use super::{Answer, Getter, Handle, Import, MappingHandle};
 use crate::error::{Error, ErrorKind};
@@ -28,10 +30,12 @@ const CHANGES: &str = "iommap:mmap/changes@0.1.0";
 const CHANGED: &str = "changed";
 const FILE_LENGTH: &str = "file-length";
 const REMAP: &str = "remap";
+pub(super) const READ_UP_TO: &str = "read-up-to";
+pub(super) const READ_STRICT: &str = "read-strict";
 const WAIT: &str = "wait-for-change";
 
-/// What a guest without watches is refused as `enotsup`.
-pub(super) const CALLS: &[&str] = &[CHANGED, FILE_LENGTH, "read-strict", REMAP, WAIT];
+/// What a guest without watches may be refused as `enotsup`.
+pub(super) const CALLS: &[&str] = &[CHANGED, FILE_LENGTH, READ_STRICT, REMAP, WAIT];
 
 /// Adds `iommap:mmap/changes` to a linker, for stores of either kind, beside what
 /// [`add_to_linker`](crate::add_to_linker) adds: a guest that waits for a change holds its thread. For
@@ -39,8 +43,9 @@ pub(super) const CALLS: &[&str] = &[CHANGED, FILE_LENGTH, "read-strict", REMAP, 
 #[cfg_attr(feature = "async", doc = "[`add_to_linker_async`].")]
 #[cfg_attr(not(feature = "async"), doc = "`add_to_linker_async` (feature `async`).")]
 ///
-/// Guests are told nothing of changes unless [`max_watches`](crate::IommapCtxBuilder::max_watches) is
-/// set: all but `read-up-to` is `enotsup`. One that waits comes back to its own code many times a
+/// Unless [`max_watches`](crate::IommapCtxBuilder::max_watches) is set, `changed`, `remap` and
+/// `wait-for-change` are `enotsup`; `file-length` and `read-strict` work where a mapping keeps its file
+/// anyway, to change it, for locks or for windows. A guest that waits comes back to its own code many times a
 /// second, so that its store's epoch or fuel can end it.
 ///
 /// ```
@@ -72,7 +77,18 @@ pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Resu
 /// The same, for whatever import.
 pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Result<()> {
     let get = import.access;
-    let mut changes = define(linker, get)?;
+    let mut changes = linker.instance(CHANGES)?;
+    define_reads(&mut changes, get)?;
+    changes.func_wrap(
+        FILE_LENGTH,
+        move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
+            let _span = trace_span!("file-length", mapping = this.rep()).entered();
+            let call = Call::new(FILE_LENGTH);
+            let view = get.view(store.data_mut());
+            let mapped = view.mapped(&this)?;
+            Ok(call.on(mapped, &(), mapped.file_len()))
+        },
+    )?;
     let find = import.find.clone();
     changes.func_wrap(CHANGED, move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
         let _span = trace_span!("changed", mapping = this.rep()).entered();
@@ -115,9 +131,10 @@ pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Res
     })
 }
 
-/// Adds `iommap:mmap/changes` to a linker for async stores: paths are looked up on a thread for
-/// blocking work, and a guest that waits for a change holds no thread, on whatever executor. Reads stay
-/// on the executor's thread.
+/// Adds `iommap:mmap/changes` to a linker for async stores: files and paths are asked on a thread for
+/// blocking work, and a guest that waits for a change holds no thread. A call must run
+/// within a tokio runtime, which needs no timers. Reads stay on the executor's thread; by
+/// [`Import::with_changes`] large ones are held to [`AsyncOptions::offload_above`].
 ///
 /// # Errors
 ///
@@ -127,7 +144,7 @@ pub fn add_to_linker_async<T: Send + 'static>(
     linker: &mut Linker<T>,
     get: Getter<T>,
 ) -> Result<()> {
-    add_async(linker, &Import::new(get))
+    add_async(linker, &Import::new(get), AsyncOptions::default())
 }
 
 /// The same, for whatever import.
@@ -135,9 +152,27 @@ pub fn add_to_linker_async<T: Send + 'static>(
 pub(super) fn add_async<T: Send + 'static>(
     linker: &mut Linker<T>,
     import: &Import<T>,
+    options: AsyncOptions,
 ) -> Result<()> {
     let get = import.access;
-    let mut changes = define(linker, get)?;
+    let mut changes = linker.instance(CHANGES)?;
+    match options.offload_above {
+        None => define_reads(&mut changes, get)?,
+        Some(bytes) => offload::define_reads(&mut changes, get, bytes)?,
+    }
+    changes.func_wrap_async(
+        FILE_LENGTH,
+        move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
+            let span = trace_span!("file-length", mapping = this.rep());
+            let future = async move {
+                let call = Call::new(FILE_LENGTH);
+                let work = |mapped: &mut Mapped| mapped.file_len();
+                let result = with_mapped(&mut store, get, &this, work).await?;
+                Ok(call.on(get.view(store.data_mut()).mapped(&this)?, &(), result))
+            };
+            Box::new(future.instrument(span))
+        },
+    )?;
     let find = import.find.clone();
     changes.func_wrap_async(
         CHANGED,
@@ -189,11 +224,15 @@ pub(super) fn add_async<T: Send + 'static>(
             let mut waiting = waiting(known, wait);
             let result = loop {
                 let grants = grants.clone();
-                let work = move |mapped: &mut Mapped| look(mapped, grants.as_deref());
-                let seen = with_mapped(&mut store, get, &this, work).await?;
-                let view = get.view(store.data_mut());
-                let mapped = view.mapped(&this)?;
-                match seen.and_then(|state| waiting.step(mapped, state)) {
+                // To be told by the system may wait for a server as the look may.
+                let work = move |mapped: &mut Mapped| {
+                    let seen = look(mapped, grants.as_deref());
+                    let next = seen.and_then(|state| waiting.step(mapped, state));
+                    (waiting, next)
+                };
+                let next;
+                (waiting, next) = with_mapped(&mut store, get, &this, work).await?;
+                match next {
                     Ok(Next::Wait(until)) => waiting.wait(until).await,
                     Ok(Next::Over(changed)) => break Ok(Outcome::from(changed)),
                     Err(error) => break Err(error),
@@ -208,34 +247,23 @@ pub(super) fn add_async<T: Send + 'static>(
 /// `wait-for-change`'s parameters as a guest passes them.
 type WaitParams = (Handle, State, Option<u64>);
 
-/// Defines what waits for nobody but the file's pages. Returns the interface, open for the rest.
-fn define<T: 'static>(linker: &mut Linker<T>, get: Access<T>) -> Result<LinkerInstance<'_, T>> {
-    let mut changes = linker.instance(CHANGES)?;
+/// Defines the reads so that they wait for their pages where they are.
+fn define_reads<T: 'static>(changes: &mut LinkerInstance<'_, T>, get: Access<T>) -> Result<()> {
     changes.func_wrap(
-        "read-up-to",
+        READ_UP_TO,
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
             let _span = trace_span!("read-up-to", mapping = this.rep(), offset, length).entered();
             Ok((ReadReply::up_to(&mut store, get, &this, Range { offset, length })?,))
         },
     )?;
     changes.func_wrap(
-        "read-strict",
+        READ_STRICT,
         move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
             let _span = trace_span!("read-strict", mapping = this.rep(), offset, length).entered();
             Ok((ReadReply::strict(&mut store, get, &this, Range { offset, length })?,))
         },
     )?;
-    changes.func_wrap(
-        FILE_LENGTH,
-        move |mut store: StoreContextMut<'_, T>, (this,): (Handle,)| {
-            let _span = trace_span!("file-length", mapping = this.rep()).entered();
-            let call = Call::new(FILE_LENGTH);
-            let view = get.view(store.data_mut());
-            let mapped = view.mapped(&this)?;
-            Ok(call.on(mapped, &(), mapped.file_len()))
-        },
-    )?;
-    Ok(changes)
+    Ok(())
 }
 
 /// The grants that a mapping's path is looked up in, if there are any.

@@ -339,9 +339,9 @@ impl IommapCtxBuilder {
         self
     }
 
-    /// How many waits for changes of files there may be at once: 0 unless set, so that guests are told
-    /// nothing of changes. With more, each mapping keeps a descriptor. See
-    /// [`changes`](crate::changes).
+    /// How many waits for changes of files there may be at once: 0 unless set, so that guests
+    /// neither ask what has become of a file, nor map it anew, nor wait. With more, each mapping keeps
+    /// a descriptor. See [`changes`](crate::changes).
     pub fn max_watches(&mut self, watches: u64) -> &mut IommapCtxBuilder {
         self.limits.watches = watches;
         self

@@ -226,7 +226,7 @@ impl<T: 'static> Import<T> {
             storage::add_async(linker, self)?;
         }
         if self.changes {
-            changes::add_async(linker, self)?;
+            changes::add_async(linker, self, options)?;
         }
         if self.atomics {
             atomics::add_async(linker, self)?;

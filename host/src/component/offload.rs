@@ -8,6 +8,7 @@
 use super::Handle;
 use super::abi::{ByteList, RangeList, ReadManyReply, ReadReply, write, write_many};
 use super::access::Access;
+use super::changes::{READ_STRICT, READ_UP_TO};
 use super::log::Call;
 use super::waiting::{Waiting, Work};
 use crate::mapping::{Mapped, Range, cost, most_ranges};
@@ -178,6 +179,57 @@ pub(super) fn define_batch<T: Send + 'static>(
                     make_ready(&mut store, get, &this, list, true).await?;
                 }
                 write_many(&mut store, get, &this, &ranges, &data)
+            };
+            Box::new(future.instrument(span))
+        },
+    )
+}
+
+/// Defines the reads of `iommap:mmap/changes` likewise.
+pub(super) fn define_reads<T: Send + 'static>(
+    changes: &mut LinkerInstance<'_, T>,
+    get: Access<T>,
+    above: u64,
+) -> Result<()> {
+    changes.func_wrap_async(
+        READ_UP_TO,
+        move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
+            let span = trace_span!("read-up-to", mapping = this.rep(), offset, length);
+            let future = async move {
+                let wanted = Range { offset, length };
+                match get.view(store.data_mut()).mapped(&this)?.up_to(wanted) {
+                    Ok(range) if range.length > above => {
+                        make_ready(&mut store, get, &this, [range], false).await?;
+                    }
+                    _ => {}
+                }
+                Ok((ReadReply::up_to(&mut store, get, &this, wanted)?,))
+            };
+            Box::new(future.instrument(span))
+        },
+    )?;
+    changes.func_wrap_async(
+        READ_STRICT,
+        move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
+            let span = trace_span!("read-strict", mapping = this.rep(), offset, length);
+            let future = async move {
+                let call = Call::new(READ_STRICT);
+                let range = Range { offset, length };
+                // The file is asked after the copy, and so the copy is made elsewhere too.
+                let read = match length > above {
+                    true => {
+                        let work = move |mapped: &mut Mapped| mapped.read_strict(range);
+                        with_mapped(&mut store, get, &this, work).await?
+                    }
+                    false => get.view(store.data_mut()).mapped(&this)?.read_strict(range),
+                };
+                let mut bytes = Vec::new();
+                let result = get.view(store.data_mut()).read(&this, |_| {
+                    bytes = read?;
+                    Ok(bytes.len() as u64)
+                })?;
+                let view = get.view(store.data_mut());
+                Ok(call.on(view.mapped(&this)?, &range, result.map(|()| bytes)))
             };
             Box::new(future.instrument(span))
         },

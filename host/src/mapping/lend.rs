@@ -55,12 +55,7 @@ impl Mapping {
         let lockable = open.lockable.as_ref().or(open.file.as_ref()).cloned();
         let lockable = lockable.filter(|_| usage.limits().locks > 0);
         let memory = open.memory.clone();
-        let followed = match open.known_file() {
-            Ok(file) if usage.limits().watches > 0 => {
-                Some(Box::new(Followed::new(file.clone(), Some(*options))?))
-            }
-            _ => None,
-        };
+        let followed = open.known_file().ok().filter(|_| usage.limits().watches > 0).cloned();
         let kept = open.kept.clone().filter(|_| usage.limits().windows > 0);
         // What this guest writes to private pages, it uses.
         let private = match open.private {
@@ -68,6 +63,9 @@ impl Mapping {
             _ => None,
         };
         drop(lender);
+        // Asks the file's system, which may never answer: whoever else has the mapping goes on.
+        let followed =
+            followed.map(|file| Followed::new(file, Some(*options)).map(Box::new)).transpose()?;
         if options.populate {
             region.prefault(0, region.len(), false);
         }

@@ -39,8 +39,9 @@ pub struct Limits {
     /// open, and has it open twice once it has asked for a lock. A lock keeps out whoever else
     /// asks for one, other programs too.
     pub locks: u64,
-    /// Waits for changes of files at once: 0, so that a guest is told nothing of changes. With more,
-    /// a mapping keeps its file open, and may be asked what has become of it.
+    /// Waits for changes of files at once: 0, so that a guest may not ask what has become of a
+    /// file. With more, a mapping keeps its file open, and may be asked. How long the file is it
+    /// tells whenever it keeps its file.
     pub watches: u64,
     /// Who may wait on words at once: 0, so that nobody may. A store waits for one thing at a time, and
     /// takes a thread of the host's meanwhile.

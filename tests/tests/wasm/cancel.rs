@@ -249,3 +249,37 @@ fn small_transfers_stay_on_the_executors_thread() {
         assert!(answer.starts_with("ok"), "{command}: {answer}");
     }
 }
+
+#[test]
+fn what_is_asked_of_changes_leaves_the_executors_thread_likewise() {
+    for (kind, command, waits) in [
+        (Kind::Offloading, "read-up-to m 0 8192", true),
+        (Kind::Offloading, "read-strict m 0 8192", true),
+        (Kind::Offloading, "file-len m", true),
+        (Kind::Async, "file-len m", true),
+        (Kind::Offloading, "read-up-to m 100 64", false),
+        // So few there are.
+        (Kind::Offloading, "read-up-to m 65530 8192", false),
+        (Kind::Offloading, "read-strict m 100 64", false),
+        (Kind::Async, "read-strict m 0 8192", false),
+    ] {
+        let scene = Scene::new(kind);
+        scene.write("f", pattern(LENGTH));
+        let mut guest = scene.viewer(scene.grant().max_watches(1));
+        guest.play("open m /data/f read -> ok");
+        let usage = guest.usage();
+        let (runtime, taken) = taken();
+        let mut call = Box::pin(guest.into_call(command));
+        let begun = begin(&runtime, &mut call);
+        assert_eq!(begun.is_none(), waits, "{command} ({kind:?})");
+        drop(taken);
+        let answer = begun.unwrap_or_else(|| runtime.block_on(call)).unwrap();
+        let bytes = match command.split(' ').collect::<Vec<_>>()[..] {
+            ["read-up-to", _, "65530", _] => 6,
+            [_, _, _, length] => length.parse().unwrap(),
+            _ => 0,
+        };
+        assert!(answer.starts_with("ok"), "{command}: {answer}");
+        assert_eq!(usage.counters().bytes_read, bytes, "{command} ({kind:?})");
+    }
+}

@@ -138,7 +138,7 @@ fn a_read_up_to_the_end_is_short_and_nothing_is_refused() {
 }
 
 #[test]
-fn a_guest_without_watches_is_told_nothing_and_may_ask() {
+fn a_guest_without_watches_learns_only_a_length_and_may_ask() {
     on_each_store(|scene| {
         scene.write("f", "contents");
         let mut guest = scene.viewer(&mut grant(scene, 0));
@@ -153,7 +153,19 @@ fn a_guest_without_watches_is_told_nothing_and_may_ask() {
             read-up-to m 7 9    -> ok 1 hex:73
             ",
         );
-        assert_eq!(guest.counters().refused, 1, "what is out of bounds");
+        // Who may change a file has it open.
+        guest.play(
+            "
+            open w /data/f read-write -> ok
+            changed w           -> err enotsup
+            remap w n           -> err enotsup
+            file-len w          -> ok 8
+            read-strict w 0 1   -> ok hex:63
+            ",
+        );
+        scene.cut("f", 3);
+        guest.play("file-len w -> ok 3\nread-strict w 2 2 -> err sigbus");
+        assert_eq!(guest.counters().refused, 2, "what is out of bounds, and what was cut off");
     });
 }
 
@@ -224,8 +236,8 @@ fn assert_all_waits_are_over(usage: &iommap::Usage) {
 fn a_task_that_waits_for_a_change_holds_no_thread_and_ends_when_dropped() {
     for kind in [Kind::Async, Kind::Offloading] {
         let scene = Scene::new(kind);
-        let runtime = Builder::new_current_thread().build().unwrap();
         for changes in [true, false] {
+            let runtime = Builder::new_current_thread().build().unwrap();
             let mut guest = guest(&scene);
             guest.play("know m -> ok");
             let usage = guest.usage();
@@ -245,6 +257,8 @@ fn a_task_that_waits_for_a_change_holds_no_thread_and_ends_when_dropped() {
                 assert_eq!(runtime.block_on(call).unwrap(), "ok 1 shorter");
             } else {
                 runtime.block_on(async { drop(call) });
+                // A look that has begun ends on its thread, with the mapping.
+                drop(runtime);
                 assert_all_returned(&usage);
             }
         }

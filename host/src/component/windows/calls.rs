@@ -39,8 +39,8 @@ pub(super) type PrefetchParams = (Window, u64, u64);
 #[cfg_attr(not(feature = "async"), doc = "`add_to_linker_async` (feature `async`).")]
 ///
 /// Guests get no windows unless [`max_windows`](crate::IommapCtxBuilder::max_windows) and
-/// [`max_window_bytes`](crate::IommapCtxBuilder::max_window_bytes) are set, and where they are not
-/// [`supported`]: then they are told `enotsup`, and go on by `pread`.
+/// [`max_window_bytes`](crate::IommapCtxBuilder::max_window_bytes) are set (`limit-exceeded`), and where
+/// they are not [`supported`] (`enotsup`): then they go on by `pread`.
 ///
 /// ```
 /// # use iommap::{IommapCtx, IommapCtxView};

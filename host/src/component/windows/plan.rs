@@ -57,19 +57,18 @@ impl Wanted {
         if ctx.usage().limits().windows == 0 {
             return Err(Error::because(ErrorKind::LimitExceeded, "windows is 0"));
         }
-        let shown = mapping.mapped.show(self.range, self.is_shared())?;
         // The embedder's word is for what this context grants, and not for another's, which the guest
         // may have under another name.
         let own = mapping.is_of(ctx.usage());
         if self.is_shared() {
             let allowed = own && ctx.writable_windows;
-            let reason = "windows are not for writing";
-            return if allowed {
-                Ok(shown)
-            } else {
-                Err(Error::because(ErrorKind::Eacces, reason))
-            };
+            if !allowed {
+                return Err(Error::because(ErrorKind::Eacces, "windows are not for writing"));
+            }
+            return mapping.mapped.show(self.range, true);
         }
+        // Whether it may change only the file can say.
+        let shown = mapping.mapped.show(self.range, false)?;
         let allowed = own && ctx.windows_on_changing_files && !self.is_frozen();
         if allowed || shown.is_frozen() {
             return Ok(shown);

@@ -18,7 +18,8 @@ impl Mapped {
             // To return nothing would say that the end is here.
             self.usage().check_call(length)?;
         }
-        let length = length.min(limit);
+        // A call's list has a length of 32 bits.
+        let length = length.min(limit).min(u32::MAX.into());
         self.check_read(offset, length)?;
         Ok(Range { offset, length })
     }
@@ -27,6 +28,20 @@ impl Mapped {
     pub(crate) fn check_strict(&self, Range { offset, length }: Range) -> Result<(), Error> {
         self.check_read(offset, length)?;
         self.opened()?.known_file().map(drop)
+    }
+
+    /// A strict read, of which the bytes are returned.
+    #[cfg(feature = "async")]
+    pub(crate) fn read_strict(&self, range: Range) -> Result<Vec<u8>, Error> {
+        self.check_strict(range)?;
+        // A list's length is 32 bits wide, unlike a limit.
+        let length = u32::try_from(range.length).map_err(|_| ErrorKind::LimitExceeded)? as usize;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| ErrorKind::Enomem)?;
+        bytes.resize(length, 0);
+        self.read(range.offset, &mut bytes)?;
+        self.check_reached(range)?;
+        Ok(bytes)
     }
 
     /// After the bytes of a range were copied: does the file have all of them?

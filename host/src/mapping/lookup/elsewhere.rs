@@ -5,13 +5,11 @@
 use super::place::Place;
 use rustix::io::Errno;
 use std::convert::Infallible;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 
 pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
-    if !place.is_regular()? {
-        return Err(Errno::NXIO.into());
-    }
+    number(place)?;
     let file = place.open(writable, false, libc::O_NONBLOCK)?;
     match file.metadata()?.file_type().is_file() {
         true => Ok(file),
@@ -19,9 +17,9 @@ pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
     }
 }
 
-/// What is there, if it is a regular file.
-pub(super) fn look(place: Place<'_>) -> io::Result<Metadata> {
-    existing(place, false)?.metadata()
+/// The device and number of what is there, if it is a regular file.
+pub(super) fn number(place: Place<'_>) -> io::Result<(u64, u64)> {
+    place.number()?.ok_or_else(|| Errno::NXIO.into())
 }
 
 /// No file without a name can be made.

@@ -20,9 +20,10 @@ pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
     }
 }
 
-/// What is there, if it is a regular file.
-pub(super) fn look(place: Place<'_>) -> io::Result<Metadata> {
-    Ok(look_at(place)?.1)
+/// The device and number of what is there, if it is a regular file.
+pub(super) fn number(place: Place<'_>) -> io::Result<(u64, u64)> {
+    let stat = look_at(place)?.1;
+    Ok((stat.dev(), stat.ino()))
 }
 
 fn look_at(place: Place<'_>) -> io::Result<(File, Metadata)> {

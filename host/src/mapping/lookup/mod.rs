@@ -25,7 +25,6 @@ use rustix::fs::{AtFlags, Mode, OFlags, fstat, fsync, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 
 /// Opens a regular file that exists. Anything else is [`Errno::NXIO`], and is not opened.
 ///
@@ -35,11 +34,11 @@ pub(super) fn existing(place: Place<'_>, writable: bool) -> io::Result<File> {
     system::existing(place, writable)
 }
 
-/// The device and number of the regular file that is there; `None` if it is something else. On Linux
-/// nothing is opened.
+/// The device and number of the regular file that is there; `None` if it is something else. Nothing
+/// is opened.
 pub(super) fn number(place: Place<'_>) -> io::Result<Option<(u64, u64)>> {
-    match system::look(place) {
-        Ok(stat) => Ok(Some((stat.dev(), stat.ino()))),
+    match system::number(place) {
+        Ok(number) => Ok(Some(number)),
         Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => Ok(None),
         Err(error) => Err(error),
     }

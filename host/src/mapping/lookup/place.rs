@@ -5,6 +5,8 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
+#[cfg(not(target_os = "linux"))]
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -104,12 +106,20 @@ impl<'a> Place<'a> {
         ))
     }
 
-    /// Is there a regular file?
+    /// The device and number of what is there, which is not opened; `None` if it is no regular file.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn is_regular(self) -> io::Result<bool> {
-        match self {
-            Place::Beneath(dir, path) => Ok(dir.metadata(path)?.is_file()),
-            Place::Anywhere(path) => Ok(fs::metadata(path)?.is_file()),
-        }
+    pub(super) fn number(self) -> io::Result<Option<(u64, u64)>> {
+        Ok(match self {
+            Place::Beneath(dir, path) => {
+                let stat = dir.metadata(path)?;
+                stat.is_file().then(|| {
+                    (cap_std::fs::MetadataExt::dev(&stat), cap_std::fs::MetadataExt::ino(&stat))
+                })
+            }
+            Place::Anywhere(path) => {
+                let stat = fs::metadata(path)?;
+                stat.is_file().then(|| (stat.dev(), stat.ino()))
+            }
+        })
     }
 }

@@ -157,6 +157,27 @@ fn without_an_unsafe_word_there_are_none_on_files_that_may_change() {
     });
 }
 
+#[test]
+fn what_nobody_has_allowed_is_said_before_what_the_file_can_not_have() {
+    on_each_store(|scene| {
+        scene.write("f", pattern(LENGTH as usize));
+        // This one keeps no file that could be mapped once more.
+        let lent = Mapping::options().read(true).write(true).open(scene.path("f")).unwrap();
+        let mut context = scene.grant();
+        context.max_windows(4).max_window_bytes(1 << 20).share("/lent", lent, FsPerms::ReadWrite);
+        let mut guest = scene.windowed_with(&mut context);
+        assert_eq!(guest.map_path("/lent", READ_WRITE, 0), "ok");
+        assert_eq!(guest.window(0, 0, UNIT, FREE, SHARED), "eacces");
+        // What others may change only the file itself can say.
+        assert_eq!(guest.window(0, 0, UNIT, FREE, 0), "enotsup");
+        // SAFETY: nobody else has the file.
+        unsafe { context.writable_windows(true) };
+        let mut guest = scene.windowed_with(&mut context);
+        assert_eq!(guest.map_path("/lent", READ_WRITE, 0), "ok");
+        assert_eq!(guest.window(0, 0, UNIT, FREE, SHARED), "enotsup");
+    });
+}
+
 /// A component that is granted files under another name than the guest with windows, and hands out the
 /// mappings that it opens there.
 fn giver() -> Vec<u8> {

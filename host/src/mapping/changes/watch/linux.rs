@@ -41,42 +41,61 @@ pub(in super::super) struct Watch {
 
 impl Watch {
     /// `None` where the system has no watch left: then the pauses have to do.
+    ///
+    /// The call may wait for the file's server, and nothing is locked meanwhile. If the last who waits
+    /// for the same file ends just then, the watch that the kernel has is gone with it: the looks have
+    /// to do as well.
     pub(in super::super) fn new(file: &File, signal: &Arc<Signal>) -> Option<Watch> {
-        let mut instance = lock();
-        let Instance { inotify, waiters } = match &mut *instance {
-            Some(instance) => instance,
-            none => none.insert(Instance::begin()?),
-        };
+        let inotify = Instance::now()?;
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let events = WatchFlags::MODIFY
             | WatchFlags::ATTRIB
             | WatchFlags::MOVE_SELF
             | WatchFlags::DELETE_SELF;
-        let number = add_watch(&**inotify, path, events).ok()?;
+        let number = add_watch(&*inotify, path, events).ok()?;
+        let mut instance = lock();
+        // Nobody waited meanwhile, and the thread has ended: this was an instance that nobody reads.
+        let Instance { waiters, .. } =
+            instance.as_mut().filter(|now| Arc::ptr_eq(&now.inotify, &inotify))?;
         waiters.entry(number).or_default().push(Arc::downgrade(signal));
         Some(Watch { inotify: inotify.clone(), number, signal: signal.clone() })
+    }
+
+    /// Strikes it off the list. Was it the last one of its file?
+    fn leave(&self) -> bool {
+        let mut instance = lock();
+        let Some(Instance { inotify, waiters }) = &mut *instance else { return false };
+        if !Arc::ptr_eq(inotify, &self.inotify) {
+            return false;
+        }
+        let Some(those) = waiters.get_mut(&self.number) else { return false };
+        let one = Arc::downgrade(&self.signal);
+        those.retain(|other| !other.ptr_eq(&one));
+        those.is_empty() && waiters.remove(&self.number).is_some()
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let mut instance = lock();
-        let Some(Instance { inotify, waiters }) = &mut *instance else { return };
-        if !Arc::ptr_eq(inotify, &self.inotify) {
-            return;
-        }
-        let Some(those) = waiters.get_mut(&self.number) else { return };
-        let one = Arc::downgrade(&self.signal);
-        those.retain(|other| !other.ptr_eq(&one));
-        if those.is_empty() {
-            waiters.remove(&self.number);
-            // The kernel has taken it off itself if the file is gone for good.
-            let _ = remove_watch(&**inotify, self.number);
+        if self.leave() {
+            // Unlocked, since it may let go of the file, which may wait for its server. The kernel has
+            // taken the watch off itself if the file is gone for good.
+            let _ = remove_watch(&*self.inotify, self.number);
         }
     }
 }
 
 impl Instance {
+    /// The descriptor of the process's, begun if need be.
+    fn now() -> Option<Arc<OwnedFd>> {
+        let mut instance = lock();
+        let Instance { inotify, .. } = match &mut *instance {
+            Some(instance) => instance,
+            none => none.insert(Instance::begin()?),
+        };
+        Some(inotify.clone())
+    }
+
     fn begin() -> Option<Instance> {
         let inotify = Arc::new(init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?);
         let read = inotify.clone();
@@ -133,4 +152,42 @@ fn is_ready(inotify: &OwnedFd) -> bool {
 /// What is locked here is changed by single calls of a map's.
 fn lock() -> MutexGuard<'static, Option<Instance>> {
     INSTANCE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::task::{Context, Waker};
+    use std::time::{Duration, Instant};
+
+    /// How many watches of an instance the kernel has on a file.
+    fn kept(inotify: &OwnedFd, file: &File) -> usize {
+        let info = format!("/proc/self/fdinfo/{}", inotify.as_raw_fd());
+        let number = format!(" ino:{:x} ", file.metadata().unwrap().ino());
+        let info = fs::read_to_string(info).unwrap();
+        info.lines().filter(|line| line.starts_with("inotify ") && line.contains(&number)).count()
+    }
+
+    #[test]
+    fn all_who_wait_for_a_file_have_one_watch_that_ends_with_the_last() {
+        let file = tempfile::tempfile().unwrap();
+        let signals = [(); 2].map(|()| Arc::new(Signal::default()));
+        let [one, other] = signals.each_ref().map(|signal| Watch::new(&file, signal).unwrap());
+        let inotify = one.inotify.clone();
+        assert!(Arc::ptr_eq(&inotify, &other.inotify));
+        assert_eq!(kept(&inotify, &file), 1);
+
+        drop(one);
+        assert_eq!(kept(&inotify, &file), 1);
+        file.set_len(1).unwrap();
+        signals[1].wait(Instant::now() + Duration::from_secs(60));
+        let later = Instant::now() + Duration::from_secs(60);
+        let woken = signals[1].poll(later, &mut Context::from_waker(Waker::noop()));
+        assert!(woken.is_ready(), "nobody has told it");
+
+        drop(other);
+        assert_eq!(kept(&inotify, &file), 0);
+    }
 }
