@@ -5,6 +5,7 @@
 
 use super::Mapping;
 use super::mapped::Mapped;
+use super::memory::MemoryFile;
 use super::open::open_file;
 use super::options::{FsPerms, OpenOptions};
 use super::pages::{Protection, pieces};
@@ -28,6 +29,8 @@ const READ_AT_ONCE: usize = 256 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
     file: Arc<File>,
+    /// A region of shared memory counts until the last window on it has gone.
+    _memory: Option<Arc<MemoryFile>>,
     offset: u64,
     length: usize,
     /// Whether what is stored there reaches the file.
@@ -67,7 +70,13 @@ impl Mapped {
         if platform::page_size_of(&file).is_some() {
             return impossible("the file has pages of its own size");
         }
-        Ok(Shown { file, offset: range.offset, length: range.length as usize, shared })
+        Ok(Shown {
+            file,
+            _memory: open.memory.clone(),
+            offset: range.offset,
+            length: range.length as usize,
+            shared,
+        })
     }
 }
 

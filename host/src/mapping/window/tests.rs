@@ -1,4 +1,6 @@
+use super::super::SharedMemory;
 use super::*;
+use crate::grants::Grants;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::io;
 use std::ptr;
@@ -124,7 +126,7 @@ fn what_can_not_be_put_leaves_what_is_there() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let reading = Arc::new(File::open(file.path()).unwrap());
     // The kernel maps no file for writing that is open for reading.
-    let window = Shown { file: reading, offset: 0, length: UNIT, shared: true };
+    let window = Shown { file: reading, _memory: None, offset: 0, length: UNIT, shared: true };
     assert_eq!(place.put(&window).unwrap_err(), ErrorKind::Eacces);
     assert!((0..UNIT).all(|at| place.byte(at) == 5));
 }
@@ -136,7 +138,7 @@ fn what_a_file_system_refuses_leaves_what_is_there() {
     // socket's, which can't be mapped.
     let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     let socket = Arc::new(File::from(std::os::fd::OwnedFd::from(socket)));
-    let window = Shown { file: socket, offset: 0, length: UNIT, shared: true };
+    let window = Shown { file: socket, _memory: None, offset: 0, length: UNIT, shared: true };
     assert_eq!(place.put(&window).unwrap_err(), ErrorKind::Enotsup);
     assert!((0..2 * UNIT).all(|at| place.byte(at) == 5));
 }
@@ -259,4 +261,23 @@ fn reading_in_ends_where_the_file_does() {
         populate(place.at, window.span(), true);
         populate(place.at, window.span(), false);
     }
+}
+
+#[test]
+fn a_region_counts_for_as_long_as_it_has_a_window() {
+    let memory = SharedMemory::new(2 * GRAIN);
+    let mut grants = Grants::default();
+    grants.shared_memory("/shm", &memory, FsPerms::ReadWrite);
+    let usage = Usage::new(Limits { windows: 1, ..Limits::default() });
+    let mapped = grants.map(&usage, "/shm/f", &both().create(true).size(GRAIN)).unwrap();
+    let place = Place::new(UNIT);
+    let window = shown(&mapped, 0, GRAIN, true).unwrap();
+    place.put(&window).unwrap();
+    place.store(9, 250);
+    drop(mapped);
+    assert!(memory.remove("f"));
+    assert_eq!((place.byte(9), memory.used_bytes()), (250, GRAIN));
+    place.clear(window.span());
+    drop(window);
+    assert_eq!(memory.used_bytes(), 0);
 }
