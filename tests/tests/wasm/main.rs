@@ -7,6 +7,8 @@ mod atomics;
 mod atomics_ending;
 mod batch;
 #[cfg(target_os = "linux")]
+mod blocks;
+#[cfg(target_os = "linux")]
 mod cancel;
 mod changes;
 mod command_line;

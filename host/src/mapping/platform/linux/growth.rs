@@ -1,8 +1,9 @@
 //! How a file grows: its length is only ever raised, and nothing is written over.
 
 use super::super::length::{check_growth, length_of, max_length, set_len, without_signal};
+use super::space::fallocate;
 use crate::error::{Error, ErrorKind};
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+use rustix::fs::{FallocateFlags, fstatvfs};
 use rustix::io::{Errno, ReadWriteFlags, pwritev2, retry_on_intr};
 use std::fs::File;
 use std::io::IoSlice;
@@ -22,7 +23,7 @@ pub(crate) fn raise(file: &File, to: u64) -> Result<(), Error> {
     check_growth(file, to)?;
     check_room(file, to - from)?;
     let plain = FallocateFlags::empty();
-    match without_signal(|| retry_on_intr(|| fallocate(file, plain, from, to - from))) {
+    match fallocate(file, plain, from, to - from) {
         Err(Errno::NOTSUP | Errno::NOSYS) => append_zeros(file, to),
         other => Ok(other?),
     }
@@ -71,12 +72,12 @@ pub(crate) fn empty(file: &File, old: u64, length: u64) -> Result<(), Error> {
         check_growth(file, length)?;
         check_room(file, length.saturating_sub(length_of(file)?))?;
         let keep = FallocateFlags::KEEP_SIZE;
-        match without_signal(|| retry_on_intr(|| fallocate(file, keep, 0, length))) {
+        match fallocate(file, keep, 0, length) {
             Ok(()) | Err(Errno::NOTSUP | Errno::NOSYS) => {}
             Err(errno) => return Err(errno.into()),
         }
         let zero = FallocateFlags::ZERO_RANGE;
-        if without_signal(|| retry_on_intr(|| fallocate(file, zero, 0, length))).is_ok() {
+        if fallocate(file, zero, 0, length).is_ok() {
             // Emptying takes what stood behind as well; what others have added since goes with it,
             // as with O_TRUNC.
             return if old > length { Ok(set_len(file, length)?) } else { Ok(()) };
