@@ -1,6 +1,6 @@
-//! Blocks of files where the file system is interrupted.
+//! Blocks of files where the file system is interrupted, or can't do all of it.
 
-use iommap::Mapping;
+use iommap::{ErrorKind, Mapping};
 use iommap_tests::child::in_namespace;
 use iommap_tests::fuse::{Fuse, Request};
 use iommap_tests::scene::pattern;
@@ -40,6 +40,26 @@ fn what_signals_keep_interrupting_is_done_in_pieces() {
             bytes[5..299_005].fill(0);
             assert_eq!(contents(&mapping), bytes);
             assert_eq!(fuse.length(), GROWN as u64);
+        });
+    });
+}
+
+#[test]
+fn no_zeros_are_made_where_no_blocks_can_be_allocated() {
+    in_namespace(|| {
+        on_fuse(|fuse| {
+            let options = Mapping::options().read(true).write(true);
+            let mapping = options.open(fuse.directory().join("f")).unwrap();
+            assert_eq!(mapping.zero_range(0, 9999), Err(ErrorKind::Enotsup.into()));
+            assert_eq!(contents(&mapping), pattern(LENGTH));
+            // Nor by the guest crate where it is native.
+            let mut native = iommap_script::Script::new(|| 0);
+            let open = format!("open m {}/f read-write", fuse.directory().display());
+            assert_eq!(native.step(&open), "ok");
+            assert_eq!(native.step("zero-range m 0 9999"), "err enotsup");
+            assert_eq!(contents(&mapping), pattern(LENGTH));
+            mapping.punch_hole(0, 9999).unwrap();
+            assert_eq!(contents(&mapping)[..9999], [0; 9999]);
         });
     });
 }

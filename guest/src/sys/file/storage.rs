@@ -65,9 +65,10 @@ fn change(file: &File, space: Space, range: Range) -> Result<(), Error> {
     let done = match space {
         Space::Hole => fallocate(file, libc::FALLOC_FL_PUNCH_HOLE, range),
         Space::Zeros => match fallocate(file, libc::FALLOC_FL_ZERO_RANGE, range) {
-            // A file system that has holes only.
+            // A file system that has holes only. If it can't fill one it says so while the bytes stand.
             Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
-                fallocate(file, libc::FALLOC_FL_PUNCH_HOLE, range)
+                fallocate(file, 0, range)
+                    .and_then(|()| fallocate(file, libc::FALLOC_FL_PUNCH_HOLE, range))
                     .and_then(|()| fallocate(file, 0, range))
             }
             done => done,

@@ -16,10 +16,12 @@ pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<(), Er
 }
 
 /// Makes a range zero, with its blocks allocated. A file system that has holes and no such call
-/// (tmpfs) gets a hole, which is filled: there zeros are not written either.
+/// (tmpfs) gets a hole, which is filled: there zeros are not written either. If it can't fill one, or
+/// has no room, it says so while the bytes still stand.
 pub(crate) fn zero_range(file: &File, offset: u64, length: u64) -> Result<(), Errno> {
     match change(file, FallocateFlags::ZERO_RANGE, offset, length) {
         Err(Errno::NOTSUP) => {
+            allocate(file, offset, length)?;
             punch_hole(file, offset, length)?;
             allocate(file, offset, length)
         }
