@@ -82,7 +82,8 @@ impl Mapping {
     ///
     /// [`ErrorKind::Enoent`](crate::ErrorKind::Enoent): the path doesn't name the file any more, or
     /// ends in a link; [`ErrorKind::Enotsup`](crate::ErrorKind::Enotsup): the mapping was not opened
-    /// by a path; [`ErrorKind::Eacces`](crate::ErrorKind::Eacces),
+    /// by a path; [`ErrorKind::Eacces`](crate::ErrorKind::Eacces): its writes do not reach the file, the
+    /// path leads out of the grant, or its directory may not be read;
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed), [`ErrorKind::Eio`](crate::ErrorKind::Eio).
     pub fn sync_entry(&self) -> Result<(), Error> {
         self.handle().sync_entry().map_err(self.when(Asked::SyncEntry))

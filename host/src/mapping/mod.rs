@@ -395,9 +395,10 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`]; [`ErrorKind::Eacces`] as for [`punch_hole`](Mapping::punch_hole);
-    /// [`ErrorKind::Enotsup`] for a mapping that was not opened by a path; [`ErrorKind::Enoent`] if the
-    /// path doesn't name the file any more, or ends in a link; [`ErrorKind::Eio`].
+    /// [`ErrorKind::Closed`]; [`ErrorKind::Eacces`] as for [`punch_hole`](Mapping::punch_hole), or if the
+    /// path leads out of the grant or its directory may not be read; [`ErrorKind::Enotsup`] for a mapping
+    /// that was not opened by a path; [`ErrorKind::Enoent`] if the path doesn't name the file any more, or
+    /// ends in a link; [`ErrorKind::Eio`].
     pub fn sync_entry(&self) -> Result<(), Error> {
         let work = self.shared().sync_entry()?;
         work.run()

@@ -122,6 +122,21 @@ fn an_entry_is_synced_where_the_path_leads_to_the_file() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn an_entry_outside_of_the_grant_is_not_synced() {
+    on_each_store(|scene| {
+        fs::create_dir(scene.path("inside")).unwrap();
+        let mut guest = scene.viewer(&mut scene.grant());
+        guest.play("open m /data/inside/f read-write create size=9 -> ok\nsync-entry m -> ok");
+        let outside = tempfile::tempdir().unwrap();
+        fs::hard_link(scene.path("inside/f"), outside.path().join("f")).unwrap();
+        fs::rename(scene.path("inside"), scene.path("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), scene.path("inside")).unwrap();
+        guest.play("sync-entry m -> err eacces\npread m 0 1 -> ok hex:00");
+    });
+}
+
 #[test]
 fn many_mappings_are_synced_and_the_first_that_fails_is_named() {
     on_each_store(|scene| {
