@@ -228,7 +228,8 @@ impl AtomicU32<'_> {
     }
 
     /// Wakes up to `count` of those who wait on the word, in whatever program, and returns how many.
-    /// Who has waited longest is woken first.
+    /// The system wakes those first who came first, and a component that waits comes anew many times a
+    /// second.
     ///
     /// # Errors
     ///

@@ -17,11 +17,13 @@ int file_look(file *file) {
     if (fstat(file->fd, &now) != 0) {
         return failed_with(SQLITE_IOERR_FSTAT, "cannot look at", file->path, MAPPED_EIO);
     }
-    file->looked = lock_taken;
     // In what we have allocated of a log others may have written meanwhile. It is full of zeros where
     // nobody has, and they are no frames.
     if (file->log) file->length = file->mapped;
-    if ((uint64_t)now.st_size == file->mapped) return SQLITE_OK;
+    if ((uint64_t)now.st_size == file->mapped) {
+        file->looked = lock_taken;
+        return SQLITE_OK;
+    }
 
     mapped_handle mapping = 0;
     uint64_t mapped;
@@ -38,6 +40,7 @@ int file_look(file *file) {
     if (file->mapping != file->locks) mapped_close(&file->mapping);
     file->mapping = mapping;
     file->mapped = file->length = mapped;
+    file->looked = lock_taken;
     return SQLITE_OK;
 }
 
@@ -172,9 +175,10 @@ int file_sync(sqlite3_file *base, int flags) {
 
 // What a database with a rollback journal says of itself. Whoever changes it counts that in its header
 // before others may read it, so that a database of the same version has the same length: SQLite itself
-// keeps its pages by that. Not so in a write-ahead log's mode, by the two bytes before.
+// keeps its pages by that. Not so while a journal is there, before whose rollback the version may be one
+// that comes again with another length; nor in a write-ahead log's mode, by the two bytes before.
 static bool read_version(const file *file, uint8_t version[VERSION_LENGTH]) {
-    if (!file->database || file->level < SQLITE_LOCK_SHARED) return false;
+    if (!file->database || file->hot || file->level < SQLITE_LOCK_SHARED) return false;
     if (file->length < VERSION_OFFSET + VERSION_LENGTH) return false;
     if (read_bytes(file, VERSION_OFFSET, version, VERSION_LENGTH) != MAPPED_OK) return false;
     return version[VERSION_JOURNAL] == 1 && version[VERSION_JOURNAL + 1] == 1;
@@ -187,7 +191,9 @@ int file_size(sqlite3_file *base, sqlite3_int64 *length) {
     int code = SQLITE_OK;
     if (!versioned || memcmp(now, file->version, VERSION_LENGTH) != 0) {
         code = file_refresh(file);
-        if (!read_version(file, file->version)) memset(file->version, 0, VERSION_LENGTH);
+        if (code != SQLITE_OK || !read_version(file, file->version)) {
+            memset(file->version, 0, VERSION_LENGTH);
+        }
     }
     *length = (sqlite3_int64)file->length;
     return code;

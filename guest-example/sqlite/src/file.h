@@ -39,6 +39,7 @@ typedef struct file {
     uint64_t length;  // the length that we want: less, while what was allocated is being filled
     unsigned looked;  // at which `lock_taken` the length was last looked at
     uint8_t version[VERSION_LENGTH]; // what the database had there then
+    bool hot;         // under this lock there was a journal, which may be rolled back
     int level;        // of the lock on a database: SQLITE_LOCK_...
     shm_connection *shm;
     window window;    // for xFetch

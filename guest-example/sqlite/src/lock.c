@@ -3,6 +3,8 @@
 
 #include "file.h"
 
+#include <string.h>
+
 #define PENDING 0x40000000
 #define RESERVED (PENDING + 1)
 #define SHARED (PENDING + 2)
@@ -28,7 +30,10 @@ static int lock_shared(file *file) {
     if (status == MAPPED_BUSY) return SQLITE_BUSY;
     if (status != MAPPED_OK) return failed_with(SQLITE_IOERR_LOCK, "cannot lock", file->path, status);
     int code = try(file, SHARED, SHARED_LENGTH, false);
-    if (code == SQLITE_OK) file->level = SQLITE_LOCK_SHARED;
+    if (code == SQLITE_OK) {
+        file->level = SQLITE_LOCK_SHARED;
+        file->hot = false;
+    }
     return code;
 }
 
@@ -78,6 +83,9 @@ int file_unlock(sqlite3_file *base, int level) {
 
 int file_check_reserved(sqlite3_file *base, int *reserved) {
     file *file = (struct file *)base;
+    // SQLite asks when it has found a journal: what a rollback brings back has had its version before.
+    file->hot = true;
+    memset(file->version, 0, VERSION_LENGTH);
     *reserved = file->level > SQLITE_LOCK_SHARED;
     if (*reserved) return SQLITE_OK;
     mapped_status status = mapped_would_lock(file->locks, RESERVED, 1, false);

@@ -36,7 +36,8 @@ pub(crate) fn is_kernels(places: &Places<'_>, at: &str) -> bool {
     places.mounts().any(|placed| placed.mount.is_kernels() && below(at, &placed.at).is_some())
 }
 
-/// A volume that something of the engine's is mounted in would grant that as well.
+/// A volume that something of the engine's is mounted in would grant that as well; and so would one that it
+/// is mounted over.
 pub(crate) fn check(places: &Places<'_>, volumes: &[Volume]) -> Result<()> {
     for engines in places.mounts() {
         let (destination, at) = (&*engines.mount.destination, &*engines.at);
@@ -49,8 +50,10 @@ pub(crate) fn check(places: &Places<'_>, volumes: &[Volume]) -> Result<()> {
         // image put one into the other, it is not what was asked for.
         let is_public = PUBLIC.contains(&destination) && at == destination;
         let covers = |volume: &&Volume| {
-            !(is_public && volume.at == volume.destination)
-                && names.iter().any(|at| below(at, &volume.at).is_some())
+            // What the image put below it, the name of the volume leads into once all is mounted.
+            let is_below = volume.at != at && below(&volume.at, at).is_some();
+            let is_asked_for = is_public && volume.at == volume.destination;
+            is_below || !is_asked_for && names.iter().any(|at| below(at, &volume.at).is_some())
         };
         let Some(volume) = volumes.iter().find(covers) else { continue };
         if is_token {
@@ -61,7 +64,7 @@ pub(crate) fn check(places: &Places<'_>, volumes: &[Volume]) -> Result<()> {
             );
         }
         bail!(
-            "the volume at {} has in it what the engine mounts at {destination}, which would be \
+            "the volume at {} lies around or in what the engine mounts at {destination}, which would be \
              granted with it: mount the volume at another place",
             volume.destination
         );

@@ -126,6 +126,9 @@ mod tests {
         std::fs::create_dir(at("dir"))?;
         std::fs::write(at("file"), "")?;
         std::fs::create_dir_all(at("rootfs/var"))?;
+        if links.iter().any(|(_, link)| link.starts_with("run/")) {
+            std::fs::create_dir(at("rootfs/run"))?;
+        }
         for (target, link) in links {
             symlink(target, at("rootfs").join(link))?;
         }
@@ -201,6 +204,8 @@ mod tests {
             ("/data", secret, &[("/data", "run")]),
             ("/data", "/run/secrets", &[("data", "run")]),
             ("/data", "/etc/hosts", &[("/data", "etc")]),
+            // Mounted over the volume, once the image has led both below one place.
+            ("/data", "/run/secrets", &[("/x/db", "data"), ("/x", "run/secrets")]),
         ] {
             let error = said(volume, at, links).unwrap_err();
             assert!(error.contains(volume) && error.contains(at), "{error}");

@@ -187,7 +187,7 @@ fn a_lost_page_is_sigbus_by_every_operation_on_its_words() {
                 "wait-word m {lost} 0 - -> err sigbus\nnotify m {lost} 1 -> err sigbus"
             ));
             assert_eq!(guest.counters().faults_recovered, 20);
-            guest.play("word m 64 16 add 1 -> ok 0\nwait m 16 0 - -> ok not-equal");
+            guest.play("word m 64 16 add 1 -> ok 0\nwait-word m 16 0 - -> ok not-equal");
             assert_eq!(guest.counters().waiters, 0);
         });
     });
@@ -225,7 +225,7 @@ fn a_waiting_guest_is_woken_by_another_and_by_the_host() {
             one.play("word m 32 8 store 1 -> ok");
             assert!(one.step("notify m 8 1").starts_with("ok "));
         });
-        other.play("wait-word m 8 1 120 -> ok timed-out\nwait m 8 0 120 -> ok not-equal");
+        other.play("wait-word m 8 1 120 -> ok timed-out\nwait-word m 8 0 120 -> ok not-equal");
         let Counters { waiters, peak_waiters, .. } = usage.counters();
         assert_eq!((waiters, peak_waiters), (0, 1));
         drop((one, other));

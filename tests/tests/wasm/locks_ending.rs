@@ -57,6 +57,7 @@ impl Timed {
             .with_open_files(State::table)
             .with_windows()
             .with_locks()
+            .with_storage()
             .with_changes()
             .with_atomics();
         if is_async {

@@ -156,7 +156,9 @@ impl runtime::Plugin for Files {
             .with_open_files(|ctx| &mut ctx.table)
             .with_windows()
             .with_locks()
+            .with_storage()
             .with_changes()
+            .with_atomics()
             .add_to_linker_async(linker, self.options)
     }
 }

@@ -214,7 +214,7 @@ mod tests {
     const ALL: Range = Range { offset: 0, length: 0 };
 
     fn map(dir: &tempfile::TempDir) -> Mapped {
-        let options = Mapping::options().read(true).write(true).create(true).clone();
+        let options = Mapping::options().read(true).write(true).create(true);
         options.open(dir.path().join("f")).unwrap().into_mapped()
     }
 

@@ -99,7 +99,8 @@ impl Mapping {
     }
 
     /// Wakes up to `count` of those who wait on a word, in whatever process (`FUTEX_WAKE`), and says
-    /// how many. Who has waited longest is woken first.
+    /// how many. The system wakes those first who came first, and a guest comes anew many times a
+    /// second.
     ///
     /// # Errors
     ///

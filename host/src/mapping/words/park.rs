@@ -19,7 +19,7 @@ const IDLE: Duration = Duration::from_secs(1);
 const STACK: usize = 256 << 10;
 
 struct Pool {
-    jobs: VecDeque<(Arc<Parked>, Duration)>,
+    jobs: VecDeque<(Waiting, Arc<Parked>, Duration)>,
     /// Threads that wait for a job.
     idle: usize,
 }
@@ -28,14 +28,14 @@ static POOL: Mutex<Pool> = Mutex::new(Pool { jobs: VecDeque::new(), idle: 0 });
 static WORK: Condvar = Condvar::new();
 
 /// A task that waits, as the task and its thread both have it.
-struct Parked {
-    waiting: Waiting,
-    state: Mutex<State>,
-}
+#[derive(Default)]
+struct Parked(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    answer: Option<Result<Waited, Errno>>,
+    /// With what was reserved for the wait: the task gives it back before it goes on, or its guest
+    /// could find its own place taken.
+    answer: Option<(Result<Waited, Errno>, Waiting)>,
     waker: Option<Waker>,
     /// Nobody wants the answer any more.
     left: bool,
@@ -47,14 +47,14 @@ struct Wait(Arc<Parked>);
 impl Waiting {
     /// Has a task wait, for so long at most.
     pub(crate) async fn wait(self, time: Duration) -> Result<Waited, Errno> {
-        let parked = Arc::new(Parked { waiting: self, state: Mutex::default() });
-        give(parked.clone(), time)?;
+        let parked = Arc::<Parked>::default();
+        give(self, parked.clone(), time)?;
         Wait(parked).await
     }
 }
 
 /// Gives a thread a job, a new one if none is idle.
-fn give(parked: Arc<Parked>, time: Duration) -> Result<(), Errno> {
+fn give(waiting: Waiting, parked: Arc<Parked>, time: Duration) -> Result<(), Errno> {
     let mut pool = lock(&POOL);
     if pool.idle <= pool.jobs.len() {
         let builder = thread::Builder::new().name("iommap-waits".into()).stack_size(STACK);
@@ -62,7 +62,7 @@ fn give(parked: Arc<Parked>, time: Duration) -> Result<(), Errno> {
         builder.spawn(work).map_err(|_| Errno::NOMEM)?;
         pool.idle += 1;
     }
-    pool.jobs.push_back((parked, time));
+    pool.jobs.push_back((waiting, parked, time));
     drop(pool);
     WORK.notify_one();
     Ok(())
@@ -72,7 +72,7 @@ fn give(parked: Arc<Parked>, time: Duration) -> Result<(), Errno> {
 fn work() {
     let mut pool = lock(&POOL);
     loop {
-        let Some((parked, time)) = pool.jobs.pop_front() else {
+        let Some((waiting, parked, time)) = pool.jobs.pop_front() else {
             let waited = WORK.wait_timeout(pool, IDLE).unwrap_or_else(PoisonError::into_inner);
             pool = waited.0;
             if waited.1.timed_out() && pool.jobs.is_empty() {
@@ -83,8 +83,8 @@ fn work() {
         };
         pool.idle -= 1;
         drop(pool);
-        let answer = parked.waiting.wait_here(Some(time));
-        parked.answer(answer);
+        let answer = waiting.wait_here(Some(time));
+        parked.answer(answer, waiting);
         drop(parked);
         pool = lock(&POOL);
         pool.idle += 1;
@@ -92,13 +92,13 @@ fn work() {
 }
 
 impl Parked {
-    fn answer(&self, answer: Result<Waited, Errno>) {
-        let mut state = lock(&self.state);
+    fn answer(&self, answer: Result<Waited, Errno>, waiting: Waiting) {
+        let mut state = lock(&self.0);
         if state.left {
             drop(state);
-            return self.passed_on(answer);
+            return passed_on(answer, &waiting);
         }
-        state.answer = Some(answer);
+        state.answer = Some((answer, waiting));
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -106,12 +106,12 @@ impl Parked {
             let _ = catch_unwind(AssertUnwindSafe(move || waker.wake()));
         }
     }
+}
 
-    /// Nobody takes this answer.
-    fn passed_on(&self, answer: Result<Waited, Errno>) {
-        if answer == Ok(Waited::Woken) {
-            self.waiting.pass_on();
-        }
+/// Nobody takes this answer.
+fn passed_on(answer: Result<Waited, Errno>, waiting: &Waiting) {
+    if answer == Ok(Waited::Woken) {
+        waiting.pass_on();
     }
 }
 
@@ -119,8 +119,10 @@ impl Future for Wait {
     type Output = Result<Waited, Errno>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = lock(&self.0.state);
-        if let Some(answer) = state.answer.take() {
+        let mut state = lock(&self.0.0);
+        if let Some((answer, waiting)) = state.answer.take() {
+            drop(state);
+            drop(waiting);
             return Poll::Ready(answer);
         }
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
@@ -132,14 +134,14 @@ impl Future for Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.state);
+        let mut state = lock(&self.0.0);
         state.left = true;
         let answer = state.answer.take();
         let waker = state.waker.take();
         drop(state);
         drop(waker);
-        if let Some(answer) = answer {
-            self.0.passed_on(answer);
+        if let Some((answer, waiting)) = answer {
+            passed_on(answer, &waiting);
         }
     }
 }
