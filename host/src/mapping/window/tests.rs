@@ -126,7 +126,7 @@ fn what_can_not_be_put_leaves_what_is_there() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let reading = Arc::new(File::open(file.path()).unwrap());
     // The kernel maps no file for writing that is open for reading.
-    let window = Shown { file: reading, offset: 0, length: UNIT, shared: true };
+    let window = Shown { file: reading, _memory: None, offset: 0, length: UNIT, shared: true };
     assert_eq!(place.put(&window).unwrap_err(), ErrorKind::Eacces);
     assert!((0..UNIT).all(|at| place.byte(at) == 5));
 }
@@ -138,7 +138,7 @@ fn what_a_file_system_refuses_leaves_what_is_there() {
     // socket's, which can't be mapped.
     let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     let socket = Arc::new(File::from(std::os::fd::OwnedFd::from(socket)));
-    let window = Shown { file: socket, offset: 0, length: UNIT, shared: true };
+    let window = Shown { file: socket, _memory: None, offset: 0, length: UNIT, shared: true };
     assert_eq!(place.put(&window).unwrap_err(), ErrorKind::Enotsup);
     assert!((0..2 * UNIT).all(|at| place.byte(at) == 5));
 }
