@@ -22,21 +22,23 @@ fn a_bell_wakes_who_waits_in_another_process() {
         let mut run = bell(&scene, &["--limit", "waiters=1"], &["wait", "/data/bell", "600"]);
         run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
-    // By a component, which has to ring as often as it takes until somebody is there.
-    let waiting = wait();
+    // By a component, which has to ring as often as it takes until somebody is there. Who is about to wait
+    // again, as a guest does many times a second, hears it as well, and is not woken.
+    let mut waiting = wait();
     let mut rang = 0;
-    loop {
+    while waiting.try_wait().unwrap().is_none() {
         rang += 1;
         let (code, out, err) = said(&bell(&scene, &[], &["ring", "/data/bell"]).output().unwrap());
         assert_eq!((code, &*err), (0, ""));
         let expected = |woken| format!("rang, {rang} times so far, and woke {woken}\n");
+        assert!(out == expected(0) || out == expected(1), "{out}");
         if out == expected(1) {
             break;
         }
-        assert_eq!(out, expected(0));
     }
     let (code, out, err) = said(&waiting.wait_with_output().unwrap());
-    assert_eq!((code, &*out, &*err), (0, &*format!("it rang, {rang} times so far\n"), ""));
+    assert_eq!((code, &*err), (0, ""));
+    assert!((1..=rang).any(|times| out == format!("it rang, {times} times so far\n")), "{out}");
 
     // And by a native program, while nothing else happens.
     let waiting = wait();
