@@ -36,25 +36,6 @@ type WaitParams = (Handle, u64, u32, Option<u64>);
 /// unless [`max_waiters`](crate::IommapCtxBuilder::max_waiters) is set: it is told `enotsup`. One that
 /// waits comes back to its own code many times a second, so that its store's epoch or fuel can end it.
 ///
-/// ```
-/// # use iommap::{IommapCtx, IommapCtxView};
-/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
-/// # struct State { iommap: IommapCtx, table: ResourceTable }
-/// # fn main() -> wasmtime::Result<()> {
-/// # let engine = Engine::default();
-/// # fn view(state: &mut State) -> IommapCtxView<'_> {
-/// #     IommapCtxView { ctx: &mut state.iommap, table: &mut state.table }
-/// # }
-/// let mut linker = Linker::<State>::new(&engine);
-/// iommap::add_to_linker(&mut linker, view)?;
-/// iommap::atomics::add_to_linker(&mut linker, view)?;
-///
-/// let mut ctx = IommapCtx::builder();
-/// ctx.max_waiters(1);
-/// # Ok(())
-/// # }
-/// ```
-///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.

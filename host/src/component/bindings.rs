@@ -5,7 +5,6 @@
 
 #![allow(missing_docs, unreachable_pub, reason = "generated; the WIT is the documentation")]
 
-#[cfg(not(feature = "windows"))]
 wasmtime::component::bindgen!({
     path: "wit",
     inline: "
@@ -21,26 +20,20 @@ wasmtime::component::bindgen!({
     with: { "iommap:mmap/types.mapping": crate::component::MappingHandle },
 });
 
+/// What a feature adds, on the types of the others.
 #[cfg(feature = "windows")]
-wasmtime::component::bindgen!({
-    path: "wit",
-    inline: "
-        package iommap:host;
-        world everything {
-            include iommap:mmap/windows-imports@0.1.0;
-            include iommap:mmap/locks-imports@0.1.0;
-            include iommap:mmap/storage-imports@0.1.0;
-            include iommap:mmap/changes-imports@0.1.0;
-            include iommap:mmap/atomics-imports@0.1.0;
-        }
-    ",
-    world: "iommap:host/everything",
-    with: {
-        "iommap:mmap/types.mapping": crate::component::MappingHandle,
-        "iommap:mmap/windows.window": crate::component::windows::WindowHandle,
-    },
-});
+mod with_windows {
+    wasmtime::component::bindgen!({
+        path: "wit",
+        world: "iommap:mmap/windows-imports",
+        with: {
+            "iommap:mmap/types": super::types,
+            "iommap:mmap/batch": super::batch,
+            "iommap:mmap/windows.window": crate::component::windows::WindowHandle,
+        },
+    });
+}
 
-#[cfg(feature = "windows")]
-pub use self::iommap::mmap::windows;
 pub use self::iommap::mmap::{atomics, batch, changes, locks, storage, types};
+#[cfg(feature = "windows")]
+pub use self::with_windows::iommap::mmap::windows;

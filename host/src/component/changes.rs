@@ -48,25 +48,6 @@ pub(super) const CALLS: &[&str] = &[CHANGED, FILE_LENGTH, READ_STRICT, REMAP, WA
 /// anyway, to change it, for locks or for windows. A guest that waits comes back to its own code many times a
 /// second, so that its store's epoch or fuel can end it.
 ///
-/// ```
-/// # use iommap::{IommapCtx, IommapCtxView};
-/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
-/// # struct State { iommap: IommapCtx, table: ResourceTable }
-/// # fn main() -> wasmtime::Result<()> {
-/// # let engine = Engine::default();
-/// # fn view(state: &mut State) -> IommapCtxView<'_> {
-/// #     IommapCtxView { ctx: &mut state.iommap, table: &mut state.table }
-/// # }
-/// let mut linker = Linker::<State>::new(&engine);
-/// iommap::add_to_linker(&mut linker, view)?;
-/// iommap::changes::add_to_linker(&mut linker, view)?;
-///
-/// let mut ctx = IommapCtx::builder();
-/// ctx.max_watches(1);
-/// # Ok(())
-/// # }
-/// ```
-///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.

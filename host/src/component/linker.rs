@@ -52,6 +52,30 @@ const OPEN: &str = "[static]mapping.open";
 /// # }
 /// ```
 ///
+/// The interfaces beside it are added in the same way, each by itself. What a guest may take by them
+/// is 0 unless the context says otherwise:
+///
+/// ```
+/// # use iommap::{IommapCtx, IommapCtxView};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { iommap: IommapCtx, table: ResourceTable }
+/// # fn main() -> wasmtime::Result<()> {
+/// # let engine = Engine::default();
+/// # let mut linker = Linker::<State>::new(&engine);
+/// fn view(state: &mut State) -> IommapCtxView<'_> {
+///     IommapCtxView { ctx: &mut state.iommap, table: &mut state.table }
+/// }
+/// iommap::locks::add_to_linker(&mut linker, view)?;
+/// iommap::storage::add_to_linker(&mut linker, view)?;
+/// iommap::changes::add_to_linker(&mut linker, view)?;
+/// iommap::atomics::add_to_linker(&mut linker, view)?;
+///
+/// let mut ctx = IommapCtx::builder();
+/// ctx.max_locks(64).max_watches(1).max_waiters(1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.

@@ -38,25 +38,6 @@ type Wanted = (Range, mapping::LockMode, Option<Duration>);
 /// `enotsup`. One that waits comes back to its own code many times a second, so that its store's epoch
 /// or fuel can end it.
 ///
-/// ```
-/// # use iommap::{IommapCtx, IommapCtxView};
-/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
-/// # struct State { iommap: IommapCtx, table: ResourceTable }
-/// # fn main() -> wasmtime::Result<()> {
-/// # let engine = Engine::default();
-/// # fn view(state: &mut State) -> IommapCtxView<'_> {
-/// #     IommapCtxView { ctx: &mut state.iommap, table: &mut state.table }
-/// # }
-/// let mut linker = Linker::<State>::new(&engine);
-/// iommap::add_to_linker(&mut linker, view)?;
-/// iommap::locks::add_to_linker(&mut linker, view)?;
-///
-/// let mut ctx = IommapCtx::builder();
-/// ctx.max_locks(64);
-/// # Ok(())
-/// # }
-/// ```
-///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.

@@ -3,7 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `bindings` | the types that wasmtime makes of `wit/` |
-//! | `ctx`, `handle` | what an embedder sets up, and what a store's table holds |
+//! | `ctx`, `builder`, `handle` | what an embedder sets up, and what a store's table holds |
 //! | `import`, `access`, `opener` | under which name the interface is added, and where its calls find what they need |
 //! | `linker` | every function of the interface, defined for sync and async stores |
 //! | `waiting`, `offload` | calls that wait for a device: where they are, or on another thread |
@@ -21,6 +21,7 @@ mod abi;
 mod access;
 pub mod atomics;
 mod bindings;
+mod builder;
 pub mod changes;
 mod convert;
 mod ctx;
@@ -39,7 +40,8 @@ pub mod wasi;
 #[cfg(feature = "windows")]
 pub mod windows;
 
-pub use ctx::{IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
+pub use builder::IommapCtxBuilder;
+pub use ctx::{IommapCtx, IommapCtxView, IommapView};
 pub use handle::MappingHandle;
 pub use import::Import;
 pub use linker::add_to_linker;

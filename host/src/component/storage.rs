@@ -35,22 +35,6 @@ const SYNC_MANY: &str = "sync-many";
 /// descriptor is kept for it. With it a guest can give back blocks that somebody has
 /// allocated for a file which it may write to.
 ///
-/// ```
-/// # use iommap::{IommapCtx, IommapCtxView};
-/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
-/// # struct State { iommap: IommapCtx, table: ResourceTable }
-/// # fn main() -> wasmtime::Result<()> {
-/// # let engine = Engine::default();
-/// # fn view(state: &mut State) -> IommapCtxView<'_> {
-/// #     IommapCtxView { ctx: &mut state.iommap, table: &mut state.table }
-/// # }
-/// let mut linker = Linker::<State>::new(&engine);
-/// iommap::add_to_linker(&mut linker, view)?;
-/// iommap::storage::add_to_linker(&mut linker, view)?;
-/// # Ok(())
-/// # }
-/// ```
-///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.

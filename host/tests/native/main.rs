@@ -14,6 +14,7 @@ mod ext4;
 mod faults;
 mod file;
 mod file_locks;
+mod file_locks_processes;
 mod file_locks_waiting;
 mod hints;
 mod kinds;

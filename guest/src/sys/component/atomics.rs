@@ -1,7 +1,7 @@
 //! The host's words.
 
-use super::Handle;
-use super::bindings::atomics::iommap::mmap::atomics::{self, Outcome};
+use super::bindings::atomics::{self, Outcome};
+use super::{Handle, reply};
 use crate::Error;
 use crate::atomics::{Change, Waited, Word};
 use core::time::Duration;
@@ -10,11 +10,11 @@ macro_rules! word {
     ($word:ty: $load:ident, $store:ident, $change:ident, $compare:ident) => {
         impl Word for $word {
             fn load(handle: &Handle, offset: u64) -> Result<Self, Error> {
-                Ok(atomics::$load(&handle.0, offset)?)
+                Ok(reply::of(|reply| atomics::$load(handle.0, offset, reply))?)
             }
 
             fn store(handle: &Handle, offset: u64, value: Self) -> Result<(), Error> {
-                Ok(atomics::$store(&handle.0, offset, value)?)
+                Ok(reply::of(|reply| atomics::$store(handle.0, offset, value, reply))?)
             }
 
             fn change(
@@ -23,7 +23,8 @@ macro_rules! word {
                 change: Change,
                 value: Self,
             ) -> Result<Self, Error> {
-                Ok(atomics::$change(&handle.0, offset, of(change), value)?)
+                let change = of(change);
+                Ok(reply::of(|reply| atomics::$change(handle.0, offset, change, value, reply))?)
             }
 
             fn compare_exchange(
@@ -32,7 +33,7 @@ macro_rules! word {
                 current: Self,
                 new: Self,
             ) -> Result<Self, Error> {
-                Ok(atomics::$compare(&handle.0, offset, current, new)?)
+                Ok(reply::of(|reply| atomics::$compare(handle.0, offset, current, new, reply))?)
             }
         }
     };
@@ -51,17 +52,20 @@ impl Handle {
     ) -> Result<Waited, Error> {
         let mut timeout = timeout.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         loop {
-            match atomics::wait(&self.0, offset, expected, timeout)? {
+            let (limited, nanos) = (timeout.is_some(), timeout.unwrap_or_default());
+            let call =
+                |reply: &mut _| atomics::wait(self.0, offset, expected, limited, nanos, reply);
+            match reply::of(call)? {
                 Outcome::Woken => return Ok(Waited::Woken),
                 Outcome::NotEqual => return Ok(Waited::NotEqual),
                 Outcome::TimedOut => return Ok(Waited::TimedOut),
-                Outcome::Again(left) => timeout = left,
+                Outcome::Again(left) => timeout = left.into(),
             }
         }
     }
 
     pub(crate) fn notify(&self, offset: u64, count: u32) -> Result<u32, Error> {
-        Ok(atomics::notify(&self.0, offset, count)?)
+        Ok(reply::of(|reply| atomics::notify(self.0, offset, count, reply))?)
     }
 }
 

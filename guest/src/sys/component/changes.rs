@@ -1,9 +1,7 @@
 //! What the host tells of a mapping's file.
 
-use super::bindings::changes::iommap::mmap::changes::{
-    self, Differences, FileState as State, Outcome,
-};
-use super::{Handle, imports, reply};
+use super::bindings::changes::{self, FileState as State, Outcome, differences};
+use super::{Handle, convert, reply};
 use crate::Error;
 use crate::changes::FileState;
 use core::mem::MaybeUninit;
@@ -11,11 +9,11 @@ use core::time::Duration;
 
 impl Handle {
     pub(crate) fn changed(&self) -> Result<FileState, Error> {
-        Ok(changes::changed(&self.0)?.into())
+        Ok(reply::of(|reply| changes::changed(self.0, reply))?.into())
     }
 
     pub(crate) fn file_len(&self) -> Result<u64, Error> {
-        Ok(changes::file_length(&self.0)?)
+        Ok(reply::of(|reply| changes::file_length(self.0, reply))?)
     }
 
     /// Fills some of `buf`, and tells how much.
@@ -25,12 +23,10 @@ impl Handle {
         buf: &mut [MaybeUninit<u8>],
     ) -> Result<usize, Error> {
         let length = buf.len() as u64;
-        let call = |reply| {
-            // SAFETY: the handle is that of an open resource, and there is room for the reply.
-            unsafe { imports::read_up_to(self.number(), offset, length, reply) }
-        };
         // SAFETY: it is such a function.
-        unsafe { reply::fill_up_to(buf, call) }
+        unsafe {
+            reply::fill_up_to(buf, |reply| changes::read_up_to(self.0, offset, length, reply))
+        }
     }
 
     /// Fills all of `buf`, or fails.
@@ -40,16 +36,12 @@ impl Handle {
         buf: &mut [MaybeUninit<u8>],
     ) -> Result<(), Error> {
         let length = buf.len() as u64;
-        let call = |reply| {
-            // SAFETY: the handle is that of an open resource, and there is room for the reply.
-            unsafe { imports::read_strict(self.number(), offset, length, reply) }
-        };
         // SAFETY: it is such a function.
-        unsafe { reply::fill(buf, call) }
+        unsafe { reply::fill(buf, |reply| changes::read_strict(self.0, offset, length, reply)) }
     }
 
     pub(crate) fn remap(&self) -> Result<Handle, Error> {
-        Ok(Handle(changes::remap(&self.0)?))
+        Ok(Handle(reply::of(|reply| changes::remap(self.0, reply))?))
     }
 
     /// Waits, and again as long as the host says so: it counts the time.
@@ -59,43 +51,41 @@ impl Handle {
         wait: Option<Duration>,
     ) -> Result<Option<FileState>, Error> {
         let mut wait = wait.map(|wait| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
-        let known = State::from(*known);
+        let (length, time, differences) = (known.length, known.modified_at, flags(known));
         loop {
-            match changes::wait_for_change(&self.0, known, wait)? {
+            let (has_wait, nanos) = (wait.is_some(), wait.unwrap_or_default());
+            let call = |reply: &mut _| {
+                changes::wait_for_change(self.0, length, time, differences, has_wait, nanos, reply);
+            };
+            match reply::of(call)? {
                 Outcome::Changed(state) => return Ok(Some(state.into())),
                 Outcome::Same => return Ok(None),
-                Outcome::Again(left) => wait = left,
+                Outcome::Again(left) => wait = left.into(),
             }
         }
     }
 }
 
 impl From<State> for FileState {
-    fn from(State { length, modified_at, differences }: State) -> FileState {
+    fn from(State { length, modified_at, differences: flags }: State) -> FileState {
         FileState {
             length,
             modified_at,
-            shorter: differences.contains(Differences::SHORTER),
-            longer: differences.contains(Differences::LONGER),
-            modified: differences.contains(Differences::MODIFIED),
-            replaced: differences.contains(Differences::REPLACED),
-            gone: differences.contains(Differences::GONE),
+            shorter: flags & differences::SHORTER != 0,
+            longer: flags & differences::LONGER != 0,
+            modified: flags & differences::MODIFIED != 0,
+            replaced: flags & differences::REPLACED != 0,
+            gone: flags & differences::GONE != 0,
         }
     }
 }
 
-impl From<FileState> for State {
-    fn from(state: FileState) -> State {
-        let differences = [
-            (state.shorter, Differences::SHORTER),
-            (state.longer, Differences::LONGER),
-            (state.modified, Differences::MODIFIED),
-            (state.replaced, Differences::REPLACED),
-            (state.gone, Differences::GONE),
-        ]
-        .into_iter()
-        .filter(|(is, _)| *is)
-        .fold(Differences::empty(), |all, (_, one)| all | one);
-        State { length: state.length, modified_at: state.modified_at, differences }
-    }
+fn flags(state: &FileState) -> u8 {
+    convert::wanted([
+        (state.shorter, differences::SHORTER),
+        (state.longer, differences::LONGER),
+        (state.modified, differences::MODIFIED),
+        (state.replaced, differences::REPLACED),
+        (state.gone, differences::GONE),
+    ])
 }

@@ -1,7 +1,12 @@
 //! Between this crate's types and the generated ones.
 
-use super::bindings::iommap::mmap::types;
+use super::bindings::{
+    List,
+    types::{self, ErrorCode, open_flags},
+};
+use crate::sys::loan::Offer;
 use crate::{Advice, Error, ErrorKind, OpenOptions, SyncMode};
+use alloc::string::String;
 
 pub(super) fn mode(options: &OpenOptions) -> Result<types::AccessMode, Error> {
     match (options.read, options.write) {
@@ -12,20 +17,22 @@ pub(super) fn mode(options: &OpenOptions) -> Result<types::AccessMode, Error> {
     }
 }
 
-pub(super) fn flags(options: &OpenOptions) -> types::OpenFlags {
-    use types::OpenFlags;
-    let sharing = if options.private { OpenFlags::PRIVATE } else { OpenFlags::SHARED };
-    [
-        (options.create || options.create_new, OpenFlags::CREATE),
-        (options.create_new, OpenFlags::EXCLUSIVE),
-        (options.truncate, OpenFlags::TRUNCATE),
-        (options.lock, OpenFlags::LOCK),
-        (options.populate, OpenFlags::POPULATE),
-        (options.nocache, OpenFlags::NOCACHE),
-    ]
-    .into_iter()
-    .filter(|(wanted, _)| *wanted)
-    .fold(sharing, |flags, (_, flag)| flags | flag)
+pub(super) fn flags(options: &OpenOptions) -> u8 {
+    let sharing = if options.private { open_flags::PRIVATE } else { open_flags::SHARED };
+    sharing
+        | wanted([
+            (options.create || options.create_new, open_flags::CREATE),
+            (options.create_new, open_flags::EXCLUSIVE),
+            (options.truncate, open_flags::TRUNCATE),
+            (options.lock, open_flags::LOCK),
+            (options.populate, open_flags::POPULATE),
+            (options.nocache, open_flags::NOCACHE),
+        ])
+}
+
+/// Those flags that are.
+pub(super) fn wanted<const N: usize>(flags: [(bool, u8); N]) -> u8 {
+    flags.into_iter().filter(|(wanted, _)| *wanted).fold(0, |all, (_, flag)| all | flag)
 }
 
 pub(super) fn sync_mode(mode: SyncMode) -> types::SyncMode {
@@ -45,51 +52,43 @@ pub(super) fn advice(advice: Advice) -> types::Advice {
     }
 }
 
-/// The number of `other`, the last one.
-pub(super) const OTHER: u8 = 15;
-
-/// The kind of an error by its number, as the cases are counted in `iommap.wit`.
-pub(super) fn kind(number: u8) -> ErrorKind {
-    match number {
-        0 => ErrorKind::Badarg,
-        1 => ErrorKind::Enomem,
-        2 => ErrorKind::Enoent,
-        3 => ErrorKind::Eacces,
-        4 => ErrorKind::Closed,
-        5 => ErrorKind::OutOfBounds,
-        6 => ErrorKind::Sigbus,
-        7 => ErrorKind::Eexist,
-        8 => ErrorKind::Enotreg,
-        9 => ErrorKind::Enospc,
-        10 => ErrorKind::Efbig,
-        11 => ErrorKind::Emfile,
-        12 => ErrorKind::LimitExceeded,
-        13 => ErrorKind::Enotsup,
-        14 => ErrorKind::Eio,
-        _ => ErrorKind::Other,
+/// The error of a code, while a buffer may be lent.
+///
+/// # Safety
+///
+/// The code is what an imported function has returned, while the offer stood.
+pub(super) unsafe fn error(code: ErrorCode, offer: &Offer<'_>) -> Error {
+    match code {
+        ErrorCode::Badarg => ErrorKind::Badarg,
+        ErrorCode::Enomem => ErrorKind::Enomem,
+        ErrorCode::Enoent => ErrorKind::Enoent,
+        ErrorCode::Eacces => ErrorKind::Eacces,
+        ErrorCode::Closed => ErrorKind::Closed,
+        ErrorCode::OutOfBounds => ErrorKind::OutOfBounds,
+        ErrorCode::Sigbus => ErrorKind::Sigbus,
+        ErrorCode::Eexist => ErrorKind::Eexist,
+        ErrorCode::Enotreg => ErrorKind::Enotreg,
+        ErrorCode::Enospc => ErrorKind::Enospc,
+        ErrorCode::Efbig => ErrorKind::Efbig,
+        ErrorCode::Emfile => ErrorKind::Emfile,
+        ErrorCode::LimitExceeded => ErrorKind::LimitExceeded,
+        ErrorCode::Enotsup => ErrorKind::Enotsup,
+        ErrorCode::Eio => ErrorKind::Eio,
+        ErrorCode::Other(words) => {
+            let words = Option::from(words).map(|words: List| {
+                // SAFETY: the function has put them into the buffer, or memory from `realloc`.
+                let words = unsafe { offer.take(words.start, words.length) };
+                String::from_utf8_lossy(&words).into()
+            });
+            return Error::other(words);
+        }
     }
+    .into()
 }
 
-impl From<types::ErrorCode> for Error {
-    fn from(code: types::ErrorCode) -> Error {
-        match code {
-            types::ErrorCode::Badarg => ErrorKind::Badarg,
-            types::ErrorCode::Enomem => ErrorKind::Enomem,
-            types::ErrorCode::Enoent => ErrorKind::Enoent,
-            types::ErrorCode::Eacces => ErrorKind::Eacces,
-            types::ErrorCode::Closed => ErrorKind::Closed,
-            types::ErrorCode::OutOfBounds => ErrorKind::OutOfBounds,
-            types::ErrorCode::Sigbus => ErrorKind::Sigbus,
-            types::ErrorCode::Eexist => ErrorKind::Eexist,
-            types::ErrorCode::Enotreg => ErrorKind::Enotreg,
-            types::ErrorCode::Enospc => ErrorKind::Enospc,
-            types::ErrorCode::Efbig => ErrorKind::Efbig,
-            types::ErrorCode::Emfile => ErrorKind::Emfile,
-            types::ErrorCode::LimitExceeded => ErrorKind::LimitExceeded,
-            types::ErrorCode::Enotsup => ErrorKind::Enotsup,
-            types::ErrorCode::Eio => ErrorKind::Eio,
-            types::ErrorCode::Other(words) => return Error::other(words.map(Into::into)),
-        }
-        .into()
+impl From<ErrorCode> for Error {
+    fn from(code: ErrorCode) -> Error {
+        // SAFETY: codes come from imported functions only, and where there is an offer this isn't called.
+        unsafe { error(code, &Offer::none(&mut [])) }
     }
 }

@@ -1,7 +1,7 @@
 //! The host's locks.
 
-use super::Handle;
-use super::bindings::locks::iommap::mmap::locks::{self, Outcome};
+use super::bindings::locks::{self, Outcome};
+use super::{Handle, reply};
 use crate::lock::{LockMode, LockWait, Locked};
 use crate::{Error, Range};
 
@@ -13,14 +13,17 @@ impl Handle {
         mode: LockMode,
         wait: LockWait,
     ) -> Result<Locked, Error> {
-        let wait = match wait {
-            LockWait::No => Some(0),
-            LockWait::For(time) => Some(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
-            LockWait::Forever => None,
+        let (has_wait, wait) = match wait {
+            LockWait::No => (true, 0),
+            LockWait::For(time) => (true, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+            LockWait::Forever => (false, 0),
         };
         let Range { offset, length } = range;
+        let mode = of(mode);
         loop {
-            match locks::lock(&self.0, offset, length, of(mode), wait)? {
+            let call =
+                |reply: &mut _| locks::lock(self.0, offset, length, mode, has_wait, wait, reply);
+            match reply::of(call)? {
                 Outcome::Locked => return Ok(Locked::Yes),
                 Outcome::Busy => return Ok(Locked::Busy),
                 Outcome::Deadlock => return Ok(Locked::Deadlock),
@@ -30,12 +33,12 @@ impl Handle {
     }
 
     pub(crate) fn unlock(&self, Range { offset, length }: Range) -> Result<(), Error> {
-        Ok(locks::unlock(&self.0, offset, length)?)
+        Ok(reply::of(|reply| locks::unlock(self.0, offset, length, reply))?)
     }
 
     pub(crate) fn would_lock(&self, range: Range, mode: LockMode) -> Result<bool, Error> {
         let Range { offset, length } = range;
-        Ok(locks::would_lock(&self.0, offset, length, of(mode))?)
+        Ok(reply::of(|reply| locks::would_lock(self.0, offset, length, of(mode), reply))?)
     }
 }
 

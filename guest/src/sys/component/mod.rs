@@ -6,7 +6,6 @@ mod bindings;
 #[cfg(feature = "changes")]
 mod changes;
 mod convert;
-mod imports;
 #[cfg(feature = "locks")]
 mod lock;
 mod reply;
@@ -18,48 +17,53 @@ mod wasi;
 mod window;
 
 use crate::{Advice, Error, OpenOptions, Range, SyncMode};
-use bindings::iommap::mmap::types;
-use core::mem::MaybeUninit;
+use bindings::{batch, types};
+use core::mem::{ManuallyDrop, MaybeUninit, offset_of};
 #[cfg(feature = "windows")]
 pub(crate) use window::Window;
 
-/// A handle to a mapping of the host's.
-pub(crate) struct Handle(types::Mapping);
+/// A handle to a mapping of the host's, by its number.
+pub(crate) struct Handle(u32);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        types::drop_mapping(self.0);
+    }
+}
 
 impl Handle {
     pub(crate) fn open(path: &str, options: &OpenOptions) -> Result<Handle, Error> {
-        let mode = convert::mode(options)?;
-        let mapping = types::Mapping::open(path, mode, convert::flags(options), options.size)?;
-        Ok(Handle(mapping))
+        let (mode, flags) = (convert::mode(options)?, convert::flags(options));
+        let (has_size, size) = (options.size.is_some(), options.size.unwrap_or_default());
+        let (start, length) = (path.as_ptr(), path.len());
+        // SAFETY: that is where the path is.
+        let call = |reply: &mut _| unsafe {
+            types::open(start, length, mode, flags, has_size, size, reply);
+        };
+        Ok(Handle(reply::of(call)?))
     }
 
     /// # Safety
     ///
     /// The number is that of a handle to a mapping, which the caller has owned until now.
     pub(crate) unsafe fn from_number(number: u32) -> Handle {
-        // SAFETY: the caller's.
-        Handle(unsafe { types::Mapping::from_handle(number) })
-    }
-
-    /// The handle's number, which it stays for as long as `self` lives.
-    pub(crate) fn number(&self) -> u32 {
-        self.0.handle()
+        Handle(number)
     }
 
     /// The handle's number, for the caller to own.
     pub(crate) fn into_number(self) -> u32 {
-        self.0.take_handle()
+        ManuallyDrop::new(self).0
     }
 
     pub(crate) fn close(&self) -> Result<(), Error> {
-        Ok(self.0.close()?)
+        Ok(reply::of(|reply| types::close(self.0, reply))?)
     }
 
     /// Fills all of `buf`, or fails.
     pub(crate) fn read(&self, offset: u64, buf: &mut [MaybeUninit<u8>]) -> Result<(), Error> {
         let length = buf.len() as u64;
-        // SAFETY: it is such a function, and the handle is that of an open resource.
-        unsafe { reply::fill(buf, |reply| imports::pread(self.number(), offset, length, reply)) }
+        // SAFETY: it is such a function.
+        unsafe { reply::fill(buf, |reply| types::pread(self.0, offset, length, reply)) }
     }
 
     /// Fills all of `buf`, or fails.
@@ -68,45 +72,53 @@ impl Handle {
         ranges: &[Range],
         buf: &mut [MaybeUninit<u8>],
     ) -> Result<(), Error> {
-        let (list, length) = (ranges.as_ptr(), ranges.len());
-        // SAFETY: it is such a function, the handle is that of an open resource, and a list of
-        // `range` is laid out as a slice of `Range`.
-        unsafe { reply::fill(buf, |reply| imports::pread_many(self.number(), list, length, reply)) }
+        let (list, length) = of(ranges);
+        // SAFETY: it is such a function, and that is where the list is.
+        unsafe { reply::fill(buf, |reply| batch::pread_many(self.0, list, length, reply)) }
     }
 
     pub(crate) fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
-        Ok(self.0.pwrite(offset, data)?)
+        let (start, length) = (data.as_ptr(), data.len());
+        // SAFETY: that is where the bytes are.
+        let call = |reply: &mut _| unsafe { types::pwrite(self.0, offset, start, length, reply) };
+        Ok(reply::of(call)?)
     }
 
     pub(crate) fn write_many(&self, ranges: &[Range], data: &[u8]) -> Result<(), Error> {
-        // SAFETY: it is such a function, the handle is that of an open resource, and a list of
-        // `range` is laid out as a slice of `Range`.
-        unsafe {
-            reply::succeed(|reply| {
-                let (list, bytes) = (ranges.as_ptr(), data.as_ptr());
-                let (n, length) = (ranges.len(), data.len());
-                imports::pwrite_many(self.number(), list, n, bytes, length, reply);
-            })
-        }
+        let ((list, n), (start, length)) = (of(ranges), (data.as_ptr(), data.len()));
+        // SAFETY: that is where the list and the bytes are.
+        let call = |reply: &mut _| unsafe {
+            batch::pwrite_many(self.0, list, n, start, length, reply);
+        };
+        Ok(reply::of(call)?)
     }
 
     pub(crate) fn sync(&self, mode: SyncMode) -> Result<(), Error> {
-        Ok(self.0.sync(convert::sync_mode(mode))?)
+        Ok(reply::of(|reply| types::sync(self.0, convert::sync_mode(mode), reply))?)
     }
 
     pub(crate) fn sync_range(&self, offset: u64, length: u64, mode: SyncMode) -> Result<(), Error> {
-        Ok(self.0.sync_range(offset, length, convert::sync_mode(mode))?)
+        let mode = convert::sync_mode(mode);
+        Ok(reply::of(|reply| types::sync_range(self.0, offset, length, mode, reply))?)
     }
 
     pub(crate) fn truncate(&self, len: u64) -> Result<(), Error> {
-        Ok(self.0.truncate(len)?)
+        Ok(reply::of(|reply| types::truncate(self.0, len, reply))?)
     }
 
     pub(crate) fn advise(&self, offset: u64, length: u64, advice: Advice) -> Result<(), Error> {
-        Ok(self.0.advise(offset, length, convert::advice(advice))?)
+        let advice = convert::advice(advice);
+        Ok(reply::of(|reply| types::advise(self.0, offset, length, advice, reply))?)
     }
 
     pub(crate) fn position(&self) -> Result<u64, Error> {
-        Ok(self.0.position()?)
+        Ok(reply::of(|reply| types::position(self.0, reply))?)
     }
+}
+
+/// Where a list of ranges is, as the interface has it: laid out in memory as this crate's are.
+fn of(ranges: &[Range]) -> (*const batch::Range, usize) {
+    const { assert!(size_of::<batch::Range>() == size_of::<Range>()) };
+    const { assert!(offset_of!(batch::Range, length) == offset_of!(Range, length)) };
+    (ranges.as_ptr().cast(), ranges.len())
 }

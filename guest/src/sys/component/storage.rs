@@ -1,7 +1,7 @@
 //! The host's storage.
 
-use super::Handle;
-use super::bindings::storage::iommap::mmap::storage::{self, SyncFailure};
+use super::bindings::storage::{self, SyncFailure};
+use super::{Handle, reply};
 use crate::storage::Space;
 use crate::{Error, Range};
 use alloc::vec::Vec;
@@ -12,21 +12,23 @@ impl Handle {
         space: Space,
         Range { offset, length }: Range,
     ) -> Result<(), Error> {
-        Ok(match space {
-            Space::Hole => storage::punch_hole(&self.0, offset, length),
-            Space::Zeros => storage::zero_range(&self.0, offset, length),
-            Space::Blocks => storage::allocate(&self.0, offset, length),
-        }?)
+        Ok(reply::of(|reply| match space {
+            Space::Hole => storage::punch_hole(self.0, offset, length, reply),
+            Space::Zeros => storage::zero_range(self.0, offset, length, reply),
+            Space::Blocks => storage::allocate(self.0, offset, length, reply),
+        })?)
     }
 
     pub(crate) fn sync_entry(&self) -> Result<(), Error> {
-        Ok(storage::sync_entry(&self.0)?)
+        Ok(reply::of(|reply| storage::sync_entry(self.0, reply))?)
     }
 
     /// Or which of them fails first.
     pub(crate) fn sync_many(handles: &[&Handle]) -> Result<(), (usize, Error)> {
-        let mappings: Vec<_> = handles.iter().map(|handle| &handle.0).collect();
-        storage::sync_many(&mappings)
+        let numbers: Vec<u32> = handles.iter().map(|handle| handle.0).collect();
+        let (start, length) = (numbers.as_ptr(), numbers.len());
+        // SAFETY: that is where the handles are.
+        reply::of(|reply| unsafe { storage::sync_many(start, length, reply) })
             .map_err(|SyncFailure { index, code }| (index as usize, code.into()))
     }
 }

@@ -1,7 +1,7 @@
 //! A file that is open through WASI, mapped.
 
-use super::bindings::wasi::iommap::wasi::{files, open_files};
-use super::{Handle, convert};
+use super::bindings::{files, open_files};
+use super::{Handle, convert, reply};
 use crate::{Error, ErrorKind, OpenOptions};
 use alloc::string::ToString;
 use std::fs::File;
@@ -13,14 +13,21 @@ use wasip2::filesystem::types::{
 
 impl Handle {
     pub(crate) fn map(file: &Descriptor, options: &OpenOptions) -> Result<Handle, Error> {
-        let mode = convert::mode(options)?;
-        Ok(Handle(files::map_descriptor(file, mode, convert::flags(options), options.size)?))
+        let (mode, flags) = (convert::mode(options)?, convert::flags(options));
+        let (has_size, size) = (options.size.is_some(), options.size.unwrap_or_default());
+        let call = |reply: &mut _| {
+            files::map_descriptor(file.handle(), mode, flags, has_size, size, reply);
+        };
+        Ok(Handle(reply::of(call)?))
     }
 
     /// Maps a file that the C library has open.
     pub(crate) fn map_open(file: BorrowedFd<'_>, options: &OpenOptions) -> Result<Handle, Error> {
         let (mode, flags) = (convert::mode(options)?, convert::flags(options));
-        Ok(Handle(open_files::map_open(number(file)?, mode, flags, options.size)?))
+        let (has_size, size) = (options.size.is_some(), options.size.unwrap_or_default());
+        let hash = number(file)?;
+        let call = |reply: &mut _| open_files::map_open(hash, mode, flags, has_size, size, reply);
+        Ok(Handle(reply::of(call)?))
     }
 
     /// Maps the file at `path`, if it is the one that `std` has open.

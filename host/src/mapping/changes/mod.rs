@@ -9,6 +9,7 @@
 //!
 //! What a path names is asked of whoever has the grants: a mapping knows its path, and no directory.
 
+mod native;
 mod reads;
 mod state;
 mod waiting;

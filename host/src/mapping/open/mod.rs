@@ -4,12 +4,16 @@
 //! contents, and at last a new file's name. What was done to a file that others may have is never
 //! undone: they may have built on it.
 
+mod memory;
+mod prepare;
+
+use self::prepare::prepare;
 use super::Mapping;
 use super::changes::Followed;
 use super::common::{RegionRef, RegionSpec};
 use super::lookup::{self, NewFile, Place};
 use super::mapped::{Mapped, Open};
-use super::memory::{self, MemoryFile, SharedMemory};
+use super::memory::MemoryFile;
 use super::options::{AccessMode, FsPerms, OpenOptions};
 use super::pages::Protection;
 use super::platform;
@@ -134,57 +138,6 @@ impl<'a> Request<'a> {
         self.open(Place::Beneath(dir, Path::new(path)))
     }
 
-    /// Opens a region of shared memory as a file, by its name there. What the grant permits was
-    /// checked.
-    pub(crate) fn open_memory(
-        mut self,
-        memory: &SharedMemory,
-        path: &str,
-    ) -> Result<Mapped, Error> {
-        let name = memory::checked_name(path)?;
-        self.by_path = true;
-        if let Some(region) = self.find_memory(memory, name)? {
-            return self.map_memory(region, self.perms == FsPerms::ReadWrite);
-        }
-        // Whatever can be refused is, before anything is made.
-        drop(self.plan(0, true)?);
-        // By one at a time: another of this name is to find the region, not that the pool has no room for
-        // a second.
-        let making = memory.making();
-        if let Some(region) = self.find_memory(memory, name)? {
-            drop(making);
-            return self.map_memory(region, self.perms == FsPerms::ReadWrite);
-        }
-        let region = memory.make()?;
-        let mapped = self.map_memory(region.clone(), true)?;
-        memory.publish(name, &region)?;
-        Ok(mapped)
-    }
-
-    /// The region of this name. `None`: it is to be made.
-    fn find_memory(
-        &self,
-        memory: &SharedMemory,
-        name: &str,
-    ) -> Result<Option<Arc<MemoryFile>>, Error> {
-        match memory.find(name) {
-            Some(_) if self.options.exclusive => Err(ErrorKind::Eexist.into()),
-            None if !self.options.create => Err(ErrorKind::Enoent.into()),
-            found => Ok(found),
-        }
-    }
-
-    fn map_memory(&mut self, region: Arc<MemoryFile>, writable: bool) -> Result<Mapped, Error> {
-        let file = region.file.clone();
-        let stat = file.metadata()?;
-        self.memory = Some(region);
-        let plan = self.plan(stat.len(), writable);
-        let mapped = plan.and_then(|plan| self.map(&file, &stat, plan, writable));
-        // One that nothing has come of goes before the next is made.
-        self.memory = None;
-        mapped
-    }
-
     /// Opens a mapping of the embedder's in place of a file. `named` says whether the path is the
     /// one that it is shared under.
     pub(crate) fn lend(mut self, lender: &Mapping, named: bool) -> Result<Mapped, Error> {
@@ -302,7 +255,7 @@ impl<'a> Request<'a> {
         }
         if plan.target > plan.length {
             let raise = || platform::raise(file, plan.target);
-            memory::change_length(self.memory.as_deref(), plan.target, raise)?;
+            super::memory::change_length(self.memory.as_deref(), plan.target, raise)?;
         }
         prepare(&region, file, &plan, options, self.memory.as_deref())?;
         // A file that is cut at this very moment is one that was cut since.
@@ -372,39 +325,6 @@ fn not_to_be_mapped(error: Error) -> Error {
 fn regular(file: &File) -> Result<Metadata, Error> {
     let stat = file.metadata()?;
     if stat.file_type().is_file() { Ok(stat) } else { Err(Errno::NXIO.into()) }
-}
-
-/// Locks, empties and reads in, as the options say.
-fn prepare(
-    region: &Region,
-    file: &File,
-    plan: &Plan,
-    options: &OpenOptions,
-    memory: Option<&MemoryFile>,
-) -> Result<(), Error> {
-    // A file that is to be emptied to less than it had is locked over what will be left of it.
-    match (options.lock, options.truncate) {
-        (false, _) => {}
-        (true, false) => region.lock()?,
-        // Not read in yet: a private mapping would keep copies of the old contents.
-        (true, true) => region.lock_on_fault()?,
-    }
-    if options.truncate && plan.length > 0 {
-        let empty = || platform::empty(file, plan.length, plan.target);
-        memory::change_length(memory, plan.target, empty)?;
-    }
-    if options.lock && options.truncate {
-        // Where the pages are the kernel's to lock already, this reads them in, and a failure is
-        // one that the next touch of a page would meet.
-        let locked = region.lock();
-        if !platform::LOCKS_ON_FAULT {
-            locked?;
-        }
-    }
-    if options.populate {
-        region.populate(file);
-    }
-    Ok(())
 }
 
 fn protection(options: &OpenOptions) -> Protection {

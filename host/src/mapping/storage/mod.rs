@@ -4,6 +4,8 @@
 //! No length is changed by any of it, so that what others do to the file meanwhile matters to
 //! nobody. The work is taken out of the mapping and done without it: reads and writes go on.
 
+mod native;
+
 use super::lookup::{self, Place};
 use super::mapped::{Mapped, WriteBack};
 use super::memory::MemoryFile;
