@@ -188,6 +188,12 @@ impl Mapped {
         Ok(open.locks.as_mut().ok_or(ErrorKind::Closed)?)
     }
 
+    /// Does nobody but this kernel have to be asked about its locks?
+    #[cfg(feature = "async")]
+    pub(crate) fn has_own_locks(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.own_locks)
+    }
+
     /// Gives back what is held of a range.
     pub(crate) fn unlock(&mut self, range: Range) -> Result<(), Error> {
         let open = self.open.as_mut().ok_or(ErrorKind::Closed)?;
