@@ -37,6 +37,10 @@ pub enum Request {
     Fsync = 20,
     /// The same for a directory.
     Fsyncdir = 30,
+    /// Who has a lock.
+    Getlk = 31,
+    /// For a lock, or to have it back.
+    Setlk = 32,
     /// For blocks of a range, or to have them back.
     Fallocate = 43,
 }
@@ -173,6 +177,7 @@ fn serve(descriptors: &str, length: usize) -> ! {
         most: u32::MAX,
         waiting: Vec::new(),
         counts: HashMap::new(),
+        locks: Vec::new(),
     };
     let server = Arc::new(Server { device, state: Mutex::new(state) });
     let kernel = server.clone();
@@ -190,6 +195,16 @@ struct State {
     /// Requests that wait.
     waiting: Vec<Vec<u8>>,
     counts: HashMap<u32, u64>,
+    locks: Vec<Lock>,
+}
+
+/// A lock on a range, whose last byte is in it.
+#[derive(Clone, Copy)]
+struct Lock {
+    owner: u64,
+    first: u64,
+    last: u64,
+    kind: u32,
 }
 
 struct Server {
@@ -325,11 +340,12 @@ fn reply(request: &[u8], state: &mut State) -> Option<Result<Vec<u8>, i32>> {
         }
         // RELEASE, FSYNC, FLUSH, READDIR, RELEASEDIR, FSYNCDIR
         18 | 20 | 25 | 28 | 29 | 30 => {}
-        // INIT: version 7.31, and writes of this size. Of the options one: that pages are asked for
-        // by nobody in particular, or else who waits for one can't be killed.
+        // INIT: version 7.31, and writes of this size. Of the options two: that pages are asked for
+        // by nobody in particular, or else who waits for one can't be killed; and that locks are asked for.
         26 => {
             const ASYNC_READ: u32 = 1;
-            for number in [7u32, 31, 128 << 10, ASYNC_READ] {
+            const POSIX_LOCKS: u32 = 1 << 1;
+            for number in [7u32, 31, 128 << 10, ASYNC_READ | POSIX_LOCKS] {
                 out.extend(number.to_ne_bytes());
             }
             for number in [16u16, 12] {
@@ -339,6 +355,23 @@ fn reply(request: &[u8], state: &mut State) -> Option<Result<Vec<u8>, i32>> {
                 out.extend(number.to_ne_bytes());
             }
             out.resize(64, 0);
+        }
+        // GETLK, SETLK: the kernel asks again where one is waited for.
+        31 | 32 => {
+            let (first, last) = (u64_at(body, 16), u64_at(body, 24));
+            let wanted = Lock { owner: u64_at(body, 8), first, last, kind: u32_at(body, 32) };
+            let other = state.locks.iter().copied().find(|lock| lock.excludes(&wanted));
+            if operation == 31 {
+                let Lock { first, last, kind, .. } = other.unwrap_or(Lock { kind: FREE, ..wanted });
+                for number in [first, last, kind.into()] {
+                    out.extend(number.to_ne_bytes());
+                }
+            } else if other.is_some() {
+                return Some(Err(libc::EAGAIN));
+            } else {
+                state.locks = state.locks.iter().flat_map(|lock| lock.without(&wanted)).collect();
+                state.locks.extend((wanted.kind != FREE).then_some(wanted));
+            }
         }
         // FALLOCATE: behind the end, and holes. Blocks in the middle it can't allocate.
         43 => {
@@ -355,6 +388,31 @@ fn reply(request: &[u8], state: &mut State) -> Option<Result<Vec<u8>, i32>> {
         _ => return Some(Err(libc::ENOSYS)),
     }
     Some(Ok(out))
+}
+
+/// Of a lock: there is none.
+const FREE: u32 = libc::F_UNLCK as u32;
+
+impl Lock {
+    fn meets(&self, other: &Lock) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+
+    fn excludes(&self, other: &Lock) -> bool {
+        let writes = libc::F_WRLCK as u32;
+        let matters = other.kind != FREE && (self.kind == writes || other.kind == writes);
+        self.owner != other.owner && matters && self.meets(other)
+    }
+
+    /// What its owner has of it still after asking for another one, or giving that back.
+    fn without(self, other: &Lock) -> Vec<Lock> {
+        if self.owner != other.owner || !self.meets(other) {
+            return vec![self];
+        }
+        let before = (self.first < other.first).then(|| Lock { last: other.first - 1, ..self });
+        let behind = (self.last > other.last).then(|| Lock { first: other.last + 1, ..self });
+        before.into_iter().chain(behind).collect()
+    }
 }
 
 /// `struct fuse_attr`.

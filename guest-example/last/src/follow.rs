@@ -1,41 +1,82 @@
 //! Goes on with what is added to a file, and with the file that takes its place.
 
 use crate::lines;
-use iommap_guest::{Error, ErrorKind, FileState, Mapping};
-use std::io::{self, Write};
+use iommap_guest::{Error, FileState, Mapping};
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+
+/// What is followed.
+struct Followed {
+    mapping: Mapping,
+    /// The same file, through WASI: a mapping can't be made longer once the path names another file.
+    file: File,
+}
 
 /// Prints a file's last lines, and what comes after them, until that fails.
 pub(crate) fn follow(path: &str, lines: u64, out: &mut impl Write) -> io::Result<()> {
-    let mut mapping = Mapping::open(path)?;
-    let mut at = lines::start(&mapping, lines)?;
+    let mut followed = Followed::open(path, || Mapping::open(path))?;
+    let mut at = lines::start(&followed.mapping, lines)?;
     loop {
-        lines::copy(&mapping, at, out)?;
+        lines::copy(&followed.mapping, at, out)?;
         out.flush()?;
-        at = mapping.len()?;
-        (mapping, at) = next(&mapping, path, at)?;
+        at = followed.mapping.len()?;
+        (followed, at) = next(followed, path, at, out)?;
+    }
+}
+
+impl Followed {
+    /// Opens what the path names twice, until both are one file.
+    fn open(path: &str, map: impl Fn() -> Result<Mapping, Error>) -> io::Result<Followed> {
+        loop {
+            let mapping = map()?;
+            let file = match File::open(path) {
+                // Gone: so the mapping will say.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            // The path named the mapping's file before and after, and so it did in between.
+            match mapping.changed() {
+                Ok(state) if state.replaced || state.gone => {}
+                // A host that doesn't tell says so once there is something to wait for.
+                _ => return Ok(Followed { mapping, file }),
+            }
+        }
+    }
+
+    /// Prints what was added behind what was mapped.
+    fn rest(&mut self, at: u64, out: &mut impl Write) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(at))?;
+        io::copy(&mut self.file, out)?;
+        out.flush()
     }
 }
 
 /// What is to be read next, and from where on.
-fn next(mapping: &Mapping, path: &str, at: u64) -> Result<(Mapping, u64), Error> {
+fn next(
+    mut before: Followed,
+    path: &str,
+    at: u64,
+    out: &mut impl Write,
+) -> io::Result<(Followed, u64)> {
     loop {
-        let state = change(mapping, path)?;
-        let next = match mapping.remap() {
+        let state = change(&before.mapping, path)?;
+        let next = match Followed::open(path, || before.mapping.remap()) {
             // Gone again.
-            Err(error) if error == ErrorKind::Enoent => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             next => next?,
         };
         // Asked after it was mapped: what was another file by then is one now.
-        let now = mapping.changed()?;
+        let now = before.mapping.changed()?;
         if now.gone && !state.replaced {
             // What was mapped may be the same file still, or the one that took its place and went.
             continue;
         }
         if state.replaced || now.replaced {
+            before.rest(at, out)?;
             eprintln!("last: {path}: another file has taken its place");
             return Ok((next, 0));
         }
-        if next.len()? < at {
+        if next.mapping.len()? < at {
             eprintln!("last: {path}: it was cut short");
             return Ok((next, 0));
         }

@@ -2,11 +2,14 @@
 
 use super::region::Region;
 use alloc::collections::BTreeMap;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, Ordering::Relaxed, compiler_fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where the tokens of the open windows are, and what they are.
 static OPEN: Mutex<BTreeMap<usize, u64>> = Mutex::new(BTreeMap::new());
+
+/// How many looks there were: see `Window::whole`.
+static LOOKS: AtomicU32 = AtomicU32::new(0);
 
 /// Had one lost a page that was moved since, or is gone?
 static BEFORE: AtomicBool = AtomicBool::new(false);
@@ -51,8 +54,11 @@ fn open() -> MutexGuard<'static, BTreeMap<usize, u64>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What stands where a token was put.
+/// What stands where a token was put: now, and not when it was last looked at, nor before what the caller
+/// has read. The fence and the store are what makes two compilers keep to that.
 fn look(at: usize) -> u64 {
+    compiler_fence(Ordering::SeqCst);
+    LOOKS.fetch_add(1, Relaxed);
     let place = core::ptr::with_exposed_provenance::<u64>(at);
     // SAFETY: of a window that is open, or ends just now: its memory is there.
     u64::from_le(unsafe { place.read_volatile() })

@@ -1,29 +1,40 @@
 //! `iommap:mmap/locks`: locks on ranges of mapped files, for both kinds of store.
 //!
-//! The kernel is never asked to wait, and is asked where the guest is: it answers at once, unless the
-//! file system has to ask a server (NFS, FUSE with locks of its own). In between a sync store's
-//! thread waits, and an async store's task, for a stretch at most: then the guest gets its turn, in
-//! which its epoch or its fuel ends it.
+//! The kernel is never asked to wait, and answers at once, unless the file system has to ask a server
+//! (NFS, FUSE with locks of its own). So it is asked where the guest is, but for such files of async
+//! stores: see `servers`. In between a sync store's thread waits, and an async store's task, for a stretch
+//! at most: then the guest gets its turn, in which its epoch or its fuel ends it.
+
+#[cfg(feature = "async")]
+mod servers;
 
 use super::access::Access;
 use super::bindings::locks::{LockMode, Outcome};
 use super::log::Call;
 use super::{Answer, Getter, Handle, Import};
 use crate::error::Error;
+#[cfg(feature = "async")]
+use crate::mapping::Mapped;
 use crate::mapping::{self, Asking, Range, Step};
 use std::result::Result as StdResult;
 use std::time::Duration;
 #[cfg(feature = "async")]
 use tracing::Instrument;
 use tracing::trace_span;
-use wasmtime::component::{Linker, LinkerInstance};
+use wasmtime::component::Linker;
 use wasmtime::{Result, StoreContextMut};
 
 const LOCKS: &str = "iommap:mmap/locks@0.1.0";
 const LOCK: &str = "lock";
+const UNLOCK: &str = "unlock";
+const WOULD_LOCK: &str = "would-lock";
 
 /// `lock`'s parameters as a guest passes them.
 type LockParams = (Handle, u64, u64, LockMode, Option<u64>);
+
+/// `unlock`'s, and `would-lock`'s.
+type UnlockParams = (Handle, u64, u64);
+type WouldParams = (Handle, u64, u64, LockMode);
 
 /// What a lock is asked for on, in which mode and how long, as the log has it.
 type Wanted = (Range, mapping::LockMode, Option<Duration>);
@@ -48,7 +59,31 @@ pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, get: Getter<T>) -> Resu
 /// The same, for whatever import.
 pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Result<()> {
     let get = import.access;
-    let mut locks = define(linker, get)?;
+    let mut locks = linker.instance(LOCKS)?;
+    locks.func_wrap(
+        UNLOCK,
+        move |mut store: StoreContextMut<'_, T>, (this, offset, length): UnlockParams| {
+            let range = Range { offset, length };
+            let _span = trace_span!("unlock", mapping = this.rep()).entered();
+            let call = Call::new(UNLOCK);
+            let mut view = get.view(store.data_mut());
+            let mapped = view.mapped_mut(&this)?;
+            let result = mapped.unlock(range);
+            Ok(call.on(mapped, &range, result))
+        },
+    )?;
+    locks.func_wrap(
+        WOULD_LOCK,
+        move |mut store: StoreContextMut<'_, T>, (this, offset, length, mode): WouldParams| {
+            let wanted = (Range { offset, length }, mapping::LockMode::from(mode));
+            let _span = trace_span!("would-lock", mapping = this.rep()).entered();
+            let call = Call::new(WOULD_LOCK);
+            let view = get.view(store.data_mut());
+            let mapped = view.mapped(&this)?;
+            let result = mapped.would_lock(wanted.0, wanted.1);
+            Ok(call.on(mapped, &wanted, result))
+        },
+    )?;
     locks.func_wrap(LOCK, move |mut store: StoreContextMut<'_, T>, params: LockParams| {
         let (this, wanted) = split(params);
         let _span = trace_span!("lock", mapping = this.rep()).entered();
@@ -89,7 +124,36 @@ pub(super) fn add_async<T: Send + 'static>(
     import: &Import<T>,
 ) -> Result<()> {
     let get = import.access;
-    let mut locks = define(linker, get)?;
+    let mut locks = linker.instance(LOCKS)?;
+    locks.func_wrap_async(
+        UNLOCK,
+        move |mut store: StoreContextMut<'_, T>, params: UnlockParams| {
+            let (this, offset, length) = params;
+            let span = trace_span!("unlock", mapping = this.rep());
+            let future = async move {
+                let call = Call::new(UNLOCK);
+                let range = Range { offset, length };
+                let work = move |mapped: &mut Mapped| mapped.unlock(range);
+                let result = servers::ask(&mut store, get, &this, work).await?.flatten();
+                Ok(call.on(get.view(store.data_mut()).mapped(&this)?, &range, result))
+            };
+            Box::new(future.instrument(span))
+        },
+    )?;
+    locks.func_wrap_async(
+        WOULD_LOCK,
+        move |mut store: StoreContextMut<'_, T>, (this, offset, length, mode): WouldParams| {
+            let span = trace_span!("would-lock", mapping = this.rep());
+            let future = async move {
+                let call = Call::new(WOULD_LOCK);
+                let wanted = (Range { offset, length }, mapping::LockMode::from(mode));
+                let work = move |mapped: &mut Mapped| mapped.would_lock(wanted.0, wanted.1);
+                let result = servers::ask(&mut store, get, &this, work).await?.flatten();
+                Ok(call.on(get.view(store.data_mut()).mapped(&this)?, &wanted, result))
+            };
+            Box::new(future.instrument(span))
+        },
+    )?;
     locks.func_wrap_async(LOCK, move |mut store: StoreContextMut<'_, T>, params: LockParams| {
         let (this, wanted) = split(params);
         let span = trace_span!("lock", mapping = this.rep());
@@ -101,7 +165,15 @@ pub(super) fn add_async<T: Send + 'static>(
             };
             let result = loop {
                 // Nobody else has the store meanwhile.
-                let step = asking.step(get.view(store.data_mut()).mapped_mut(&this)?);
+                let work = move |mapped: &mut Mapped| {
+                    let step = asking.step(mapped);
+                    (asking, step)
+                };
+                let step;
+                (asking, step) = match servers::ask(&mut store, get, &this, work).await? {
+                    Ok(asked) => asked,
+                    Err(error) => break Err(error),
+                };
                 match step {
                     Ok(Step::Wait(until)) => asking.wait(until).await,
                     Ok(Step::Over(outcome)) => break Ok(outcome.into()),
@@ -112,37 +184,6 @@ pub(super) fn add_async<T: Send + 'static>(
         };
         Box::new(future.instrument(span))
     })
-}
-
-/// Defines what never waits. Returns the interface, open for the rest.
-fn define<T: 'static>(linker: &mut Linker<T>, get: Access<T>) -> Result<LinkerInstance<'_, T>> {
-    let mut locks = linker.instance(LOCKS)?;
-    locks.func_wrap(
-        "unlock",
-        move |mut store: StoreContextMut<'_, T>, (this, offset, length): (Handle, u64, u64)| {
-            let range = Range { offset, length };
-            let _span = trace_span!("unlock", mapping = this.rep()).entered();
-            let call = Call::new("unlock");
-            let mut view = get.view(store.data_mut());
-            let mapped = view.mapped_mut(&this)?;
-            let result = mapped.unlock(range);
-            Ok(call.on(mapped, &range, result))
-        },
-    )?;
-    locks.func_wrap(
-        "would-lock",
-        move |mut store: StoreContextMut<'_, T>,
-              (this, offset, length, mode): (Handle, u64, u64, LockMode)| {
-            let wanted = (Range { offset, length }, mapping::LockMode::from(mode));
-            let _span = trace_span!("would-lock", mapping = this.rep()).entered();
-            let call = Call::new("would-lock");
-            let mut view = get.view(store.data_mut());
-            let mapped = view.mapped_mut(&this)?;
-            let result = mapped.would_lock(wanted.0, wanted.1);
-            Ok(call.on(mapped, &wanted, result))
-        },
-    )?;
-    Ok(locks)
 }
 
 fn split((this, offset, length, mode, wait): LockParams) -> (Handle, Wanted) {

@@ -10,7 +10,7 @@
 //! | `abi` | the copy between a page and the guest's memory |
 //! | `convert` | the interface's types to the domain's and back |
 //! | `log` | what the host's log says of calls |
-//! | `locks` | locks on ranges of files |
+//! | `locks` | locks on ranges of files, and those that a server grants |
 //! | `storage` | holes and blocks, the file's entry, many mappings on the device at once |
 //! | `changes` | what has become of files |
 //! | `atomics` | words that are read and changed at once |

@@ -4,6 +4,7 @@ use super::Mapping;
 use super::changes::Followed;
 use super::mapped::{Mapped, Open};
 use super::options::{AccessMode, OpenOptions};
+use super::platform;
 use super::private::PrivatePages;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Reservation, Resource, Usage};
@@ -66,6 +67,7 @@ impl Mapping {
         // Asks the file's system, which may never answer: whoever else has the mapping goes on.
         let followed =
             followed.map(|file| Followed::new(file, Some(*options)).map(Box::new)).transpose()?;
+        let own_locks = lockable.as_deref().is_none_or(platform::has_own_locks);
         if options.populate {
             region.prefault(0, region.len(), false);
         }
@@ -79,6 +81,7 @@ impl Mapping {
                 file,
                 kept,
                 lockable,
+                own_locks,
                 locks: None,
                 entry: None,
                 memory,

@@ -38,6 +38,8 @@ pub(crate) struct Open {
     pub(super) kept: Option<Arc<File>>,
     /// The file, where locks on it may be asked for.
     pub(super) lockable: Option<Arc<File>>,
+    /// Whether nobody but this kernel grants them: who else does may be long in answering.
+    pub(super) own_locks: bool,
     /// Once locks were asked for.
     pub(super) locks: Option<Box<Locks>>,
     /// Where the file was found, if by a path and if the mapping may change the file.

@@ -34,6 +34,7 @@ mod options;
 mod pages;
 mod platform;
 mod private;
+mod process;
 mod range;
 mod region;
 mod registry;

@@ -13,13 +13,14 @@
 
 use super::pages::Protection;
 use super::platform;
+use super::process::Own;
 use super::region::Region;
 use super::writeback::Writeback;
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
 /// A region, and what the mappings that use it have in common.
@@ -145,9 +146,9 @@ fn withdraw(key: &Key, region: *const CommonRegion) {
 type Regions = HashMap<Key, Weak<CommonRegion>>;
 
 fn regions() -> MutexGuard<'static, Regions> {
-    static REGIONS: LazyLock<Mutex<Regions>> = LazyLock::new(Mutex::default);
+    static REGIONS: Own<Mutex<Regions>> = Own::new(Mutex::default);
     // Each change is one call of the map's, so that a poisoned lock is as good as any.
-    REGIONS.lock().unwrap_or_else(PoisonError::into_inner)
+    REGIONS.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -187,10 +187,19 @@ fn own_memory() -> MapFlags {
 
 /// After a failure to put something to an address: has what was there gone?
 ///
-/// Nearly all that can fail does before anything is taken away. But kernels before 6.12 ask afterwards
-/// whether so much memory may be promised, and any kernel may have none left for its own lists. That
-/// would leave a hole in a guest's memory, which anybody's next mapping might come to lie in, so it is
-/// filled at once, with zeros.
+/// Nearly all that can fail does before anything is taken away. What is asked afterwards:
+///
+/// - Whether so much memory may be promised, by `mremap` on any kernel and by `mmap` on those before 6.12.
+///   That is asked of memory that is counted, and none here is: not what is shared with a file, and what is
+///   private only where the machine is told never to promise more than it has (`vm.overcommit_memory` = 2,
+///   where NORESERVE means nothing). There as much has just been given back: it is refused only if others
+///   take that in the same moment.
+/// - Memory for the kernel's own lists. So little of it is never refused but to who is being killed, or by
+///   a limit on a group of processes of which none can be killed.
+///
+/// Either would leave a hole in a guest's memory, so it is filled at once, with zeros. In between another
+/// thread's mapping may come to lie there: nothing puts one mapping in another's place without such a moment,
+/// since both calls take away first. On a machine that counts, windows are better not granted.
 #[cold]
 fn mend(at: *mut u8, length: usize) {
     #[cfg(target_os = "linux")]

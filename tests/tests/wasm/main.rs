@@ -24,6 +24,7 @@ mod lifecycle;
 mod limits;
 mod locks;
 mod locks_ending;
+mod locks_servers;
 mod log;
 mod lost_pages;
 mod mman;

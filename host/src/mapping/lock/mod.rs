@@ -26,6 +26,7 @@ pub(crate) use table::Owner;
 
 use super::mapped::Mapped;
 use super::platform;
+use super::process;
 use super::range::Range;
 use crate::error::{Error, ErrorKind};
 use crate::usage::{Reservation, Resource};
@@ -33,7 +34,6 @@ use ranges::Wish;
 use std::fs::File;
 use std::ops;
 use std::os::unix::fs::MetadataExt;
-use std::process;
 use std::sync::Arc;
 use table::{FileId, table};
 
@@ -65,7 +65,7 @@ impl Place {
     /// Is this the process that asked for the locks? A child that it forked has copies of all that it
     /// had, but the locks are the parent's, and so is whoever has the table's mutex.
     fn is_ours(&self) -> bool {
-        self.process == process::id()
+        self.process == process::number()
     }
 }
 
@@ -98,7 +98,7 @@ impl Locks {
         let file = own_file(mapped)?;
         let metadata = file.metadata()?;
         let file_id = (metadata.dev(), metadata.ino());
-        let place = Place { file: file_id, mapping: table().number(), process: process::id() };
+        let place = Place { file: file_id, mapping: table().number(), process: process::number() };
         Ok(Locks {
             file,
             seat: Seat(place),
@@ -186,6 +186,12 @@ impl Mapped {
         }
         let open = self.open.as_mut().ok_or(ErrorKind::Closed)?;
         Ok(open.locks.as_mut().ok_or(ErrorKind::Closed)?)
+    }
+
+    /// Does nobody but this kernel have to be asked about its locks?
+    #[cfg(feature = "async")]
+    pub(crate) fn has_own_locks(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.own_locks)
     }
 
     /// Gives back what is held of a range.

@@ -1,5 +1,6 @@
 //! How somebody who waits for a lock is woken: a thread, or a task of whatever executor.
 
+use crate::mapping::process::{self, Own};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -23,6 +24,8 @@ struct State {
     waker: Option<Waker>,
     /// The one alarm that is set for it, or was.
     alarm: Option<Alarm>,
+    /// In which process.
+    process: u32,
 }
 
 /// When, and a number for those of one moment.
@@ -73,6 +76,11 @@ impl Signal {
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             state.waker = Some(context.waker().clone());
         }
+        // A forked child has its parent's waits, and not who ends them.
+        let here = process::number();
+        if state.process != here {
+            (state.process, state.alarm) = (here, None);
+        }
         if state.alarm.is_none_or(|(at, _)| at != until) {
             state.alarm = set_alarm(self, until, state.alarm);
         }
@@ -83,13 +91,16 @@ impl Signal {
 impl Drop for Signal {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(alarm) = state.alarm {
-            lock(&ALARMS).due.remove(&alarm);
+        if let Some(alarm) = state.alarm
+            && state.process == process::number()
+        {
+            lock(&KEEPER.get().alarms).due.remove(&alarm);
         }
     }
 }
 
 /// Those whom a thread wakes when it is time.
+#[derive(Default)]
 struct Alarms {
     number: u64,
     due: BTreeMap<Alarm, Weak<Signal>>,
@@ -97,13 +108,19 @@ struct Alarms {
     kept: bool,
 }
 
-static ALARMS: Mutex<Alarms> = Mutex::new(Alarms { number: 0, due: BTreeMap::new(), kept: false });
-static SOONER: Condvar = Condvar::new();
+#[derive(Default)]
+struct Keeper {
+    alarms: Mutex<Alarms>,
+    sooner: Condvar,
+}
+
+static KEEPER: Own<Keeper> = Own::new(Keeper::default);
 
 /// Has somebody woken then, in place of when it was to be. An executor's own timers are not for
 /// everybody's use: tokio panics where its embedder has none. `None`: there is no thread to do it.
 fn set_alarm(signal: &Arc<Signal>, at: Instant, before: Option<Alarm>) -> Option<Alarm> {
-    let mut alarms = lock(&ALARMS);
+    let Keeper { alarms, sooner: is_sooner } = KEEPER.get();
+    let mut alarms = lock(alarms);
     if let Some(before) = before {
         alarms.due.remove(&before);
     }
@@ -118,19 +135,20 @@ fn set_alarm(signal: &Arc<Signal>, at: Instant, before: Option<Alarm>) -> Option
     alarms.due.insert((at, number), Arc::downgrade(signal));
     drop(alarms);
     if sooner {
-        SOONER.notify_one();
+        is_sooner.notify_one();
     }
     Some((at, number))
 }
 
 /// The thread: wakes whoever it is time for, and ends when there was nobody for a while.
 fn keep() {
-    let mut alarms = lock(&ALARMS);
+    let Keeper { alarms: all, sooner } = KEEPER.get();
+    let mut alarms = lock(all);
     loop {
         let now = Instant::now();
         let Some((&(at, _), _)) = alarms.due.first_key_value() else {
             let (guard, waited) =
-                SOONER.wait_timeout(alarms, IDLE).unwrap_or_else(PoisonError::into_inner);
+                sooner.wait_timeout(alarms, IDLE).unwrap_or_else(PoisonError::into_inner);
             alarms = guard;
             if waited.timed_out() && alarms.due.is_empty() {
                 alarms.kept = false;
@@ -139,7 +157,7 @@ fn keep() {
             continue;
         };
         if at > now {
-            let waited = SOONER.wait_timeout(alarms, at - now);
+            let waited = sooner.wait_timeout(alarms, at - now);
             alarms = waited.unwrap_or_else(PoisonError::into_inner).0;
             continue;
         }
@@ -150,7 +168,7 @@ fn keep() {
             // One that panics has been told; all others in the process still need this thread.
             let _ = catch_unwind(AssertUnwindSafe(move || signal.wake()));
         }
-        alarms = lock(&ALARMS);
+        alarms = lock(all);
     }
 }
 
@@ -201,10 +219,38 @@ mod tests {
         }
     }
 
+    /// Waits as a task does that nothing else wakes.
+    fn wait(signal: &Arc<Signal>, until: Instant) {
+        let (sender, told) = channel();
+        let waker = Waker::from(Arc::new(Tells(Mutex::new(sender))));
+        while signal.poll(until, &mut Context::from_waker(&waker)).is_pending() {
+            told.recv().unwrap();
+        }
+    }
+
+    #[test]
+    fn tasks_of_a_forked_child_are_woken_when_it_is_time() {
+        iommap_child::in_child(|| {
+            let soon = || Instant::now() + Duration::from_millis(40);
+            // Now there is a thread for it, which the child has not; and one waits already.
+            let waits = Arc::new(Signal::default());
+            wait(&waits, soon());
+            let until = soon();
+            let pending = waits.poll(until, &mut Context::from_waker(Waker::noop())).is_pending();
+            process::tests::in_fork(|| {
+                wait(&waits, until);
+                wait(&Arc::new(Signal::default()), soon());
+                drop(waits);
+            });
+            assert!(pending || Instant::now() >= until);
+        })
+        .assert_done();
+    }
+
     #[test]
     fn who_waits_has_one_alarm_however_often_it_is_polled() {
         let set = |signal: &Arc<Signal>| {
-            let alarms = lock(&ALARMS);
+            let alarms = lock(&KEEPER.get().alarms);
             let ours = |other: &&Weak<Signal>| std::ptr::eq(other.as_ptr(), &raw const **signal);
             alarms.due.values().filter(ours).count()
         };
@@ -217,6 +263,6 @@ mod tests {
         }
         let left = signal.state.lock().unwrap().alarm.unwrap();
         drop(signal);
-        assert!(!lock(&ALARMS).due.contains_key(&left));
+        assert!(!lock(&KEEPER.get().alarms).due.contains_key(&left));
     }
 }

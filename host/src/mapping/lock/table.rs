@@ -7,11 +7,12 @@ mod search;
 
 use super::ranges::{Change, LockMode, Ranges, Wish};
 use super::signal::Signal;
+use crate::mapping::process::Own;
 use search::Search;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A file: its device and its number there.
@@ -87,9 +88,9 @@ struct Waiting {
 
 /// The table of this process.
 pub(super) fn table() -> MutexGuard<'static, Table> {
-    static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+    static TABLE: Own<Mutex<Table>> = Own::new(Mutex::default);
     // Nothing here panics halfway through a change.
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+    TABLE.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Table {

@@ -270,6 +270,8 @@ impl<'a> Request<'a> {
         let followed = (usage.limits().watches > 0)
             .then(|| Followed::new(file.clone(), by_path.then_some(*options)).map(Box::new))
             .transpose()?;
+        // Now, as the file's system was asked for the file anyway.
+        let own_locks = !lockable || platform::has_own_locks(file);
         let mapping = self.take_mapping()?;
         let entry = self.entry.filter(|_| writable && options.writes_file());
         let entry =
@@ -284,6 +286,7 @@ impl<'a> Request<'a> {
                 file: (writable && options.writes_file()).then(|| file.clone()),
                 kept: (usage.limits().windows > 0).then(|| file.clone()),
                 lockable: lockable.then(|| file.clone()),
+                own_locks,
                 locks: None,
                 entry,
                 memory: self.memory.clone(),

@@ -7,6 +7,7 @@
 //! - `length_of(file)`: `fstat`, for its length alone.
 //! - `is_writable(file)`, `is_append_only(file)`: is it open for writing; may it only be added to?
 //! - `keeps_identity(file)`: do two files of the same identity have the same bytes there?
+//! - `has_own_locks(file)`: does nobody but this kernel grant locks on it?
 //! - `page_size_of(file)`, `for_each_extent(file, length, each)`: its pages, and its holes.
 //! - `POPULATE_READ`, `DONT_NEED`, `HINT_NOT_TAKEN`: what `madvise` has to offer.
 //! - `prefault(address, length, for_writing)`: reads pages in without dirtying them.

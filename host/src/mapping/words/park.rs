@@ -2,6 +2,7 @@
 //! threads for blocking work others need, and go when there was nothing to do for a while.
 
 use super::{Waited, Waiting};
+use crate::mapping::process::{self, Own};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -18,14 +19,20 @@ const IDLE: Duration = Duration::from_secs(1);
 /// A thread does nothing but wait in the kernel and wake a task.
 const STACK: usize = 256 << 10;
 
+#[derive(Default)]
 struct Pool {
+    work: Mutex<Work>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Work {
     jobs: VecDeque<(Waiting, Arc<Parked>, Duration)>,
     /// Threads that wait for a job.
     idle: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { jobs: VecDeque::new(), idle: 0 });
-static WORK: Condvar = Condvar::new();
+static POOL: Own<Pool> = Own::new(Pool::default);
 
 /// A task that waits, as the task and its thread both have it.
 #[derive(Default)]
@@ -42,20 +49,25 @@ struct State {
 }
 
 /// A wait on another thread. Dropped, it waits no longer: whoever wakes it then wakes the next.
-struct Wait(Arc<Parked>);
+struct Wait {
+    parked: Arc<Parked>,
+    /// In which process.
+    process: u32,
+}
 
 impl Waiting {
     /// Has a task wait, for so long at most.
     pub(crate) async fn wait(self, time: Duration) -> Result<Waited, Errno> {
         let parked = Arc::<Parked>::default();
         give(self, parked.clone(), time)?;
-        Wait(parked).await
+        Wait { parked, process: process::number() }.await
     }
 }
 
 /// Gives a thread a job, a new one if none is idle.
 fn give(waiting: Waiting, parked: Arc<Parked>, time: Duration) -> Result<(), Errno> {
-    let mut pool = lock(&POOL);
+    let Pool { work: pool, more } = POOL.get();
+    let mut pool = lock(pool);
     if pool.idle <= pool.jobs.len() {
         let builder = thread::Builder::new().name("iommap-waits".into()).stack_size(STACK);
         // It comes to its job when this lets go of the pool.
@@ -64,16 +76,17 @@ fn give(waiting: Waiting, parked: Arc<Parked>, time: Duration) -> Result<(), Err
     }
     pool.jobs.push_back((waiting, parked, time));
     drop(pool);
-    WORK.notify_one();
+    more.notify_one();
     Ok(())
 }
 
 /// A thread: counted as idle when it begins.
 fn work() {
-    let mut pool = lock(&POOL);
+    let Pool { work, more } = POOL.get();
+    let mut pool = lock(work);
     loop {
         let Some((waiting, parked, time)) = pool.jobs.pop_front() else {
-            let waited = WORK.wait_timeout(pool, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let waited = more.wait_timeout(pool, IDLE).unwrap_or_else(PoisonError::into_inner);
             pool = waited.0;
             if waited.1.timed_out() && pool.jobs.is_empty() {
                 pool.idle -= 1;
@@ -86,7 +99,7 @@ fn work() {
         let answer = waiting.wait_here(Some(time));
         parked.answer(answer, waiting);
         drop(parked);
-        pool = lock(&POOL);
+        pool = lock(work);
         pool.idle += 1;
     }
 }
@@ -119,11 +132,15 @@ impl Future for Wait {
     type Output = Result<Waited, Errno>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = lock(&self.0.0);
+        let mut state = lock(&self.parked.0);
         if let Some((answer, waiting)) = state.answer.take() {
             drop(state);
             drop(waiting);
             return Poll::Ready(answer);
+        }
+        if self.process != process::number() {
+            // A forked child has its parent's wait, and not the thread: this stretch is over.
+            return Poll::Ready(Ok(Waited::TimedOut));
         }
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             state.waker = Some(context.waker().clone());
@@ -134,7 +151,7 @@ impl Future for Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.0);
+        let mut state = lock(&self.parked.0);
         state.left = true;
         let answer = state.answer.take();
         let waker = state.waker.take();
@@ -175,6 +192,39 @@ mod tests {
         unsafe {
             libc::syscall(libc::SYS_futex, at, libc::FUTEX_REQUEUE, 0, i32::MAX as c_long, at)
         }
+    }
+
+    #[test]
+    fn tasks_of_a_forked_child_wait_on_threads_of_its_own() {
+        iommap_child::in_child(|| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            file.as_file().set_len(64).unwrap();
+            let mapping = Mapping::options().read(true).write(true).open(file.path()).unwrap();
+            let wait =
+                |time| mapping.shared().waiting(0, 0, Some(time)).unwrap().unwrap().wait(time);
+            let end = |mut wait: Pin<Box<dyn Future<Output = Result<Waited, Errno>>>>| {
+                let (sender, told) = channel();
+                let waker = Waker::from(Arc::new(Tells(Mutex::new(sender))));
+                loop {
+                    match wait.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        Poll::Ready(done) => return done,
+                        Poll::Pending => told.recv().unwrap(),
+                    }
+                }
+            };
+            let soon = Duration::from_millis(20);
+            // Now there is a thread that is idle, and one that waits.
+            assert_eq!(end(Box::pin(wait(soon))), Ok(Waited::TimedOut));
+            let mut waits = Box::pin(wait(Duration::from_secs(60)));
+            assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            process::tests::in_fork(|| {
+                assert_eq!(end(Box::pin(wait(soon))), Ok(Waited::TimedOut));
+                // This stretch of its parent's is over at once, and its guest waits anew.
+                let done = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert_eq!(done, Poll::Ready(Ok(Waited::TimedOut)));
+            });
+        })
+        .assert_done();
     }
 
     #[test]

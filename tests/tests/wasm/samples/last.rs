@@ -54,6 +54,35 @@ fn last_follows_a_file_and_the_one_that_takes_its_place() {
 }
 
 #[test]
+fn last_loses_no_line_of_a_file_that_another_replaces() {
+    let scene = Scene::new(Kind::Sync);
+    scene.write("log", "one\n");
+    let args = ["-F", "/data/log"];
+    let mut run = iommap_run(scene.directory(), &["--limit", "watches=1"], guest("last"), &args);
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut running = Running(child);
+    let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    assert_eq!(line(), "one");
+    let signal = |number| {
+        // SAFETY: a child of this process, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(running.0.id() as i32, number) }, 0);
+    };
+    for round in 0..3 {
+        // It sees both at once.
+        signal(libc::SIGSTOP);
+        let mut log = File::options().append(true).open(scene.path("log")).unwrap();
+        write!(log, "added {round}\nand more\n").unwrap();
+        scene.write("new", format!("new {round}\n"));
+        fs::rename(scene.path("new"), scene.path("log")).unwrap();
+        signal(libc::SIGCONT);
+        assert_eq!(line(), format!("added {round}"));
+        assert_eq!(line(), "and more");
+        assert_eq!(line(), format!("new {round}"));
+    }
+}
+
+#[test]
 fn last_says_that_the_host_does_not_tell_of_changes() {
     let scene = Scene::new(Kind::Sync);
     scene.write("log", "one\n");

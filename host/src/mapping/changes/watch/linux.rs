@@ -6,6 +6,7 @@
 //! waits looks now and then in any case.
 
 use crate::mapping::lock::Signal;
+use crate::mapping::process::Own;
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init, remove_watch};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -28,7 +29,8 @@ struct Instance {
     waiters: HashMap<i32, Waiters>,
 }
 
-static INSTANCE: Mutex<Option<Instance>> = Mutex::new(None);
+/// A forked child does not read its parent's.
+static INSTANCE: Own<Mutex<Option<Instance>>> = Own::new(Mutex::default);
 
 /// Somebody is told of changes of a file, until this is dropped.
 #[derive(Debug)]
@@ -151,7 +153,7 @@ fn is_ready(inotify: &OwnedFd) -> bool {
 
 /// What is locked here is changed by single calls of a map's.
 fn lock() -> MutexGuard<'static, Option<Instance>> {
-    INSTANCE.lock().unwrap_or_else(PoisonError::into_inner)
+    INSTANCE.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -168,6 +170,29 @@ mod tests {
         let number = format!(" ino:{:x} ", file.metadata().unwrap().ino());
         let info = fs::read_to_string(info).unwrap();
         info.lines().filter(|line| line.starts_with("inotify ") && line.contains(&number)).count()
+    }
+
+    #[test]
+    fn a_forked_child_is_told_by_an_instance_of_its_own() {
+        iommap_child::in_child(|| {
+            let file = tempfile::tempfile().unwrap();
+            let signals = [(); 2].map(|()| Arc::new(Signal::default()));
+            let parents = Watch::new(&file, &signals[0]).unwrap();
+            crate::mapping::process::tests::in_fork(|| {
+                let own = Watch::new(&file, &signals[1]).unwrap();
+                assert!(!Arc::ptr_eq(&own.inotify, &parents.inotify));
+                // It takes nothing off its parent.
+                let inotify = parents.inotify.clone();
+                drop(parents);
+                assert_eq!(kept(&inotify, &file), 1);
+                file.set_len(1).unwrap();
+                let later = Instant::now() + Duration::from_secs(60);
+                signals[1].wait(later);
+                let woken = signals[1].poll(later, &mut Context::from_waker(Waker::noop()));
+                assert!(woken.is_ready(), "nobody has told it");
+            });
+        })
+        .assert_done();
     }
 
     #[test]

@@ -32,6 +32,21 @@ pub(crate) fn keeps_identity(file: &File) -> bool {
     kind(file).is_some_and(|kind| KEEP_IDENTITY.contains(&kind))
 }
 
+/// File systems whose locks are this kernel's alone to grant. Another one may have to ask a server, and wait
+/// for its answer.
+const OWN_LOCKS: [i64; 5] = [
+    0x794c_7630, // overlayfs: a file of its own, whatever is below
+    0x4d44,      // FAT
+    0x2011_bab0, // exFAT
+    0xca45_1a4e, // bcachefs
+    HUGETLBFS,
+];
+
+/// Does nobody but this kernel grant locks on a file? It is asked of the file's system, and never changes.
+pub(crate) fn has_own_locks(file: &File) -> bool {
+    kind(file).is_some_and(|kind| KEEP_IDENTITY.contains(&kind) || OWN_LOCKS.contains(&kind))
+}
+
 /// The size of the pages that a file is mapped in, where it is not the system's.
 pub(crate) fn page_size_of(file: &File) -> Option<usize> {
     let stat = fstatfs(file).ok()?;

@@ -7,7 +7,7 @@ mod growth;
 mod memory;
 mod space;
 
-pub(crate) use files::{for_each_extent, keeps_identity, page_size_of, reopen};
+pub(crate) use files::{for_each_extent, has_own_locks, keeps_identity, page_size_of, reopen};
 pub(crate) use frozen::{frozen_copy, is_frozen};
 pub(crate) use futex::{HAS_FUTEXES, wait_on, wake};
 pub(crate) use growth::{empty, raise};

@@ -1,0 +1,121 @@
+//! What a process has once for all its mappings, its threads and who they know of.
+//!
+//! A forked child has a copy of all that and none of the threads, and a mutex that one of them held is
+//! held there for ever. So a child begins with its own, and its parent's is never looked at again.
+
+use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+/// How many forks lie between this process and the one that asked first.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// A number that the processes have another of than their parents. The system's would not do: in a
+/// namespace of its own a child may have its parent's.
+pub(super) fn number() -> u32 {
+    static WATCHED: Once = Once::new();
+    extern "C" fn forked() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    WATCHED.call_once(|| {
+        // SAFETY: what it calls in a child does nothing but to count. Without memory for it nothing is
+        // counted, and a child is as it would be without this.
+        unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+    });
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// Something that each process has of its own, from the first time on that it is asked for.
+pub(super) struct Own<T: 'static> {
+    now: AtomicPtr<Made<T>>,
+    make: fn() -> T,
+}
+
+struct Made<T> {
+    process: u32,
+    value: T,
+}
+
+impl<T: Send + Sync> Own<T> {
+    pub(super) const fn new(make: fn() -> T) -> Own<T> {
+        Own { now: AtomicPtr::new(ptr::null_mut()), make }
+    }
+
+    pub(super) fn get(&self) -> &'static T {
+        let now = self.now.load(Ordering::Acquire);
+        // SAFETY: null, or made below and never freed once it is here.
+        match unsafe { now.as_ref() } {
+            Some(made) if made.process == number() => &made.value,
+            _ => self.make(now),
+        }
+    }
+
+    #[cold]
+    fn make(&self, before: *mut Made<T>) -> &'static T {
+        let new = Box::into_raw(Box::new(Made { process: number(), value: (self.make)() }));
+        let done = self.now.compare_exchange(before, new, Ordering::AcqRel, Ordering::Acquire);
+        let now = match done {
+            Ok(_) => new,
+            // Another thread of this process was quicker.
+            Err(now) => {
+                // SAFETY: made above, and nobody else knows it.
+                drop(unsafe { Box::from_raw(new) });
+                now
+            }
+        };
+        // SAFETY: it is there now, and never freed.
+        unsafe { &(*now).value }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use std::thread;
+
+    /// Does something in a forked child, and sees that it comes to its end. To be called in a process
+    /// that may fork: a test's own.
+    #[track_caller]
+    pub(in crate::mapping) fn in_fork(body: impl FnOnce()) {
+        // SAFETY: no other thread of this process holds anything that the child uses.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: a signal for whoever waits for ever.
+            unsafe { libc::alarm(100) };
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).is_ok();
+            // SAFETY: it ends the child, without what the parent would do at its end.
+            unsafe { libc::_exit(if done { 7 } else { 8 }) };
+        }
+        let mut status = 0;
+        // SAFETY: a child of this process, and a number to write to.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status:x}");
+    }
+
+    #[test]
+    fn a_forked_child_has_its_own_though_its_parent_holds_it() {
+        static OWN: Own<Mutex<u32>> = Own::new(|| Mutex::new(7));
+        iommap_child::in_child(|| {
+            let mut held = OWN.get().lock().unwrap();
+            *held = 8;
+            in_fork(|| {
+                assert_eq!(*OWN.get().lock().unwrap(), 7);
+                *OWN.get().lock().unwrap() = 9;
+                in_fork(|| assert_eq!(*OWN.get().lock().unwrap(), 7));
+            });
+            drop(held);
+            assert_eq!(*OWN.get().lock().unwrap(), 8);
+        })
+        .assert_done();
+    }
+
+    #[test]
+    fn all_threads_of_a_process_have_the_same() {
+        static OWN: Own<Mutex<u32>> = Own::new(|| Mutex::new(7));
+        let places = [(); 8].map(|()| thread::spawn(|| ptr::from_ref(OWN.get()).addr()));
+        let places = places.map(|thread| thread.join().unwrap());
+        assert!(places.iter().all(|place| *place == places[0]));
+        assert_eq!(*OWN.get().lock().unwrap(), 7);
+    }
+}
