@@ -26,26 +26,31 @@ if [ "${1:-}" = --find ]; then
     die "no toolchain that builds for $target: run \`cargo xtask setup\` first"
 fi
 if command -v rustup >/dev/null && [ "${RUSTUP_AUTO_INSTALL:-1}" != 0 ]; then
-    say "asking rustup for $target"
+    say "asking rustup for $target, for two minutes at most"
     limit=$(command -v timeout >/dev/null && echo timeout 120) || true
-    RUSTUP_MAX_RETRIES=1 $limit rustup target add $target >/dev/null 2>&1 </dev/null || true
+    said=$(RUSTUP_MAX_RETRIES=1 $limit rustup target add $target 2>&1 >/dev/null </dev/null) || true
     if rustup_has_it; then exit 0; fi
+    said=$(grep -v '^info:' <<<"$said" | head -n 1 | cut -c 1-200) || true
+    say "rustup did not get it: ${said:-it gave no reason in time}"
 fi
 is_debian || die "$rustc_version has no standard library for $target. Run: rustup target add $target"
+# Before anything is announced, and before the long steps: what they need.
+linkers=$sysroot/lib/rustlib/$rustc_host/bin
+for name in rust-lld wasm-component-ld gcc-ld/wasm-ld; do
+    [ -e "$linkers/$name" ] || die "$linkers/$name is missing: this needs a rustc from rustup"
+done
 say "making a standard library for $target from Debian's packages (some minutes of processor time, once)"
 
 packages() { rustc_web && echo wasi-libc; }
 
 fill() {
-    local dir=$1 lib=$1/usr/lib name object linker
+    local dir=$1 lib=$1/usr/lib name object
     download "$dir/debs" packages
     say "unpacking them"
     unpack "$dir"
     mkdir -p "$lib/rustlib/$rustc_host/bin/gcc-ld"
     for name in rust-lld wasm-component-ld gcc-ld/wasm-ld; do
-        linker=$sysroot/lib/rustlib/$rustc_host/bin/$name
-        [ -e "$linker" ] || die "$linker is missing: this needs a rustc from rustup"
-        ln -s "$linker" "$lib/rustlib/$rustc_host/bin/$name"
+        ln -s "$linkers/$name" "$lib/rustlib/$rustc_host/bin/$name"
     done
     wrapper "$dir/rustc" '$here/usr/bin/rustc'
     "$dir/rustc" -V >/dev/null || die "Debian's rustc does not run: is rustup's for $rustc_host?"

@@ -1,9 +1,9 @@
 //! Ends a component from outside: because its time is over, or a signal says so.
 //!
-//! A component that computes gives way when the epoch changes, and one that waits for something
-//! asynchronous is dropped; both end in good order. What cannot be ended so is a call that waits in
-//! the system, for a file system that hangs or for somebody who reads the output. So the thread here
-//! waits a moment, says what there is to say, and ends the process with it.
+//! A component that waits for something asynchronous is dropped, and ends in good order. One that
+//! computes does not give way, nor does a call that waits in the system, for a file system that hangs
+//! or for somebody who reads the output. So the thread here waits a moment, says what there is to say,
+//! and ends the process with it.
 
 use crate::exit;
 use anyhow::{Context, Result};
@@ -13,20 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use wasmtime::EngineWeak;
 
-/// How long a component may take to end when it is asked to.
-const GRACE: Duration = Duration::from_millis(250);
-
-/// How long, if it gives way only where it waits. There it does so at once; if it computes, never.
-const GRACE_IF_WAITING: Duration = Duration::from_millis(100);
+/// How long a component may take to end when it is asked to. Where it waits it does so at once; if it
+/// computes, never.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// How long what is said at the end may take. It takes no time, unless nobody reads it or the machine
 /// is very busy.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// How often it is asked meanwhile.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Why a component is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +44,8 @@ type LastWords = Box<dyn FnOnce(Why) + Send>;
 
 /// What has to be known of a component that runs.
 struct Guest {
-    ends: Ends,
     limit: Option<Duration>,
     ask: oneshot::Sender<Why>,
-}
-
-/// Where a component can be ended.
-pub(crate) enum Ends {
-    /// Wherever it is: its code gives way when this engine's epoch changes.
-    Anywhere(EngineWeak),
-    WhereItWaits,
 }
 
 /// What the thread is told.
@@ -89,14 +75,13 @@ impl Ending {
     /// it is to end.
     pub(crate) fn watch(
         &self,
-        ends: Ends,
         limit: Option<Duration>,
         last_words: impl FnOnce(Why) + Send + 'static,
     ) -> oneshot::Receiver<Why> {
         let (ask, asked) = oneshot::channel();
         *lock(&self.last_words) = Some(Box::new(last_words));
         // The thread is there as long as this process is.
-        _ = self.events.send(Event::Started(Guest { ends, limit, ask }));
+        _ = self.events.send(Event::Started(Guest { limit, ask }));
         asked
     }
 
@@ -132,19 +117,10 @@ fn end(events: &Receiver<Event>, last_words: &Mutex<Option<LastWords>>) {
     };
     // Before that nobody else has anything to say.
     let started = guest.is_some() || matches!(events.try_recv(), Ok(Event::Started(_)));
-    if let Some(Guest { ends, ask, .. }) = guest {
+    if let Some(Guest { ask, .. }) = guest {
         _ = ask.send(why);
-        let (engine, grace) = match ends {
-            Ends::Anywhere(engine) => (Some(engine), GRACE),
-            Ends::WhereItWaits => (None, GRACE_IF_WAITING),
-        };
-        let end = Instant::now() + grace;
         // A second signal is from somebody who does not want to wait.
-        while Instant::now() < end && !matches!(events.recv_timeout(TICK), Ok(Event::Signal(_))) {
-            if let Some(engine) = engine.as_ref().and_then(EngineWeak::upgrade) {
-                engine.increment_epoch();
-            }
-        }
+        _ = events.recv_timeout(GRACE);
     }
     if let Some(say) = lock(last_words).take() {
         // Somebody who stopped reading may keep what is said from being written.

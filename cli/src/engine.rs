@@ -8,39 +8,32 @@ use tracing::debug;
 use wasmtime::component::Component;
 use wasmtime::{Cache, Config, Engine};
 
-/// What is wanted of an engine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Needs {
-    /// Keep compiled components, and take them from where they are kept.
-    pub(crate) cache: bool,
-    /// Guests that compute can be interrupted, which makes them slower.
-    pub(crate) interrupt: bool,
-}
-
-/// What is compiled ahead of time can be interrupted: it is for where programs are stopped.
-const AHEAD: Needs = Needs { cache: false, interrupt: true };
-
-/// Compiles the component in a file, in an engine of its own.
+/// Compiles the component in a file, in an engine of its own. With a cache, compiled components are
+/// kept, and taken from where they are kept.
+///
+/// There is one way to compile, whatever the component is run with, so that one that is kept is never
+/// compiled twice. It has no epochs, by which a guest that computes could be interrupted: they make a
+/// loop of few instructions take up to twice as long, and what ends a component ends the process too.
 ///
 /// A host that can serve a component's async functions makes each call slower, so it is done
 /// only for a component that has some.
-pub(crate) fn compile(path: &Path, needs: Needs) -> Result<Component> {
+pub(crate) fn compile(path: &Path, cache: bool) -> Result<Component> {
     let binary = component::read(path)?;
-    let cache = if needs.cache { open_cache() } else { None };
+    let cache = if cache { open_cache() } else { None };
     let name = path.file_name().unwrap_or_default().display();
     let _notice = notice::unless_soon_done(match cache {
         Some(_) => format!("compiling {name}, once: what comes of it is kept"),
         None => format!("compiling {name}"),
     });
     with_either(|concurrency| {
-        Component::from_binary(&new_engine(needs, cache.clone(), concurrency)?, &binary)
+        Component::from_binary(&new_engine(cache.clone(), concurrency)?, &binary)
     })
     .map_err(|error| not_compiled(path, &error))
 }
 
 /// Compiles the component in a file to native code, for [`load`].
 pub(crate) fn compile_ahead(path: &Path) -> Result<Vec<u8>> {
-    let component = compile(path, AHEAD)?;
+    let component = compile(path, false)?;
     component.serialize().map_err(|error| not_compiled(path, &error))
 }
 
@@ -55,7 +48,7 @@ pub(crate) fn load(path: &Path) -> Result<Component> {
         ));
     }
     with_either(|concurrency| {
-        let engine = new_engine(AHEAD, None, concurrency)?;
+        let engine = new_engine(None, concurrency)?;
         // SAFETY: Nothing can tell whether this is what a compiler made. Whoever passes
         // --precompiled vouches for it, as for any program that is started.
         unsafe { Component::deserialize_file(&engine, path) }
@@ -77,10 +70,9 @@ fn with_either<R>(make: impl Fn(bool) -> wasmtime::Result<R>) -> wasmtime::Resul
     })
 }
 
-fn new_engine(needs: Needs, cache: Option<Cache>, concurrency: bool) -> wasmtime::Result<Engine> {
+fn new_engine(cache: Option<Cache>, concurrency: bool) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config.concurrency_support(concurrency);
-    config.epoch_interruption(needs.interrupt);
     config.cache(cache);
     // Without wasmtime's feature `gc`, which nothing here needs, a call through a type of that
     // proposal ends the process. So such a component is refused.

@@ -1,9 +1,8 @@
 //! `iommap inspect`: what a component needs, and whether it is there.
 
 use crate::args::Inspect;
-use crate::engine::{self, Needs};
 use crate::provided::{self, Missing};
-use crate::terminal;
+use crate::{engine, terminal};
 use anyhow::{Result, anyhow};
 use std::fmt::Write as _;
 
@@ -12,8 +11,7 @@ const CANNOT_RUN: u8 = 1;
 
 /// Prints what a component imports and exports, and returns the exit code.
 pub(crate) fn inspect(args: &Inspect) -> Result<u8> {
-    let needs = Needs { cache: !args.cache.no_cache, interrupt: false };
-    let component = engine::compile(&args.component, needs)?;
+    let component = engine::compile(&args.component, !args.cache.no_cache)?;
     let linker = provided::linker(component.engine()).map_err(|error| anyhow!("{error:#}"))?;
     let missing = provided::missing(&linker, &component);
 

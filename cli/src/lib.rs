@@ -14,6 +14,7 @@
 //! ```
 
 mod limit;
+mod nearest;
 mod values;
 
 pub use limit::Limit;

@@ -1,5 +1,6 @@
 //! The limits of what a component may map, by the names that people write.
 
+use crate::nearest::nearest;
 use crate::values::bytes;
 use iommap::Limits;
 use std::fmt::Write as _;
@@ -92,10 +93,7 @@ impl Limit {
         let Some((name, value)) = text.split_once('=') else {
             return Err(format!("write NAME=VALUE, where NAME is one of {}", names()));
         };
-        let known = KNOWN
-            .iter()
-            .find(|known| known.name == name)
-            .ok_or_else(|| format!("there is no limit `{name}`: the limits are {}", names()))?;
+        let known = KNOWN.iter().find(|known| known.name == name).ok_or_else(|| unknown(name))?;
         Ok(Limit { known, value: bytes(value)? })
     }
 
@@ -116,6 +114,16 @@ impl Limit {
             _ = write!(text, "\n  {name:13}  {value:3}  {about}");
         }
         text
+    }
+}
+
+fn unknown(name: &str) -> String {
+    match nearest(name, KNOWN.iter().map(|known| known.name)) {
+        Some(meant) => format!(
+            "there is no limit `{name}`: did you mean `{meant}`? The limits are {}",
+            names()
+        ),
+        None => format!("there is no limit `{name}`: the limits are {}", names()),
     }
 }
 

@@ -13,15 +13,18 @@ mod inspect;
 mod lines;
 mod log;
 mod manual;
+mod nearest;
 mod new;
 mod notice;
 mod outcome;
 mod provided;
+mod refused;
 mod run;
 mod state;
 mod stats;
 mod stdout;
 mod terminal;
+mod usage;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -30,7 +33,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let answer = match Cli::try_parse() {
         Ok(args) => carry_out(&args).map(ExitCode::from),
-        Err(error) => terminal::usage(error),
+        Err(error) => usage::answer(error),
     };
     answer.unwrap_or_else(|error| {
         // The whole chain of reasons on one line, and never a backtrace of ours.

@@ -2,13 +2,12 @@
 
 use crate::args::Run;
 use crate::component::Source;
-use crate::ending::{Ending, Ends, Why};
-use crate::engine::{self, Needs};
+use crate::ending::{Ending, Why};
 use crate::log::Shown;
 use crate::outcome::Outcome;
 use crate::state::State;
 use crate::stats::Stats;
-use crate::{directories, exit, provided, terminal};
+use crate::{directories, engine, exit, provided, refused, terminal};
 use anyhow::{Context, Result};
 use iommap::Usage;
 use std::pin::pin;
@@ -29,12 +28,10 @@ pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
     let path = source.path();
     // What takes no time comes first, so that a mistake there is seen at once.
     let state = State::new(args, &directories::check(&args.dirs)?)?;
-    // What is compiled ahead always can.
-    let interrupt = args.precompiled || args.timeout.is_some();
     let component = if args.precompiled {
         engine::load(path)?
     } else {
-        engine::compile(path, Needs { cache: !args.cache.no_cache, interrupt })?
+        engine::compile(path, !args.cache.no_cache)?
     };
     let command = provided::link(path, &component)?;
     if state.usage().limits().windows > 0
@@ -55,14 +52,9 @@ pub(crate) fn run(args: &Run, verbose: u8, shown: Shown) -> Result<u8> {
     };
     let mut store = Store::new(component.engine(), state);
     store.limiter(State::limiter);
-    // Whenever the epoch changes it gives way, if it is compiled so, and can be ended.
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
     let runtime = runtime()?;
     let if_ended = last_words.clone();
-    let ends =
-        if interrupt { Ends::Anywhere(component.engine().weak()) } else { Ends::WhereItWaits };
-    let asked = ending.watch(ends, args.timeout, move |why| {
+    let asked = ending.watch(args.timeout, move |why| {
         if_ended.say(&Outcome::Ended(why));
     });
     let outcome = runtime.block_on(unless(asked, start_command(&command, &mut store)));
@@ -144,16 +136,11 @@ impl LastWords {
                  there on the component read zeros"
             ));
         }
-        let refused = self.usage.counters().refused;
-        if refused > 0 && self.shown == Shown::Warnings && outcome.is_failure() {
-            let (calls, were) = match refused {
-                1 => ("call", "was"),
-                _ => ("calls", "were"),
-            };
-            terminal::note(format_args!(
-                "{refused} {calls} to iommap {were} refused, which may be why: -v or \
-                 IOMMAP_LOG=iommap=debug shows them"
-            ));
+        if self.shown == Shown::Warnings
+            && outcome.is_failure()
+            && let Some(note) = refused::note(&self.usage)
+        {
+            terminal::note(note);
         }
         if self.stats {
             terminal::say(Stats { usage: &self.usage, loading: self.loading, running });

@@ -23,11 +23,10 @@ impl State {
     pub(crate) fn new(args: &Run, grants: &[&Grant]) -> Result<State> {
         let mut wasi = WasiCtx::builder();
         let mut iommap = IommapCtx::builder();
-        // There is one component and a thread for it: it may wait there. Not if it is to be
-        // ended meanwhile.
-        let may_block = args.timeout.is_none();
-        wasi.allow_blocking_current_thread(may_block);
-        iommap.allow_blocking_current_thread(may_block);
+        // There is one component and a thread for it: it may wait there. What ends it (`ending`) does not
+        // wait for that thread.
+        wasi.allow_blocking_current_thread(true);
+        iommap.allow_blocking_current_thread(true);
 
         wasi.inherit_stdin().stdout(Stdout).inherit_stderr();
         wasi.envs(&args.env).args(&arguments(args)?);

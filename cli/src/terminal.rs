@@ -2,12 +2,9 @@
 //!
 //! Nothing here panics, whoever stopped reading.
 
-use crate::exit;
 use anyhow::{Context, Result};
-use clap::error::{ContextKind, ErrorKind};
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 /// Says something to the user.
 pub(crate) fn say(message: impl Display) {
@@ -42,22 +39,4 @@ fn written(result: io::Result<()>) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("the standard output cannot be written to"),
     }
-}
-
-/// Answers a command line that is not one to carry out: help, the version, or a mistake.
-pub(crate) fn usage(mut error: clap::Error) -> Result<ExitCode> {
-    // It is of no help that `-- --optoin` would be taken for the name of a component.
-    error.remove(ContextKind::Suggested);
-    let text = error.render().to_string();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            print(text)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            _ = io::stderr().lock().write_all(text.as_bytes());
-        }
-        _ => say(text.strip_prefix("error: ").unwrap_or(&text).trim_end()),
-    }
-    Ok(ExitCode::from(exit::SETUP_FAILED))
 }

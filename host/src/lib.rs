@@ -171,4 +171,4 @@ pub use mapping::{
     AccessMode, Advice, Change, FileState, FsPerms, LockMode, Mapping, OpenOptions, Range,
     SharedMemory, SyncMode, Waited,
 };
-pub use usage::{Budget, BudgetLimits, Counters, Limits, Usage};
+pub use usage::{Budget, BudgetLimits, Counters, Limits, Refusal, Usage};

@@ -15,6 +15,22 @@ fn a_program_without_an_end_is_ended_in_time() {
     }
 }
 
+/// A component is kept as it is compiled once, however it is run.
+#[test]
+fn a_time_limit_compiles_nothing_anew() {
+    let place = Place::new();
+    place.program("ok.wasm", "(i32.const 0)", "");
+    let run = |options: &[&str]| {
+        let args = [&["run"], options, &["ok.wasm"]].concat();
+        let Ended { code, err, .. } = place.iommap(&args);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        place.cached()
+    };
+    let once = run(&[]);
+    assert_eq!(once.len(), 1, "{once:?}");
+    assert_eq!(run(&["--timeout", "1h"]), once);
+}
+
 #[cfg(unix)]
 mod signals {
     use super::{Ended, Place};

@@ -61,6 +61,24 @@ impl Place {
         self.command(args).output().unwrap().into()
     }
 
+    /// The files of compiled components that the cache has, without what it notes of their use.
+    pub(crate) fn cached(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.path("cache")];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.extension() {
+                    _ if path.is_dir() => folders.push(path),
+                    None => files.push(path),
+                    Some(_) => {}
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
     /// The message with which this is refused.
     pub(crate) fn refusal(&self, args: &[&str]) -> String {
         let Ended { code, out, err } = self.iommap(args);

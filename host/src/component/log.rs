@@ -99,7 +99,7 @@ impl Call {
             _ => false,
         };
         if !none {
-            usage.count_refused(error.kind());
+            usage.count_refused(self.name, path, error);
         }
         self.refused(usage.name(), path, arguments, error)
     }

@@ -10,18 +10,20 @@ mod limits;
 pub(crate) mod local;
 mod machine;
 mod pool;
+mod refusal;
 mod reservation;
 
 pub use budget::{Budget, BudgetLimits};
 pub use counters::Counters;
 pub use limits::Limits;
 pub(crate) use pool::Resource;
+pub use refusal::Refusal;
 pub(crate) use reservation::Reservation;
 
 use crate::error::{Error, ErrorKind};
 use pool::Pool;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// The number in the name of the next usage that is not given one.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -52,6 +54,7 @@ pub struct Usage {
     lock_deadlocks: AtomicU64,
     word_waits: AtomicU64,
     refused: [AtomicU64; ErrorKind::ALL.len()],
+    first_refusal: OnceLock<Box<Refusal>>,
     /// What the store's [`LocalCounter`] counts beside `read` and `written`.
     local_read: Moved,
     local_written: Moved,
@@ -103,6 +106,7 @@ impl Usage {
             lock_deadlocks: AtomicU64::default(),
             word_waits: AtomicU64::default(),
             refused: Default::default(),
+            first_refusal: OnceLock::new(),
             local_read: Moved::default(),
             local_written: Moved::default(),
         })
@@ -177,6 +181,13 @@ impl Usage {
         self.refused[kind as usize].load(Relaxed)
     }
 
+    /// The first call of a guest that was refused, and why: what to tell whoever started a guest that
+    /// failed, where there is no log. Calls that guests make only to ask what there is, such as for a
+    /// window where [`Limits`] allow none, are no refusals here nor in [`Usage::refused`].
+    pub fn first_refusal(&self) -> Option<&Refusal> {
+        self.first_refusal.get().map(AsRef::as_ref)
+    }
+
     /// Is a call allowed to move this many bytes?
     #[inline]
     pub(crate) fn check_call(&self, bytes: u64) -> Result<(), Error> {
@@ -235,8 +246,10 @@ impl Usage {
         self.word_waits.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn count_refused(&self, kind: ErrorKind) {
-        self.refused[kind as usize].fetch_add(1, Relaxed);
+    pub(crate) fn count_refused(&self, call: &'static str, path: &str, error: &Error) {
+        self.refused[error.kind() as usize].fetch_add(1, Relaxed);
+        // Only the first is kept, and takes memory: a guest may go on as often as it likes.
+        self.first_refusal.get_or_init(|| Box::new(Refusal::new(call, path, error)));
     }
 
     fn take(&self, resource: Resource, amount: u64) -> Result<(), Error> {
@@ -296,13 +309,15 @@ mod tests {
     fn each_kind_of_error_is_counted_by_itself() {
         let usage = usage(100);
         for (n, kind) in ErrorKind::ALL.iter().enumerate() {
-            (0..=n).for_each(|_| usage.count_refused(*kind));
+            (0..=n).for_each(|_| usage.count_refused("open", kind.name(), &(*kind).into()));
         }
         for (n, kind) in ErrorKind::ALL.iter().enumerate() {
             assert_eq!(usage.refused(*kind), n as u64 + 1, "{kind:?}");
         }
         let all = ErrorKind::ALL.len() as u64;
         assert_eq!(usage.counters().refused, all * (all + 1) / 2);
+        let first = usage.first_refusal().unwrap();
+        assert_eq!((first.path(), first.kind()), ("badarg", ErrorKind::Badarg), "and stays so");
     }
 
     #[test]

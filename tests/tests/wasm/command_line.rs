@@ -311,10 +311,18 @@ fn a_guest_that_fails_is_told_of_calls_that_were_refused() {
     let args = ["needle", "/data/none"];
     let (code, _, err) = said(&run(&scene, &[], guest("search"), &args));
     assert_eq!(code, 3, "{err}");
-    assert!(
-        err.contains("iommap: note: 1 call to iommap was refused") && err.contains("-v"),
-        "{err}"
-    );
+    let note = "iommap: note: 1 call to iommap was refused (enoent), which may be why: open of `/data/none`";
+    assert!(err.contains(note) && err.contains(". -v or "), "{err}");
+    // The reason is the host's, of which the guest knows a code.
+    let (_, _, err) = said(&run(&scene, &[], guest("search"), &["needle", "/etc/passwd"]));
+    assert!(err.contains("open of `/etc/passwd`: no grant covers it; granted: /data"), "{err}");
+    // Whatever the guest has asked for, nothing of it gets to the terminal but to be shown.
+    let (_, _, err) = said(&run(&scene, &[], guest("search"), &["needle", "/data/\u{1b}[2J\n"]));
+    assert!(err.contains(r"open of `/data/\u{1b}[2J\n`: no such file"), "{err}");
+    scene.write("log", log(&[3], 10).0);
+    let limited = ["--limit", "mappings=0"];
+    let (_, _, err) = said(&run(&scene, &limited, guest("search"), &["needle", "/data/log"]));
+    assert!(err.contains("open of `/data/log`: mappings is 0, 0 in use, asked for 1"), "{err}");
     // Who sees them needs not be told that there are some.
     let (_, _, err) = said(&run(&scene, &["-v"], guest("search"), &args));
     assert!(err.contains("enoent") && !err.contains("iommap: note: "), "{err}");
