@@ -95,6 +95,6 @@ pub use storage::sync_all;
 #[cfg(all(feature = "windows", feature = "std"))]
 pub use window::lost;
 #[cfg(feature = "windows")]
-pub use window::{FrozenWindow, Window, WindowOptions};
+pub use window::{FrozenWindow, View, Window, WindowOptions};
 #[cfg(feature = "windows")]
 pub use windows::{Piece, Windows};

@@ -2,7 +2,7 @@
 //! guest will see. That a host answers the same is tested in `tests/tests/wasm/windows_guest.rs`.
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 
-use iommap_guest::{ErrorKind, Mapping, Window, Windows};
+use iommap_guest::{ErrorKind, Mapping, View, Window, Windows};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
@@ -98,6 +98,30 @@ fn a_lost_page_is_sigbus_until_the_window_moves() {
     assert_eq!(window.u8_at(3 * UNIT).unwrap(), bytes[3 * UNIT]);
     window.check_by_host().unwrap();
     window.close().unwrap();
+}
+
+#[test]
+fn many_reads_with_one_look_hear_of_a_page_lost_among_them() {
+    let bytes = pattern(4 * UNIT);
+    let (_dir, path) = file(&bytes);
+    let mapping = Mapping::open(&path).unwrap();
+    let window = mapping.window(0..bytes.len() as u64).unwrap();
+    let both =
+        |view: View<'_>| (view.array(1), view.array(bytes.len() - 2), view.array(bytes.len() - 1));
+    let (first, last, past) = window.read_with(both).unwrap();
+    assert_eq!(first, bytes[1..].first_chunk::<2>().copied());
+    assert_eq!(last, bytes.last_chunk::<2>().copied());
+    assert_eq!(past, None::<[u8; 2]>);
+    let (none, all) = window
+        .read_with(|view| (view.array::<1>(usize::MAX), view.array::<0>(bytes.len())))
+        .unwrap();
+    assert_eq!((none, all), (None, Some([])));
+
+    File::options().write(true).open(&path).unwrap().set_len(UNIT as u64).unwrap();
+    let mut seen = None;
+    let error = window.read_with(|view| seen = view.array::<4>(2 * UNIT)).unwrap_err();
+    assert_eq!(error, ErrorKind::Sigbus);
+    assert_eq!(seen, Some([0; 4]), "zeros until the look");
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! $ file NAME DATA      makes a file     $ cut NAME LENGTH     cuts or lengthens it
 //! $ sparse NAME LENGTH  with a hole      $ remove NAME         $ rename NAME NAME
 //! $ directory NAME                       $ link NAME TARGET
+//! $ modified NAME SECONDS  since 1970, when it was last modified
 //! $ descriptors none|again               whether the host may open files
 //! $ file-size N|again                    how long the host may make files
 //! $ holds NAME DATA     what is in it    $ absent NAME         that there is none
@@ -18,8 +19,9 @@
 //! $ counted WHAT N      that the store counts so many `mappings`, `refused` calls, and so on
 //! ```
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
 
 use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, Limits};
 use iommap_commands::{Bad, Words};
@@ -130,6 +132,8 @@ impl<'a> Case<'a> {
                     "call-bytes" => &mut self.limits.call_bytes,
                     "locked-bytes" => &mut self.limits.locked_bytes,
                     "locks" => &mut self.limits.locks,
+                    "watches" => &mut self.limits.watches,
+                    "waiters" => &mut self.limits.waiters,
                     _ => panic!("there is no limit {name}"),
                 };
                 *limit = number(value);
@@ -143,6 +147,11 @@ impl<'a> Case<'a> {
             ["remove", name] => fs::remove_file(self.scene.path(name)).expect("a file"),
             ["rename", from, to] => {
                 fs::rename(self.scene.path(from), self.scene.path(to)).expect("a file");
+            }
+            ["modified", name, seconds] => {
+                let file = File::options().write(true).open(self.scene.path(name));
+                let at = SystemTime::UNIX_EPOCH + Duration::from_secs(number(seconds));
+                file.and_then(|file| file.set_modified(at)).expect("a file");
             }
             ["directory", name] => fs::create_dir(self.scene.path(name)).expect("a directory"),
             ["link", name, target] => symlink(target, self.scene.path(name)).expect("a link"),
@@ -175,6 +184,8 @@ impl<'a> Case<'a> {
                     "mapped-bytes" => counters.mapped_bytes,
                     "locked-bytes" => counters.locked_bytes,
                     "locks" => counters.locks,
+                    "watches" => counters.watches,
+                    "waiters" => counters.waiters,
                     "opened" => counters.opened,
                     "reads" => counters.reads,
                     "writes" => counters.writes,

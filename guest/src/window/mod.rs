@@ -11,6 +11,7 @@ pub use frozen::FrozenWindow;
 #[cfg(feature = "std")]
 pub use lost::lost;
 pub use options::WindowOptions;
+pub use read::View;
 pub(crate) use region::{Region, UNIT};
 
 use crate::error::Asked;

@@ -2,6 +2,7 @@
 
 use super::Window;
 use crate::{Error, ErrorKind};
+use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
 /// Methods that read a number, by their names.
@@ -60,6 +61,38 @@ impl Window {
         if self.whole() { Ok(bytes) } else { Err(self.lost(offset, N)) }
     }
 
+    /// Many reads, and one look after all of them whether a page was lost: a walk down a tree, say,
+    /// whose steps would each wait for a look.
+    ///
+    /// Until that look a lost page reads as zeros, so `read` must end whatever it reads, and what it
+    /// returns is handed on only if no page was lost.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # if !cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))) { return Ok(()) }
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("list");
+    /// # std::fs::write(&path, [2, 9, 3, 1, 9])?;
+    /// # let list = iommap_guest::Mapping::open(&path)?;
+    /// let window = list.window(0..list.len()?)?;
+    /// // Each byte says where the next one is.
+    /// let end = window.read_with(|view| {
+    ///     (0..window.len()).try_fold(0, |at, _| view.array(at).map(|[next]| usize::from(next)))
+    /// })?;
+    /// assert_eq!(end, None, "the chain leads out of the window");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Sigbus`]: a page of the window was lost.
+    #[inline(always)]
+    pub fn read_with<T>(&self, read: impl FnOnce(View<'_>) -> T) -> Result<T, Error> {
+        let result = read(View { data: self.data, len: self.len, window: PhantomData });
+        if self.whole() { Ok(result) } else { Err(self.lost(0, self.len)) }
+    }
+
     numbers! {
         u8_at: u8, from_le_bytes, "";
         u16_le_at: u16, from_le_bytes, ", its least byte first";
@@ -78,5 +111,26 @@ impl Window {
             Some(end) if end <= self.len() => Ok(unsafe { self.data.add(offset) }),
             _ => Err(self.fails(ErrorKind::OutOfBounds, offset, length)),
         }
+    }
+}
+
+/// The bytes of a window during [`Window::read_with`].
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    data: NonNull<u8>,
+    len: usize,
+    window: PhantomData<&'a Window>,
+}
+
+impl View<'_> {
+    /// The `N` bytes from `offset` on, or none where the window ends before they do.
+    #[inline(always)]
+    pub fn array<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset > self.len.checked_sub(N)? {
+            return None;
+        }
+        // SAFETY: inside the window, as was checked, which is there as long as this is borrowed from
+        // it, and bytes are aligned anywhere.
+        Some(unsafe { self.data.add(offset).cast::<[u8; N]>().read() })
     }
 }

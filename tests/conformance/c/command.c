@@ -143,6 +143,13 @@ uint64_t words_number(words *w, const char *what) {
     return w->bad[0] == '\0' ? number(w, (const char *)word.bytes) : 0;
 }
 
+uint64_t *words_time(words *w, uint64_t *nanoseconds) {
+    bytes time = words_text(w, "a time");
+    if (is(time, "-")) return NULL;
+    *nanoseconds = w->bad[0] == '\0' ? number(w, (const char *)time.bytes) * 1000000 : 0;
+    return nanoseconds;
+}
+
 size_t one_of(words *w, const char *text, const char *const *names) {
     for (size_t index = 0; names[index] != NULL; index++) {
         if (strcmp(text, names[index]) == 0) return index;

@@ -41,6 +41,10 @@ bytes words_text(words *w, const char *what);
 
 uint64_t words_number(words *w, const char *what);
 
+// The next word as nanoseconds, which are put into a place that is returned: it is milliseconds, or `-`
+// for as long as it takes, which is NULL.
+uint64_t *words_time(words *w, uint64_t *nanoseconds);
+
 // The index of the next word in `names`, which ends with NULL.
 size_t words_one_of(words *w, const char *what, const char *const *names);
 

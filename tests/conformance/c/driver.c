@@ -1,17 +1,12 @@
 // Does to mappings what the tests tell it, one command at a time: the driver, in C. The commands
 // are listed at the top of tests/guests/driver/src/lib.rs.
 
-#include "command.h"
-#include "driver.h"
+#include "verbs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef iommap_mmap_types_own_mapping_t own_mapping;
-typedef iommap_mmap_types_borrow_mapping_t mapping;
-typedef iommap_mmap_types_error_code_t error;
 
 // In the order of `iommap.wit`, as are the constants that are generated from it.
 static const char *const MODES[] = {"read", "write", "read-write", NULL};
@@ -43,30 +38,23 @@ static const char *const ERRORS[] = {
     [IOMMAP_MMAP_TYPES_ERROR_CODE_OTHER] = "other",
 };
 
-// A mapping and its name. The table is small; a place whose name is NULL is free.
-typedef struct {
-    char *name;
-    own_mapping mapping;
-} entry;
-
+// The table is small; a place whose name is NULL is free.
 static entry table[256];
 
-static entry *find(bytes name) {
+entry *find(bytes name) {
     for (entry *at = table; at < table + sizeof table / sizeof *table; at++) {
         if (at->name != NULL && is(name, at->name)) return at;
     }
     return NULL;
 }
 
-// What a command is to answer: one of these.
-typedef struct {
-    bool failed;
-    error error;
-    enum { NOTHING, NUMBER, BYTES, WORD } kind;
-    uint64_t number;
-    const char *word;
-    driver_list_u8_t bytes;
-} answer;
+entry *place_for(words *w, bytes name) {
+    if (find(name) != NULL) words_bad(w, "this name is in use");
+    entry *place = table;
+    while (place < table + sizeof table / sizeof *table && place->name != NULL) place++;
+    if (place == table + sizeof table / sizeof *table) words_bad(w, "the table is full");
+    return place;
+}
 
 static void run_open(words *w, answer *a) {
     bytes name = words_text(w, "a name");
@@ -85,16 +73,15 @@ static void run_open(words *w, answer *a) {
             }
         }
     }
-    if (find(name) != NULL) words_bad(w, "this name is in use");
-    entry *place = table;
-    while (place < table + sizeof table / sizeof *table && place->name != NULL) place++;
-    if (place == table + sizeof table / sizeof *table) words_bad(w, "the table is full");
+    entry *place = place_for(w, name);
     if (!words_end(w)) return;
 
     driver_string_t where = {path.bytes, path.length};
     a->failed = !iommap_mmap_types_static_mapping_open(&where, (uint8_t)mode, options, wanted,
                                                        &place->mapping, &a->error);
-    if (!a->failed) place->name = strdup((char *)name.bytes);
+    if (a->failed) return;
+    place->name = strdup((char *)name.bytes);
+    place->known = false;
 }
 
 static void run_pwrite_many(words *w, mapping m, answer *a) {
@@ -136,13 +123,11 @@ static void run_pwrite(words *w, mapping m, answer *a) {
 static void run_lock(words *w, mapping m, answer *a) {
     uint64_t offset = words_number(w, "an offset"), length = words_number(w, "a length");
     uint8_t mode = (uint8_t)words_one_of(w, "a mode", LOCK_MODES);
-    bytes time = words_text(w, "a time");
-    uint64_t wait = is(time, "-") ? 0 : number(w, (char *)time.bytes) * 1000000;
+    uint64_t nanoseconds, *wait = words_time(w, &nanoseconds);
     if (!words_end(w)) return;
     iommap_mmap_locks_outcome_t outcome;
     do {
-        a->failed = !iommap_mmap_locks_lock(m, offset, length, mode, is(time, "-") ? NULL : &wait,
-                                            &outcome, &a->error);
+        a->failed = !iommap_mmap_locks_lock(m, offset, length, mode, wait, &outcome, &a->error);
     } while (!a->failed && outcome == IOMMAP_MMAP_LOCKS_OUTCOME_AGAIN);
     if (a->failed) return;
     a->kind = WORD;
@@ -214,7 +199,8 @@ static void run_on(bytes verb, words *w, entry *named, answer *a) {
         uint64_t offset = words_number(w, "an offset"), length = words_number(w, "a length");
         if (!words_end(w)) return;
         a->failed = !iommap_mmap_locks_unlock(m, offset, length, &a->error);
-    } else {
+    } else if (!run_atomics(verb, w, m, a) && !run_changes(verb, w, named, a)
+               && !run_storage(verb, w, m, a)) {
         words_bad(w, "there is no command %s", (char *)verb.bytes);
     }
 }
@@ -223,10 +209,12 @@ static void run_on(bytes verb, words *w, entry *named, answer *a) {
 static char *say(const answer *a) {
     char *text = NULL;
     int done = 0;
+    char which[16] = "";
+    if (a->of_many) snprintf(which, sizeof which, "%" PRIu32 " ", a->index);
     if (a->failed) {
         const driver_option_string_t *other = &a->error.val.other;
         bool says = a->error.tag == IOMMAP_MMAP_TYPES_ERROR_CODE_OTHER && other->is_some;
-        done = asprintf(&text, "err %s%s%.*s", ERRORS[a->error.tag], says ? " " : "",
+        done = asprintf(&text, "err %s%s%s%.*s", which, ERRORS[a->error.tag], says ? " " : "",
                         says ? (int)other->val.len : 0, says ? (char *)other->val.ptr : "");
     } else if (a->kind == NOTHING) {
         done = asprintf(&text, "ok");
@@ -255,6 +243,8 @@ void exports_driver_step(driver_string_t *command, driver_string_t *ret) {
     bytes verb = words_text(&w, "a command");
     if (is(verb, "open")) {
         run_open(&w, &a);
+    } else if (is(verb, "sync-many")) {
+        run_sync_many(&w, &a);
     } else {
         bytes name = words_text(&w, "a name");
         entry *named = find(name);

@@ -51,6 +51,12 @@ export class Words {
     return number(this.text(what));
   }
 
+  /** In nanoseconds, of a number of milliseconds or `-`, which is for as long as it takes. */
+  time() {
+    const time = this.text('a time');
+    return time === '-' ? undefined : number(time) * 1_000_000n;
+  }
+
   oneOf(what, names) {
     const text = this.text(what);
     if (!names.includes(text)) throw new Bad(`${text} is none of ${names.join(', ')}`);

@@ -4,6 +4,11 @@
 import { Mapping } from 'iommap:mmap/types@0.1.0';
 import { preadMany, pwriteMany } from 'iommap:mmap/batch@0.1.0';
 import { lock, unlock, wouldLock } from 'iommap:mmap/locks@0.1.0';
+import { remap } from 'iommap:mmap/changes@0.1.0';
+import { syncMany } from 'iommap:mmap/storage@0.1.0';
+import { ATOMICS } from './atomics.js';
+import { CHANGES } from './changes.js';
+import { STORAGE } from './storage.js';
 import { Bad, Words, describe, number } from './command.js';
 
 const MODES = ['read', 'write', 'read-write'];
@@ -29,8 +34,13 @@ export function step(command) {
     // What the host reports is thrown with the case of `error-code` as its payload.
     const code = error.payload;
     if (code === undefined) throw error;
-    return code.val === undefined ? `err ${code.tag}` : `err ${code.tag} ${code.val}`;
+    // Of many mappings it is said which.
+    return 'index' in code ? `err ${code.index} ${name(code.code)}` : `err ${name(code)}`;
   }
+}
+
+function name({ tag, val }) {
+  return val === undefined ? tag : `${tag} ${val}`;
 }
 
 /** Each takes its words, does its work and returns what comes back of it. */
@@ -48,8 +58,14 @@ const COMMANDS = {
         for (const option of word.split(',')) options[known(option)] = true;
       }
     }
-    if (mappings.has(name)) throw new Bad('this name is in use');
-    mappings.set(name, Mapping.open(path, mode, options, size));
+    keep(name, () => Mapping.open(path, mode, options, size));
+  },
+  'sync-many'(words) {
+    const all = [];
+    for (let name; (name = words.optionalText()) !== undefined;) {
+      all.push(mappings.get(name) ?? unknown(name));
+    }
+    syncMany(all);
   },
   drop(words) {
     const name = words.text('a name');
@@ -111,9 +127,8 @@ const COMMANDS = {
   lock: on((mapping, words) => {
     const [offset, length] = [words.number('an offset'), words.number('a length')];
     const mode = words.oneOf('a mode', LOCK_MODES);
-    const time = words.text('a time');
+    const wait = words.time();
     words.end();
-    const wait = time === '-' ? undefined : number(time) * 1_000_000n;
     for (;;) {
       const outcome = lock(mapping, offset, length, mode, wait);
       if (outcome !== 'again') return outcome;
@@ -130,14 +145,29 @@ const COMMANDS = {
     words.end();
     return `${wouldLock(mapping, offset, length, mode)}`;
   }),
+  remap: on((mapping, words) => {
+    const name = words.text('a name');
+    words.end();
+    keep(name, () => remap(mapping));
+  }),
 };
+
+for (const [verb, run] of Object.entries({ ...ATOMICS, ...CHANGES, ...STORAGE })) {
+  COMMANDS[verb] = on(run);
+}
 
 /** A command whose first word names a mapping. */
 function on(run) {
   return (words) => {
     const name = words.text('a name');
-    return run(mappings.get(name) ?? unknown(name), words);
+    return run(mappings.get(name) ?? unknown(name), words, name);
   };
+}
+
+/** Gives a mapping that is made a name which is free. */
+function keep(name, make) {
+  if (mappings.has(name)) throw new Bad('this name is in use');
+  mappings.set(name, make());
 }
 
 function known(option) {

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from functools import reduce
 from operator import or_
 
-from command import Bad, Words, describe, number, one_of
+import on_changes
+import on_storage
+import on_words
+from command import Bad, Words, by_wit_name, describe, number, one_of
 from componentize_py_types import Err
 from wit_world import WitWorld as World
-from wit_world.imports import batch, locks, types
+from wit_world.imports import batch, changes, locks, storage, types
 from wit_world.imports.locks import LockMode, Outcome
 from wit_world.imports.types import AccessMode, Advice, Mapping, OpenFlags, SyncMode
 
@@ -30,10 +33,16 @@ class WitWorld(World):
         except Bad as why:
             return f"bad {why}"
         except Err as error:
-            return f"err {name(error.value)}"
+            value = error.value
+            if isinstance(value, storage.SyncFailure):
+                return f"err {value.index} {name(value.code)}"
+            return f"err {name(value)}"
 
 
 mappings: dict[str, Mapping] = {}
+
+# What is known of the files of mappings.
+states: dict[str, changes.FileState] = {}
 
 
 def open_(words: Words) -> None:
@@ -47,8 +56,7 @@ def open_(words: Words) -> None:
         elif word != "-":
             named = (OPTIONS[one_of(option, OPTIONS)] for option in word.split(","))
             options = reduce(or_, named, options)
-    if handle in mappings:
-        raise Bad("this name is in use")
+    free(handle)
     mappings[handle] = Mapping.open(path, mode, options, size)
 
 
@@ -127,9 +135,8 @@ def position(mapping: Mapping, words: Words) -> int:
 def lock(mapping: Mapping, words: Words) -> str:
     offset, length = words.number("an offset"), words.number("a length")
     mode = LOCK_MODES[words.name("a mode", LOCK_MODES)]
-    time = words.text("a time")
+    wait = words.time()
     words.end()
-    wait = None if time == "-" else number(time) * 1_000_000
     while (outcome := locks.lock(mapping, offset, length, mode, wait)) == Outcome.AGAIN:
         pass
     return outcome.name.lower()
@@ -148,9 +155,40 @@ def would_lock(mapping: Mapping, words: Words) -> str:
     return "true" if locks.would_lock(mapping, offset, length, mode) else "false"
 
 
+def remap(mapping: Mapping, words: Words) -> None:
+    handle = words.text("a name")
+    words.end()
+    free(handle)
+    mappings[handle] = changes.remap(mapping)
+
+
+def know(words: Words) -> None:
+    handle = known(words.text("a name"))
+    words.end()
+    states[handle] = changes.changed(mappings[handle])
+
+
+def wait_for_change(words: Words) -> str:
+    handle, wait = known(words.text("a name")), words.time()
+    words.end()
+    if handle not in states:
+        raise Bad(f"nothing is known of {handle!r}")
+    return on_changes.wait_for_change(mappings[handle], states[handle], wait)
+
+
+def sync_many(words: Words) -> None:
+    every = []
+    while words:
+        every.append(mappings[known(words.text("a name"))])
+    storage.sync_many(every)
+
+
 COMMANDS: dict[str, Callable[[Words], Answer]] = {
     "open": open_,
     "drop": drop,
+    "know": know,
+    "wait-for-change": wait_for_change,
+    "sync-many": sync_many,
     "close": on(close),
     "pread": on(pread),
     "pwrite": on(pwrite),
@@ -164,12 +202,10 @@ COMMANDS: dict[str, Callable[[Words], Answer]] = {
     "lock": on(lock),
     "unlock": on(unlock),
     "would-lock": on(would_lock),
+    "remap": on(remap),
 }
-
-
-def by_wit_name(members) -> dict:
-    """The members of an enum by their names in `iommap.wit`."""
-    return {member.name.lower().replace("_", "-"): member for member in members}
+for commands in on_words.COMMANDS, on_changes.COMMANDS, on_storage.COMMANDS:
+    COMMANDS |= {verb: on(run) for verb, run in commands.items()}
 
 
 MODES = by_wit_name(AccessMode)
@@ -177,6 +213,11 @@ OPTIONS = by_wit_name(OpenFlags)
 SYNC_MODES = by_wit_name(SyncMode)
 HINTS = by_wit_name(Advice)
 LOCK_MODES = by_wit_name(LockMode)
+
+
+def free(handle: str) -> None:
+    if handle in mappings:
+        raise Bad("this name is in use")
 
 
 def known(handle: str) -> str:

@@ -67,6 +67,11 @@ class Words:
     def number(self, what: str) -> int:
         return number(self.text(what))
 
+    def time(self) -> int | None:
+        """In nanoseconds, of a number of milliseconds or `-`, which is for as long as it takes."""
+        time = self.text("a time")
+        return None if time == "-" else number(time) * 1_000_000
+
     def name(self, what: str, names: Container[str]) -> str:
         return one_of(self.text(what), names)
 
@@ -119,6 +124,11 @@ def one_of(text: str, names: Container[str]) -> str:
     if text not in names:
         raise Bad(f"{text!r} is none of {names}")
     return text
+
+
+def by_wit_name(members) -> dict:
+    """The members of an enum by their names in `iommap.wit`."""
+    return {member.name.lower().replace("_", "-"): member for member in members}
 
 
 def describe(data: bytes) -> str:

@@ -4,7 +4,7 @@ use crate::file::{Cell, UNKNOWN, matches};
 use crate::model::{Answer, Expected, Model};
 use crate::operation::{Call, NAMES, Open, Operation, Record};
 use crate::others::Actor;
-use crate::{limits, prepare};
+use crate::{limits, prepare, words};
 use iommap::AccessMode;
 use std::fs;
 use std::io::ErrorKind;
@@ -36,6 +36,8 @@ pub enum Value {
     Would(bool),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// What has become of a file, as the driver says it.
+    State(String),
     /// So many bytes, of which the FNV-1a hash of 64 bits is this.
     Hashed(u64, u64),
 }
@@ -53,6 +55,8 @@ pub struct Tally {
     pub others: u64,
     /// Locks that were had, and that others were in the way of.
     pub locks: [u64; 2],
+    /// Words that were read or changed.
+    pub words: u64,
 }
 
 impl Tally {
@@ -62,6 +66,7 @@ impl Tally {
         self.errors += other.errors;
         self.faults += other.faults;
         self.others += other.others;
+        self.words += other.words;
         self.locks = [self.locks[0] + other.locks[0], self.locks[1] + other.locks[1]];
     }
 }
@@ -132,6 +137,7 @@ fn guest(
     if let Ok(Answer::Locked(locked)) = expected {
         tally.locks[usize::from(!locked)] += 1;
     }
+    tally.words += u64::from(matches!(expected, Ok(Answer::Word(_))));
     agree(&found, &expected)
 }
 
@@ -141,6 +147,8 @@ fn agree(found: &Result<Value, String>, expected: &Expected) -> Result<(), Strin
         (Ok(Value::Nothing), Ok(Answer::Nothing | Answer::NothingOr(_))) => true,
         (Err(found), Ok(Answer::NothingOr(error))) => found == error,
         (Ok(Value::Number(found)), Ok(Answer::Number(expected))) => found == expected,
+        (Ok(Value::Number(found)), Ok(Answer::Word(expected))) => words::is(*found, expected),
+        (Ok(Value::State(found)), Ok(Answer::State(expected))) => found == expected,
         (Ok(Value::Locked(found)), Ok(Answer::Locked(expected)))
         | (Ok(Value::Would(found)), Ok(Answer::Would(expected))) => found == expected,
         (Ok(Value::Bytes(found)), Ok(Answer::Bytes(expected))) => {

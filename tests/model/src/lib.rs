@@ -19,12 +19,15 @@ mod numbers;
 mod operation;
 mod others;
 mod predict;
+mod words;
 
 pub use file::{Cell, UNKNOWN, matches};
 pub use hold::{Subject, Tally, Value, hold};
 pub use model::{Answer, Expected, Model};
 pub use native::{Native, options};
-pub use operation::{Call, NAMES, Open, Operation, Others, RECORD, Record, SLOTS, bytes};
+pub use operation::{
+    Call, NAMES, Open, Operation, Others, RECORD, Record, SLOTS, Storage, Word, bytes,
+};
 pub use others::{Actor, Handles, prepare, serve};
 
 /// What a guest may use: little, so that random operations reach every limit.
@@ -35,6 +38,7 @@ pub fn limits() -> iommap::Limits {
     limits.file_bytes = 9 * page() + 100;
     limits.call_bytes = 6 * page();
     limits.locks = 6;
+    limits.watches = 1;
     limits
 }
 

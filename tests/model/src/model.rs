@@ -23,6 +23,10 @@ pub enum Answer {
     Locked(bool),
     /// Whether a lock could be had.
     Would(bool),
+    /// A word, of which bytes may be unknown.
+    Word(Vec<Cell>),
+    /// What has become of a file: its length and differences, as the driver says them.
+    State(String),
     /// Nothing, or this error: it depends on the file system.
     NothingOr(&'static str),
 }
@@ -31,6 +35,8 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct Mapped {
     pub(crate) file: usize,
+    /// The name that it was opened by.
+    pub(crate) name: usize,
     pub(crate) access: AccessMode,
     pub(crate) private: bool,
     /// The mapping's size; `None` once closed.

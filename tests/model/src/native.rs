@@ -2,7 +2,8 @@
 
 use crate::hold::{Subject, Value};
 use crate::limits;
-use crate::operation::{Call, Open, SLOTS};
+use crate::operation::{Call, Open, SLOTS, Storage, Word};
+use crate::predict::described;
 use iommap::{Error, ErrorKind, FsPerms, Grants, Mapping, OpenOptions, Usage};
 use std::path::Path;
 use std::sync::Arc;
@@ -72,8 +73,63 @@ impl Native {
             }
             Call::Unlock(range) => mapping.unlock(*range).map(nothing),
             Call::WouldLock(range, mode) => mapping.would_lock(*range, *mode).map(Value::Would),
+            Call::Load(at @ Word { offset, .. }) => match at.wide {
+                true => mapping.load::<u64>(*offset).map(Value::Number),
+                false => mapping.load::<u32>(*offset).map(number),
+            },
+            Call::Store(at @ Word { offset, .. }, value) => match at.wide {
+                true => mapping.store(*offset, *value).map(nothing),
+                false => mapping.store(*offset, *value as u32).map(nothing),
+            },
+            Call::Change(at @ Word { offset, .. }, how, value) => match at.wide {
+                true => mapping.change(*offset, *how, *value).map(Value::Number),
+                false => mapping.change(*offset, *how, *value as u32).map(number),
+            },
+            Call::CompareExchange(at @ Word { offset, .. }, current, new) => match at.wide {
+                true => mapping
+                    .compare_exchange(*offset, *current, *new)
+                    .map(|found| Value::Number(found.unwrap_or_else(|found| found))),
+                false => mapping
+                    .compare_exchange(*offset, *current as u32, *new as u32)
+                    .map(|found| number(found.unwrap_or_else(|found| found))),
+            },
+            Call::Storage(storage, range) => {
+                let change = match storage {
+                    Storage::Hole => Mapping::punch_hole,
+                    Storage::Zeros => Mapping::zero_range,
+                    Storage::Blocks => Mapping::allocate,
+                };
+                change(mapping, range.offset, range.length).map(nothing)
+            }
+            Call::SyncEntry => mapping.sync_entry().map(nothing),
+            Call::ReadUpTo(offset, length) => {
+                // No call moves more.
+                let most = (*length).min(limits().call_bytes);
+                let mut bytes = vec![0xee; most as usize];
+                let there = mapping.pread_up_to(*offset, &mut bytes)?;
+                bytes.truncate(there);
+                Ok(Value::Bytes(bytes))
+            }
+            Call::ReadStrict(offset, length) => {
+                let mut bytes = vec![0xee; *length as usize];
+                mapping.pread_strict(*offset, &mut bytes)?;
+                Ok(Value::Bytes(bytes))
+            }
+            Call::Changed => self.grants.changed(mapping).map(|state| {
+                let differences = [
+                    (state.shorter, "shorter"),
+                    (state.longer, "longer"),
+                    (state.replaced, "replaced"),
+                    (state.gone, "gone"),
+                ];
+                Value::State(described(state.length, differences))
+            }),
         }
     }
+}
+
+fn number(word: u32) -> Value {
+    Value::Number(word.into())
 }
 
 impl Subject for Native {

@@ -1,7 +1,7 @@
 //! The operations, and how eight bytes become one.
 
 use crate::numbers::{length, number, offset, sane};
-use iommap::{AccessMode, Advice, LockMode, Range, SyncMode};
+use iommap::{AccessMode, Advice, Change, LockMode, Range, SyncMode};
 use std::fmt::Debug;
 
 /// How many bytes an operation is made of.
@@ -58,6 +58,56 @@ pub enum Call {
     Unlock(Range),
     /// `would-lock(offset, length, mode)`.
     WouldLock(Range, LockMode),
+    /// `load`.
+    Load(Word),
+    /// `store(value)`.
+    Store(Word, u64),
+    /// `change(how, value)`.
+    Change(Word, Change, u64),
+    /// `compare-exchange(expected, replacement)`.
+    CompareExchange(Word, u64, u64),
+    /// `punch-hole`, `zero-range` or `allocate`.
+    Storage(Storage, Range),
+    /// `sync-entry`.
+    SyncEntry,
+    /// `read-up-to(offset, length)`.
+    ReadUpTo(u64, u64),
+    /// `read-strict(offset, length)`.
+    ReadStrict(u64, u64),
+    /// `changed`, without times.
+    Changed,
+}
+
+/// A word of a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// 64 bits, or else 32.
+    pub wide: bool,
+    /// Where it begins.
+    pub offset: u64,
+}
+
+impl Word {
+    /// In bytes.
+    pub fn size(self) -> u64 {
+        if self.wide { 8 } else { 4 }
+    }
+
+    /// As much of a value as it has bits for.
+    pub fn cut(self, value: u64) -> u64 {
+        if self.wide { value } else { value & u64::from(u32::MAX) }
+    }
+}
+
+/// What becomes of a range of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// `punch-hole`
+    Hole,
+    /// `zero-range`
+    Zeros,
+    /// `allocate`
+    Blocks,
 }
 
 /// How a file is opened: the interface's options.
@@ -109,6 +159,27 @@ impl Call {
             Call::WouldLock(Range { offset, length }, mode) => {
                 ("would-lock", format!("{offset} {length} {}", word(mode)))
             }
+            Call::Load(at) => ("load", place(*at)),
+            Call::Store(at, value) => ("store", format!("{} {}", place(*at), at.cut(*value))),
+            Call::Change(at, how, value) => {
+                ("change", format!("{} {} {}", place(*at), word(how), at.cut(*value)))
+            }
+            Call::CompareExchange(at, expected, new) => {
+                let values = [expected, new].map(|value| at.cut(*value).to_string());
+                ("compare-exchange", format!("{} {}", place(*at), values.join(" ")))
+            }
+            Call::Storage(storage, Range { offset, length }) => {
+                let verb = match storage {
+                    Storage::Hole => "punch-hole",
+                    Storage::Zeros => "zero-range",
+                    Storage::Blocks => "allocate",
+                };
+                (verb, format!("{offset} {length}"))
+            }
+            Call::SyncEntry => ("sync-entry", String::new()),
+            Call::ReadUpTo(offset, length) => ("read-up-to", format!("{offset} {length}")),
+            Call::ReadStrict(offset, length) => ("read-strict", format!("{offset} {length}")),
+            Call::Changed => ("changed", String::new()),
         };
         format!("{verb} m{slot} {rest}")
     }
@@ -117,6 +188,10 @@ impl Call {
 /// The interface's word for a mode or a hint.
 fn word(value: &impl Debug) -> String {
     format!("{value:?}").to_lowercase()
+}
+
+fn place(Word { wide, offset }: Word) -> String {
+    format!("{} {offset}", if wide { 64 } else { 32 })
 }
 
 fn words(list: &[Range]) -> String {
@@ -216,7 +291,7 @@ impl Operation {
         let name = usize::from(place) % NAMES.len();
         let mode = if more % 4 == 0 { SyncMode::Sync } else { SyncMode::Async };
         let guest = |call| Operation::Guest(slot, call);
-        match kind % 40 {
+        match kind % 52 {
             0 => guest(Call::Position),
             1..=3 => guest(Call::Open(open(x, y, seed, more))),
             4 => guest(Call::Close),
@@ -253,7 +328,25 @@ impl Operation {
             31 => Operation::Others(Others::Replace(name, bytes(seed, sane(x) / 2))),
             32..=35 => guest(Call::Lock(locked(x, y), lock_mode(more))),
             36..=38 => guest(Call::Unlock(locked(x, y))),
-            _ => guest(Call::WouldLock(locked(x, y), lock_mode(more))),
+            39 => guest(Call::WouldLock(locked(x, y), lock_mode(more))),
+            40..=41 => guest(Call::Load(word_at(x, seed, more))),
+            42 => guest(Call::Store(word_at(x, seed, more), value(y))),
+            43..=44 => guest(Call::Change(word_at(x, seed, more), change(more), value(y))),
+            45 => {
+                // What is there is zero now and then, or was stored before.
+                let expected = value(y) & if seed % 2 == 0 { 3 } else { 0 };
+                guest(Call::CompareExchange(word_at(x, seed, more), expected, value(y)))
+            }
+            46..=47 => {
+                guest(Call::Storage(storage(more), Range { offset: offset(x), length: length(y) }))
+            }
+            48 => {
+                guest(Call::ReadUpTo(offset(x), if more % 8 == 0 { number(y) } else { length(y) }))
+            }
+            49 => guest(Call::ReadStrict(offset(x), length(y))),
+            50 => guest(Call::Changed),
+            _ if more.is_multiple_of(4) => guest(Call::SyncEntry),
+            _ => guest(Call::Changed),
         }
     }
 }
@@ -319,6 +412,40 @@ fn lock_mode(more: u8) -> LockMode {
     if more.is_multiple_of(2) { LockMode::Exclusive } else { LockMode::Shared }
 }
 
+/// One of a few words at the beginning, so that they are met again; or any, at an offset that is a
+/// multiple of its size, mostly.
+fn word_at(x: u16, seed: u8, more: u8) -> Word {
+    let wide = more.is_multiple_of(2);
+    let offset = match seed % 8 {
+        0 => offset(x),
+        1..=4 => u64::from(x % 8) * 8,
+        _ => offset(x) & !7,
+    };
+    Word { wide, offset }
+}
+
+fn value(y: u16) -> u64 {
+    if y.is_multiple_of(2) { u64::from(y / 2 % 4) } else { number(y) }
+}
+
+fn change(more: u8) -> Change {
+    match more / 2 % 5 {
+        0 => Change::Add,
+        1 => Change::And,
+        2 => Change::Or,
+        3 => Change::Xor,
+        _ => Change::Exchange,
+    }
+}
+
+fn storage(more: u8) -> Storage {
+    match more % 3 {
+        0 => Storage::Hole,
+        1 => Storage::Zeros,
+        _ => Storage::Blocks,
+    }
+}
+
 fn advice(more: u8) -> Advice {
     match more % 8 {
         0 => Advice::Normal,
@@ -350,7 +477,7 @@ mod tests {
                 kinds.insert(words.take(2).collect::<Vec<_>>().join(" "));
             }
         }
-        assert_eq!(kinds.len(), 21, "{kinds:?}");
+        assert_eq!(kinds.len(), 30, "{kinds:?}");
     }
 
     #[test]

@@ -6,8 +6,9 @@
 use crate::file::{File, UNKNOWN};
 use crate::lock::{Held, after, excludes, named};
 use crate::model::{Answer, Expected, Mapped, Model, touched};
-use crate::operation::{Call, Open};
+use crate::operation::{Call, Open, Storage};
 use crate::page;
+use crate::words::changed;
 use iommap::{AccessMode, LockMode, Range};
 use std::collections::BTreeMap;
 
@@ -94,6 +95,7 @@ impl Model {
         }
         Ok(Mapped {
             file,
+            name: open.name,
             access: open.access,
             private: open.private,
             length: Some(target),
@@ -173,7 +175,68 @@ impl Model {
                 lockable(mapped, *mode)?;
                 Ok(Answer::Would(self.is_free(mapped, named(*range)?, *mode)))
             }
+            Call::Load(word) => self.load(mapped, length, *word),
+            Call::Store(word, value) => self.store(mapped, length, *word, *value),
+            Call::Change(word, change, value) => {
+                self.change(mapped, length, *word, |was| Some(changed(*change, was, *value)))
+            }
+            Call::CompareExchange(word, expected, new) => {
+                let expected = word.cut(*expected);
+                self.change(mapped, length, *word, |was| (was == expected).then_some(*new))
+            }
+            Call::Storage(storage, range) => self.storage(mapped, length, *storage, *range),
+            Call::SyncEntry => {
+                own(mapped)?;
+                let found = self.names[mapped.name] == Some(mapped.file);
+                if found { DONE } else { Err("enoent") }
+            }
+            Call::ReadUpTo(offset, bytes) => {
+                reads?;
+                let offset = (*offset).min(length);
+                let bytes = (*bytes).min(length - offset).min(self.limits.call_bytes);
+                self.read_all(mapped, length, &[Range { offset, length: bytes }])
+            }
+            Call::ReadStrict(offset, bytes) => {
+                reads?;
+                let read =
+                    self.read_all(mapped, length, &[Range { offset: *offset, length: *bytes }])?;
+                let there = *bytes == 0 || offset + bytes <= self.files[mapped.file].len();
+                if there { Ok(read) } else { Err("sigbus") }
+            }
+            Call::Changed => Ok(Answer::State(self.state(mapped, length))),
         }
+    }
+
+    fn storage(
+        &mut self,
+        mapped: &Mapped,
+        length: u64,
+        storage: Storage,
+        range: Range,
+    ) -> Expected {
+        own(mapped)?;
+        inside(length, range.offset, range.length)?;
+        let end = range.offset + range.length;
+        if storage != Storage::Hole && range.length > 0 && end > self.limits.file_bytes {
+            return Err("limit-exceeded");
+        }
+        if storage != Storage::Blocks {
+            self.files[mapped.file].punch(range.offset, range.length);
+        }
+        DONE
+    }
+
+    /// What has become of a mapping's file, in the driver's words.
+    fn state(&self, mapped: &Mapped, length: u64) -> String {
+        let now = self.files[mapped.file].len();
+        let there = self.names[mapped.name];
+        let differences = [
+            (now < length, "shorter"),
+            (now > length, "longer"),
+            (there.is_some_and(|file| file != mapped.file), "replaced"),
+            (there.is_none(), "gone"),
+        ];
+        described(now, differences)
     }
 
     /// What a mapping will hold, if that is not too much.
@@ -286,7 +349,20 @@ fn lockable(mapped: &Mapped, mode: LockMode) -> Result<(), &'static str> {
     if allowed { Ok(()) } else { Err("eacces") }
 }
 
-fn inside(length: u64, offset: u64, bytes: u64) -> Result<(), &'static str> {
+/// Is the file's storage the mapping's to change?
+fn own(mapped: &Mapped) -> Result<(), &'static str> {
+    let own = mapped.access != AccessMode::Read && !mapped.private;
+    if own { Ok(()) } else { Err("eacces") }
+}
+
+/// What has become of a file, as the driver says it.
+pub(crate) fn described(length: u64, differences: [(bool, &str); 4]) -> String {
+    let words: Vec<_> = differences.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+    let words = if words.is_empty() { "-".to_owned() } else { words.join(",") };
+    format!("{length} {words}")
+}
+
+pub(crate) fn inside(length: u64, offset: u64, bytes: u64) -> Result<(), &'static str> {
     match offset.checked_add(bytes) {
         Some(end) if end <= length => Ok(()),
         _ => Err("out-of-bounds"),

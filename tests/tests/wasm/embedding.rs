@@ -86,12 +86,18 @@ impl Way {
             wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
             iommap::add_to_linker_async(&mut linker, State::iommap).unwrap();
             iommap::locks::add_to_linker_async(&mut linker, State::iommap).unwrap();
+            iommap::atomics::add_to_linker_async(&mut linker, State::iommap).unwrap();
+            iommap::changes::add_to_linker_async(&mut linker, State::iommap).unwrap();
+            iommap::storage::add_to_linker_async(&mut linker, State::iommap).unwrap();
             iommap::wasi::add_to_linker_async(&mut linker, State::iommap, |state| &mut state.table)
                 .unwrap();
         } else {
             wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
             iommap::add_to_linker(&mut linker, State::iommap).unwrap();
             iommap::locks::add_to_linker(&mut linker, State::iommap).unwrap();
+            iommap::atomics::add_to_linker(&mut linker, State::iommap).unwrap();
+            iommap::changes::add_to_linker(&mut linker, State::iommap).unwrap();
+            iommap::storage::add_to_linker(&mut linker, State::iommap).unwrap();
             iommap::wasi::add_to_linker(&mut linker, State::iommap, |state| &mut state.table)
                 .unwrap();
         }

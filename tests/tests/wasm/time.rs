@@ -56,6 +56,9 @@ impl World {
         let mut linker = Linker::new(&engine);
         iommap::add_to_linker(&mut linker, State::iommap).unwrap();
         iommap::locks::add_to_linker(&mut linker, State::iommap).unwrap();
+        iommap::atomics::add_to_linker(&mut linker, State::iommap).unwrap();
+        iommap::changes::add_to_linker(&mut linker, State::iommap).unwrap();
+        iommap::storage::add_to_linker(&mut linker, State::iommap).unwrap();
         iommap::wasi::add_to_linker(&mut linker, State::iommap, |s| &mut s.table).unwrap();
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
         let iommap = IommapCtx::builder()

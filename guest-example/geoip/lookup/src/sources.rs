@@ -68,9 +68,14 @@ impl<S: Source> Source for Counted<S> {
         self.source.near()
     }
 
-    fn read_word(&self, offset: u64) -> Result<[u8; 8], S::Error> {
-        self.reads.set(self.reads.get().saturating_add(1));
-        self.source.read_word(offset)
+    fn follow(&self, offset: u64, mut next: impl FnMut([u8; 8]) -> Option<u64>) -> bool {
+        let mut reads = self.reads.get();
+        let all = self.source.follow(offset, |word| {
+            reads = reads.saturating_add(1);
+            next(word)
+        });
+        self.reads.set(reads);
+        all
     }
 }
 

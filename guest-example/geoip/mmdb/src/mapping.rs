@@ -51,14 +51,6 @@ impl Mapped {
     }
 }
 
-impl Mapped {
-    #[cold]
-    #[inline(never)]
-    fn word_by_call(&self, offset: u64) -> Result<[u8; 8], Error> {
-        self.mapping.read_array(offset)
-    }
-}
-
 /// An offset in memory. What is none lies in no window.
 fn here(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
@@ -92,15 +84,18 @@ impl Source for Mapped {
         self.window.is_some()
     }
 
-    // A call for each node of a tree would take longer than the loads.
     #[inline(always)]
-    fn read_word(&self, offset: u64) -> Result<[u8; 8], Error> {
-        if let Some(window) = &self.window
-            && let Ok(offset) = usize::try_from(offset)
-            && let Ok(word) = window.read_array(offset)
-        {
-            return Ok(word);
-        }
-        self.word_by_call(offset)
+    fn follow(&self, mut offset: u64, mut next: impl FnMut([u8; 8]) -> Option<u64>) -> bool {
+        let Some(window) = &self.window else { return false };
+        let all = window.read_with(|view| {
+            loop {
+                let Some(word) = view.array(here(offset)) else { return false };
+                match next(word) {
+                    Some(on) => offset = on,
+                    None => return true,
+                }
+            }
+        });
+        all.unwrap_or(false)
     }
 }

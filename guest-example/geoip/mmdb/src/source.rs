@@ -32,11 +32,13 @@ pub trait Source {
         false
     }
 
-    /// The eight bytes from `offset` on.
-    fn read_word(&self, offset: u64) -> Result<[u8; 8], Self::Error> {
-        let mut word = [0; 8];
-        self.read_at(offset, &mut word)?;
-        Ok(word)
+    /// Gives `next` the eight bytes at `offset`, then those at the offset that it returns, and so on
+    /// until it returns none. It is told of no error: where this returns false, what it was given
+    /// does not count, and [`read_at`](Source::read_at) says why.
+    ///
+    /// Only of sources that are [`near`](Source::near).
+    fn follow(&self, _offset: u64, _next: impl FnMut([u8; 8]) -> Option<u64>) -> bool {
+        false
     }
 
     /// Whether there is nothing in it.
@@ -45,7 +47,7 @@ pub trait Source {
     }
 }
 
-impl<S: Source + ?Sized> Source for &S {
+impl<S: Source> Source for &S {
     type Error = S::Error;
 
     fn len(&self) -> Result<u64, S::Error> {
@@ -64,8 +66,8 @@ impl<S: Source + ?Sized> Source for &S {
         (**self).near()
     }
 
-    fn read_word(&self, offset: u64) -> Result<[u8; 8], S::Error> {
-        (**self).read_word(offset)
+    fn follow(&self, offset: u64, next: impl FnMut([u8; 8]) -> Option<u64>) -> bool {
+        (**self).follow(offset, next)
     }
 }
 
@@ -101,6 +103,19 @@ impl<T: AsRef<[u8]>> Source for Bytes<T> {
 
     fn near(&self) -> bool {
         true
+    }
+
+    #[inline(always)]
+    fn follow(&self, mut offset: u64, mut next: impl FnMut([u8; 8]) -> Option<u64>) -> bool {
+        let bytes = self.0.as_ref();
+        loop {
+            let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
+            let Some(word) = rest.and_then(|rest| rest.first_chunk()) else { return false };
+            match next(*word) {
+                Some(on) => offset = on,
+                None => return true,
+            }
+        }
     }
 }
 

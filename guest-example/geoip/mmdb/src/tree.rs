@@ -23,11 +23,11 @@ impl Bits {
         Bits { high: (number >> 64) as u64, low: number as u64 }
     }
 
-    fn next(&mut self) -> usize {
+    fn next(&mut self) -> u64 {
         let bit = self.high >> 63;
         self.high = self.high << 1 | self.low >> 63;
         self.low <<= 1;
-        bit as usize
+        bit
     }
 }
 
@@ -41,6 +41,18 @@ pub(crate) struct Walk {
     pub(crate) depth: u8,
     /// How many bits there are.
     length: u8,
+}
+
+impl Walk {
+    /// Counts bits that led on, at least one and no more than 64.
+    fn advance(&mut self, count: u8) {
+        let Bits { high, low } = self.bits;
+        self.bits = match count {
+            64 => Bits { high: low, low: 0 },
+            _ => Bits { high: high << count | low >> (64 - count), low: low << count },
+        };
+        self.depth += count;
+    }
 }
 
 /// How the nodes lie in the file.
@@ -77,7 +89,7 @@ impl Tree {
         walk: &mut Walk,
     ) -> Result<(), Error<S::Error>> {
         if source.near() {
-            self.finish_near(source, walk)?;
+            self.finish_near(source, walk);
         }
         let mut window = [0; WINDOW];
         while self.goes_on(walk) {
@@ -90,43 +102,54 @@ impl Tree {
     }
 
     /// The same, node by node, as far as there are eight bytes from each node on.
-    fn finish_near<S: Source>(&self, source: &S, walk: &mut Walk) -> Result<(), Error<S::Error>> {
+    fn finish_near<S: Source>(&self, source: &S, walk: &mut Walk) {
         // What a node's length says of its records is settled before the loop, not in it.
         match self.node_length {
-            6 => self.descend(source, walk, 3, |[a, b, c, ..], _| number(0, a, b, c)),
-            7 => self.descend(source, walk, 3, |[a, b, c, d, ..], bit| match bit {
+            6 => self.descend::<6, _>(source, walk, |[a, b, c, ..], _| number(0, a, b, c)),
+            7 => self.descend::<7, _>(source, walk, |[a, b, c, d, ..], bit| match bit {
                 // The byte in the middle has the first four bits of either.
                 0 => number(d >> 4, a, b, c),
                 _ => number(a & 15, b, c, d),
             }),
-            8 => self.descend(source, walk, 4, |[a, b, c, d, ..], _| number(a, b, c, d)),
+            8 => self.descend::<8, _>(source, walk, |[a, b, c, d, ..], _| number(a, b, c, d)),
             // No node has another length.
-            _ => Ok(()),
+            _ => (),
         }
     }
 
     /// Goes down by the record of each bit, which `pick` takes out of the eight bytes from there on:
-    /// the second record lies `apart` bytes behind the first. Only its own bytes are put into order,
+    /// the second record lies half a node behind the first. Only its own bytes are put into order,
     /// which takes wasm several instructions.
     #[inline(always)]
-    fn descend<S: Source>(
+    fn descend<const LENGTH: u64, S: Source>(
         &self,
         source: &S,
         walk: &mut Walk,
-        apart: u64,
-        pick: impl Fn([u8; 8], usize) -> u32,
-    ) -> Result<(), Error<S::Error>> {
-        let last = self.end.saturating_sub(8 + apart);
-        // Of its own, so that it can stay in registers.
-        let mut way = *walk;
-        while self.goes_on(&way) && self.offset(way.record) <= last {
-            let bit = way.bits.next();
-            let at = self.offset(way.record) + apart * bit as u64;
-            way.record = pick(source.read_word(at).map_err(Error::Source)?, bit);
-            way.depth += 1;
+        pick: impl Fn([u8; 8], u64) -> u32,
+    ) {
+        let place = |record: u32, bit: u64| u64::from(record) * LENGTH + bit * (LENGTH / 2);
+        while self.goes_on(walk) {
+            // What changes from node to node is little enough for registers.
+            let (mut record, mut bits) = (walk.record, walk.bits.high);
+            let most = (walk.length - walk.depth).min(64);
+            let mut left = u32::from(most) - 1;
+            let mut bit = bits >> 63;
+            let all = source.follow(place(record, bit), |word| {
+                record = pick(word, bit);
+                if record >= self.node_count || left == 0 {
+                    return None;
+                }
+                left -= 1;
+                bits <<= 1;
+                bit = bits >> 63;
+                Some(place(record, bit))
+            });
+            if !all {
+                break;
+            }
+            walk.record = record;
+            walk.advance(most - left as u8);
         }
-        *walk = way;
-        Ok(())
     }
 
     /// Whether the walk is at a node, with bits left.
@@ -142,7 +165,7 @@ impl Tree {
                 return;
             };
             let Some(node) = node.get(..self.node_length.into()) else { return };
-            walk.record = self.records(node)[walk.bits.next()];
+            walk.record = self.records(node)[walk.bits.next() as usize];
             walk.depth += 1;
         }
     }
@@ -242,7 +265,7 @@ impl Crown {
         while let Some(links) = node
             && depth < length
         {
-            record = links[bits.next()];
+            record = links[bits.next() as usize];
             depth += 1;
             if record & KEPT == 0 {
                 break;

@@ -30,6 +30,27 @@
 //!                                           locked, ok busy or ok deadlock
 //! unlock NAME OFFSET LENGTH
 //! would-lock NAME OFFSET LENGTH MODE        ok true or ok false
+//! load NAME BITS OFFSET                     ok WORD; BITS 32 or 64
+//! store NAME BITS OFFSET VALUE
+//! change NAME BITS OFFSET HOW VALUE         ok WORD, as it was; HOW add, and, or, xor or exchange
+//! compare-exchange NAME BITS OFFSET EXPECTED NEW
+//!                                           ok WORD, as it was
+//! wait NAME OFFSET EXPECTED TIME            TIME as for lock: ok woken, ok not-equal or ok timed-out
+//! notify NAME OFFSET COUNT                  ok N, how many
+//! changed NAME                              ok LENGTH WHAT: shorter, longer, replaced and gone, with
+//!                                           commas, or - for none
+//! modified NAME                             ok true or ok false
+//! file-length NAME                          ok LENGTH
+//! read-up-to NAME OFFSET LENGTH             answers as pread does
+//! read-strict NAME OFFSET LENGTH            answers as pread does
+//! remap NAME NEW                            NEW is a name for what the path names now
+//! know NAME                                 remembers what is known of the file
+//! wait-for-change NAME TIME                 of what is known, TIME as for lock: ok same, or as changed
+//! punch-hole NAME OFFSET LENGTH
+//! zero-range NAME OFFSET LENGTH
+//! allocate NAME OFFSET LENGTH
+//! sync-entry NAME
+//! sync-many [NAME...]                       err INDEX ERROR for the one that failed
 //! trap                                      executes `unreachable`
 //! oob                                       reads behind the end of its memory
 //! spin                                      never ends
@@ -43,8 +64,11 @@
 //! Numbers are decimal or 0x and hexadecimal. `"` quotes spaces anywhere in a word, with `\0`,
 //! `\n`, `\"`, `\\` and `\xNN` for single bytes. The hash is FNV-1a of 64 bits.
 
+mod atomics;
+mod changes;
 mod descriptors;
 mod locks;
+mod storage;
 
 mod bindings {
     #![allow(missing_docs, unreachable_pub)] // generated
@@ -73,6 +97,8 @@ bindings::export!(Driver with_types_in bindings);
 #[derive(Default)]
 struct State {
     mappings: HashMap<String, Mapping>,
+    /// What is known of the files of mappings.
+    known: HashMap<String, changes::FileState>,
     descriptors: Descriptors,
     allocated: Vec<u8>,
 }
@@ -97,6 +123,9 @@ enum Answer {
     Number(u64),
     Bytes(Vec<u8>),
     Word(&'static str),
+    Text(String),
+    /// Of many mappings, which failed and why.
+    Failed(u32, ErrorCode),
 }
 
 impl Answer {
@@ -106,6 +135,8 @@ impl Answer {
             Answer::Number(number) => format!("ok {number}"),
             Answer::Bytes(bytes) => format!("ok {}", iommap_commands::shown(bytes)),
             Answer::Word(word) => format!("ok {word}"),
+            Answer::Text(text) => format!("ok {text}"),
+            Answer::Failed(index, error) => format!("err {index} {}", name(error)),
         }
     }
 }
@@ -218,6 +249,26 @@ impl State {
             "lock" | "unlock" | "would-lock" => {
                 let mapping = self.mapping(&mut words)?;
                 locks::run(&verb, mapping, words)?
+            }
+            "load" | "store" | "change" | "compare-exchange" | "wait" | "notify" => {
+                let mapping = self.mapping(&mut words)?;
+                atomics::run(&verb, mapping, words)?
+            }
+            "changed" | "modified" | "file-length" | "read-up-to" | "read-strict" => {
+                let mapping = self.mapping(&mut words)?;
+                changes::run(&verb, mapping, words)?
+            }
+            "remap" | "know" | "wait-for-change" => self.follow(&verb, words)?,
+            "punch-hole" | "zero-range" | "allocate" | "sync-entry" => {
+                let mapping = self.mapping(&mut words)?;
+                nothing(storage::run(&verb, mapping, words)?)
+            }
+            "sync-many" => {
+                let mut mappings = Vec::new();
+                while let Some(name) = words.optional_text()? {
+                    mappings.push(self.mappings.get(&name).ok_or_else(|| unknown(&name))?);
+                }
+                return Ok(Ok(storage::sync_many(&mappings)));
             }
             "alloc" => {
                 let size = words.number("a number of bytes")?;

@@ -24,11 +24,7 @@ pub(crate) fn run(
         let could = would_lock(mapping, offset, length, mode);
         return Ok(could.map(|could| Answer::Word(if could { "true" } else { "false" })));
     }
-    let wait = match &*words.text("a time")? {
-        "-" => None,
-        number => Some(iommap_commands::number(number)?.saturating_mul(1_000_000)),
-    };
-    words.end()?;
+    let wait = time(&mut words)?;
     Ok(loop {
         match lock(mapping, offset, length, mode, wait) {
             Ok(Outcome::Again) => {}
@@ -38,4 +34,14 @@ pub(crate) fn run(
             Err(error) => break Err(error),
         }
     })
+}
+
+/// `WAIT` to the end, in nanoseconds.
+pub(crate) fn time(words: &mut Words) -> Result<Option<u64>, Bad> {
+    let time = match &*words.text("a time")? {
+        "-" => None,
+        number => Some(iommap_commands::number(number)?.saturating_mul(1_000_000)),
+    };
+    words.end()?;
+    Ok(time)
 }
