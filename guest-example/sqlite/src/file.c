@@ -58,9 +58,21 @@ int file_trim(file *file) {
     return SQLITE_OK;
 }
 
+static file *databases;
+
+void file_opened(file *database) {
+    database->next_database = databases;
+    databases = database;
+}
+
 int file_close(sqlite3_file *base) {
     file *file = (struct file *)base;
     int code = file_trim(file);
+    for (struct file **place = &databases; *place != NULL; place = &(*place)->next_database) {
+        if (*place != file) continue;
+        *place = file->next_database;
+        break;
+    }
     shm_unmap(base, 0);
     window_close(&file->window);
     if (file->locks != file->mapping) mapped_close(&file->locks);
@@ -175,10 +187,11 @@ int file_sync(sqlite3_file *base, int flags) {
 
 // What a database with a rollback journal says of itself. Whoever changes it counts that in its header
 // before others may read it, so that a database of the same version has the same length: SQLite itself
-// keeps its pages by that. Not so while a journal is there, before whose rollback the version may be one
-// that comes again with another length; nor in a write-ahead log's mode, by the two bytes before.
+// keeps its pages by that. Not so while a transaction may be rolled back, ours or one whose journal is
+// there: its version may be one that comes again with another length. Nor in a write-ahead log's mode, by
+// the two bytes before.
 static bool read_version(const file *file, uint8_t version[VERSION_LENGTH]) {
-    if (!file->database || file->hot || file->level < SQLITE_LOCK_SHARED) return false;
+    if (!file->database || file->hot || file->level != SQLITE_LOCK_SHARED) return false;
     if (file->length < VERSION_OFFSET + VERSION_LENGTH) return false;
     if (read_bytes(file, VERSION_OFFSET, version, VERSION_LENGTH) != MAPPED_OK) return false;
     return version[VERSION_JOURNAL] == 1 && version[VERSION_JOURNAL + 1] == 1;
@@ -197,4 +210,14 @@ int file_size(sqlite3_file *base, sqlite3_int64 *length) {
     }
     *length = (sqlite3_int64)file->length;
     return code;
+}
+
+file *file_of_log(const char *log, uint8_t version[VERSION_LENGTH]) {
+    static const char END[] = "-wal";
+    for (file *file = databases; file != NULL; file = file->next_database) {
+        size_t length = strlen(file->path);
+        if (strncmp(log, file->path, length) != 0 || strcmp(log + length, END) != 0) continue;
+        if (read_version(file, version)) return file;
+    }
+    return NULL;
 }

@@ -39,6 +39,7 @@ typedef struct file {
     uint64_t length;  // the length that we want: less, while what was allocated is being filled
     unsigned looked;  // at which `lock_taken` the length was last looked at
     uint8_t version[VERSION_LENGTH]; // what the database had there then
+    uint8_t without_log[VERSION_LENGTH]; // the same, when no write-ahead log was there
     bool hot;         // under this lock there was a journal, which may be rolled back
     int level;        // of the lock on a database: SQLITE_LOCK_...
     shm_connection *shm;
@@ -46,6 +47,7 @@ typedef struct file {
     uint64_t window_limit;
     unsigned fetched; // pages that SQLite has of the window
     bool exclusive_mode; // PRAGMA locking_mode
+    struct file *next_database; // of this program
 } file;
 
 // Counts the locks that this program has taken.
@@ -60,6 +62,12 @@ int file_look(file *file);
 int file_refresh(file *file);
 // Gives back what was allocated and not filled. Only while nobody else may write.
 int file_trim(file *file);
+
+// Notes that a database was opened.
+void file_opened(file *database);
+// The database with a rollback journal that this would be the write-ahead log of, if there were one; and
+// only if it is known which version the database is of. Otherwise NULL.
+file *file_of_log(const char *log, uint8_t version[VERSION_LENGTH]);
 
 int file_close(sqlite3_file *base);
 int file_read(sqlite3_file *base, void *to, int amount, sqlite3_int64 offset);

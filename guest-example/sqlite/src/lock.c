@@ -86,6 +86,7 @@ int file_check_reserved(sqlite3_file *base, int *reserved) {
     // SQLite asks when it has found a journal: what a rollback brings back has had its version before.
     file->hot = true;
     memset(file->version, 0, VERSION_LENGTH);
+    memset(file->without_log, 0, VERSION_LENGTH);
     *reserved = file->level > SQLITE_LOCK_SHARED;
     if (*reserved) return SQLITE_OK;
     mapped_status status = mapped_would_lock(file->locks, RESERVED, 1, false);

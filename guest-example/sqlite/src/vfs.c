@@ -99,6 +99,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int
     file->length = file->mapped;
     file->looked = lock_taken - 1; // not yet
     file->database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
+    if (file->database) file_opened(file);
     file->log = (flags & SQLITE_OPEN_WAL) != 0;
     file->deletes = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
     int journals = SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL;
@@ -119,8 +120,19 @@ static int delete_file(sqlite3_vfs *vfs, const char *name, int sync) {
 
 static int may_access(sqlite3_vfs *vfs, const char *name, int what, int *may) {
     (void)vfs;
+    // SQLite asks for a write-ahead log in each transaction that reads. Whoever makes one has said so in
+    // the database's header before, which is a new version: in the same one there is none still.
+    uint8_t version[VERSION_LENGTH];
+    file *database = what == SQLITE_ACCESS_EXISTS ? file_of_log(name, version) : NULL;
+    if (database != NULL && memcmp(version, database->without_log, VERSION_LENGTH) == 0) {
+        *may = 0;
+        return SQLITE_OK;
+    }
     struct stat found;
     bool there = stat(name, &found) == 0;
+    if (database != NULL && !there && errno == ENOENT) {
+        memcpy(database->without_log, version, VERSION_LENGTH);
+    }
     // Only a file with something in it is there, as far as SQLite is concerned.
     *may = there && (what != SQLITE_ACCESS_EXISTS || found.st_size > 0 || !S_ISREG(found.st_mode));
     return SQLITE_OK;

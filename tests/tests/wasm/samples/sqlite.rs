@@ -143,24 +143,39 @@ fn setting(name: &str, otherwise: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| otherwise.to_owned())
 }
 
+/// Has a script of the sample's use a database natively and by components, and returns what it says.
+fn script(name: &str, options: &[&str]) -> Option<String> {
+    let sqlite = Sqlite::find()?;
+    if !Command::new("python3").args(["-c", "import sqlite3"]).status().is_ok_and(|s| s.success()) {
+        eprintln!("skipped: python3 with its module sqlite3 is needed");
+        return None;
+    }
+    let mut python = Command::new("python3");
+    python.arg(root().join("guest-example/sqlite").join(name)).args(options);
+    python.arg("--iommap").arg(iommap().get_program()).args(["--component", sqlite.guest]);
+    python.arg("--dir").arg(sqlite.scene.directory());
+    let (code, out, err) = said(&python.output().unwrap());
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    assert_eq!(fs::read_dir(sqlite.scene.directory()).unwrap().count(), 0);
+    print!("{out}");
+    Some(out)
+}
+
+#[test]
+fn sqlite_goes_on_after_others_rolled_back_a_hot_journal() {
+    for options in [&[][..], &["--no-windows"]] {
+        let Some(out) = script("hot_journal.py", options) else { return };
+        assert!(out.contains("the component went on"), "{out}");
+    }
+}
+
 /// `IOMMAP_TRANSACTIONS=100000 IOMMAP_KILLS=200` makes it the real thing.
 fn together(journal: &str) {
-    let Some(sqlite) = Sqlite::find() else { return };
-    if Command::new("python3").args(["-c", "import sqlite3"]).status().is_ok_and(|s| s.success()) {
-        let mut python = Command::new("python3");
-        python.arg(root().join("guest-example/sqlite/together.py"));
-        python.arg("--iommap").arg(iommap().get_program()).args(["--component", sqlite.guest]);
-        python.arg("--dir").arg(sqlite.scene.directory()).args(["--journal", journal]);
-        python.args(["--transactions", &setting("IOMMAP_TRANSACTIONS", "300")]);
-        python.args(["--kills", &setting("IOMMAP_KILLS", "6")]);
-        let (code, out, err) = said(&python.output().unwrap());
-        assert_eq!((code, &*err), (0, ""), "{out}");
-        assert!(out.contains("none lost"), "{out}");
-        print!("{out}");
-        assert_eq!(fs::read_dir(sqlite.scene.directory()).unwrap().count(), 0);
-    } else {
-        eprintln!("skipped: python3 with its module sqlite3 is needed");
-    }
+    let (transactions, kills) =
+        (setting("IOMMAP_TRANSACTIONS", "300"), setting("IOMMAP_KILLS", "6"));
+    let options = ["--journal", journal, "--transactions", &transactions, "--kills", &kills];
+    let Some(out) = script("together.py", &options) else { return };
+    assert!(out.contains("none lost"), "{out}");
 }
 
 #[test]
