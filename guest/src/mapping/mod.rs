@@ -7,6 +7,7 @@ mod reading;
 
 #[cfg(feature = "changes")]
 pub(crate) use pieces::as_uninit;
+#[cfg(any(feature = "std", feature = "windows"))]
 pub(crate) use pieces::read_onto;
 pub use range::{Advice, Range, SyncMode};
 
