@@ -22,6 +22,10 @@ use core::mem::{ManuallyDrop, MaybeUninit, offset_of};
 #[cfg(feature = "windows")]
 pub(crate) use window::Window;
 
+/// Has whoever links this link what tells of the imports, too.
+#[used]
+static KEPT: fn() = bindings::keep;
+
 /// A handle to a mapping of the host's, by its number.
 pub(crate) struct Handle(u32);
 
@@ -33,6 +37,8 @@ impl Drop for Handle {
 
 impl Handle {
     pub(crate) fn open(path: &str, options: &OpenOptions) -> Result<Handle, Error> {
+        // Also where this is inlined into a program that has no use for the rest of this file.
+        bindings::keep();
         let (mode, flags) = (convert::mode(options)?, convert::flags(options));
         let (has_size, size) = (options.size.is_some(), options.size.unwrap_or_default());
         let (start, length) = (path.as_ptr(), path.len());

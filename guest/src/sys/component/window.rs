@@ -10,7 +10,8 @@ pub(crate) struct Window(u32);
 
 impl Drop for Window {
     fn drop(&mut self) {
-        windows::drop_window(self.0);
+        // SAFETY: a handle of ours, whose region is there until the window has ended.
+        unsafe { windows::drop_window(self.0) };
     }
 }
 
@@ -31,11 +32,11 @@ impl Window {
         options: WindowOptions,
         frozen: bool,
     ) -> Result<Window, Error> {
-        // The host writes there.
         let address = place.start().as_ptr().expose_provenance() as u64;
         let (size, token) = (place.length() as u64, place.token());
         let flags = flags(options, frozen);
-        let call = |reply: &mut _| {
+        // SAFETY: the host writes to the region, which is for that, and there as long as the window.
+        let call = |reply: &mut _| unsafe {
             windows::open(source.0, offset, length, address, size, token, flags, reply);
         };
         Ok(Window(reply::of(call)?))
@@ -50,19 +51,26 @@ impl Window {
         frozen: bool,
     ) -> Result<(), Error> {
         let flags = flags(options, frozen);
-        let call = |reply: &mut _| windows::move_to(self.0, source.0, offset, length, flags, reply);
+        // SAFETY: the host writes to the window's region, of which nobody has a slice: see
+        // `crate::Window::move_to`.
+        let call = |reply: &mut _| unsafe {
+            windows::move_to(self.0, source.0, offset, length, flags, reply);
+        };
         Ok(reply::of(call)?)
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        Ok(reply::of(|reply| windows::check(self.0, reply))?)
+        // SAFETY: it reads the region's end.
+        Ok(reply::of(|reply| unsafe { windows::check(self.0, reply) })?)
     }
 
     pub(crate) fn prefetch(&self, offset: u64, length: u64) -> Result<(), Error> {
-        Ok(reply::of(|reply| windows::prefetch(self.0, offset, length, reply))?)
+        // SAFETY: it changes nothing that is seen.
+        Ok(reply::of(|reply| unsafe { windows::prefetch(self.0, offset, length, reply) })?)
     }
 
     pub(crate) fn close(&self) -> Result<(), Error> {
-        Ok(reply::of(|reply| windows::close(self.0, reply))?)
+        // SAFETY: its region is zero from then on, of which nobody has a slice.
+        Ok(reply::of(|reply| unsafe { windows::close(self.0, reply) })?)
     }
 }

@@ -25,7 +25,8 @@ pub(crate) fn module(resolve: &Resolve, id: InterfaceId) -> String {
         };
         let name = name.as_ref().expect("a name");
         writeln!(text, "        #[link_name = \"[resource-drop]{name}\"]").unwrap();
-        writeln!(text, "        pub safe fn drop_{0}({0}: u32);", snake(name)).unwrap();
+        let safe = interface.safe();
+        writeln!(text, "        pub {safe}fn drop_{0}({0}: u32);", snake(name)).unwrap();
     }
     for function in own.functions.values() {
         text += &interface.import(function);
@@ -135,7 +136,8 @@ impl Interface<'_> {
             };
             self.flatten(&snake(name), parameter.ty, &mut parameters);
         }
-        let safe = if parameters.iter().any(|(_, ty)| ty.starts_with('*')) { "" } else { "safe " };
+        let safe =
+            if parameters.iter().any(|(_, ty)| ty.starts_with('*')) { "" } else { self.safe() };
         let result = function.result.expect("every function has a result");
         parameters.push(("reply".into(), format!("&mut {}", self.reply(result))));
         let parameters: Vec<_> =
@@ -146,6 +148,14 @@ impl Interface<'_> {
             snake(function.item_name()),
             parameters.join(", "),
         )
+    }
+
+    /// What a function is declared as that is given no address. A window's is a number, which it keeps.
+    fn safe(&self) -> &'static str {
+        match self.resolve.interfaces[self.id].name.as_deref() {
+            Some("windows") => "",
+            _ => "safe ",
+        }
     }
 
     /// What a function returns to the address that it is given.

@@ -43,8 +43,9 @@ fn main() {
             }
         }
         sections += &condition;
-        sections += &section::module(&resolve, world, feature.unwrap_or("imports"));
+        sections += &section::section(&resolve, world, feature.unwrap_or("imports"));
     }
+    sections += section::KEEP;
     hold("interfaces.rs", &interfaces);
     hold("sections.rs", &sections);
 }

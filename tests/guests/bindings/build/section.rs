@@ -4,30 +4,31 @@
 use wit_component::{StringEncoding, metadata};
 use wit_parser::{Resolve, WorldId};
 
-/// A module with the section of a world, which the linker keeps.
-pub(crate) fn module(resolve: &Resolve, world: WorldId, name: &str) -> String {
+/// The section of a world.
+pub(crate) fn section(resolve: &Resolve, world: WorldId, name: &str) -> String {
     let package = resolve.worlds[world].package.expect("a package");
     let package = &resolve.packages[package].name;
     let bytes = metadata::encode(resolve, world, StringEncoding::UTF8, None, false);
     let bytes = bytes.expect("a world that can be encoded");
     format!(
-        "mod {name} {{
-    #[unsafe(link_section = \"component-type:iommap-guest:{package}:{name}\")]
-    static WORLD: [u8; {length}] = *b\"\\
+        "#[unsafe(link_section = concat!(\"component-type:iommap-guest \", env!(\"CARGO_PKG_VERSION\"), \":{package}:{name}\"))]
+static {constant}: [u8; {length}] = *b\"\
 {text}\";
-
-    #[used]
-    static KEPT: fn() = keep;
-
-    fn keep() {{
-        wit_bindgen::rt::maybe_link_cabi_realloc();
-    }}
-}}
 ",
+        constant = name.to_uppercase(),
         length = bytes.len(),
         text = literal(&bytes),
     )
 }
+
+/// What a linker takes all sections for: whoever refers to it has them. They are in one module, and
+/// so in one object, since a linker takes no object that nothing refers to.
+pub(crate) const KEEP: &str = "
+#[inline(never)]
+pub fn keep() {
+    wit_bindgen::rt::maybe_link_cabi_realloc();
+}
+";
 
 /// The bytes in a literal, in lines of less than 100 characters.
 fn literal(bytes: &[u8]) -> String {

@@ -249,17 +249,17 @@ pub mod windows {
     #[link(wasm_import_module = "iommap:mmap/windows@0.1.0")]
     unsafe extern "C" {
         #[link_name = "[resource-drop]window"]
-        pub safe fn drop_window(window: u32);
+        pub fn drop_window(window: u32);
         #[link_name = "[static]window.open"]
-        pub safe fn open(source: u32, offset: u64, length: u64, place_address: u64, place_length: u64, place_token: u64, options: u8, reply: &mut Reply<u32>);
+        pub fn open(source: u32, offset: u64, length: u64, place_address: u64, place_length: u64, place_token: u64, options: u8, reply: &mut Reply<u32>);
         #[link_name = "[method]window.move-to"]
-        pub safe fn move_to(window: u32, source: u32, offset: u64, length: u64, options: u8, reply: &mut Reply<()>);
+        pub fn move_to(window: u32, source: u32, offset: u64, length: u64, options: u8, reply: &mut Reply<()>);
         #[link_name = "[method]window.check"]
-        pub safe fn check(window: u32, reply: &mut Reply<()>);
+        pub fn check(window: u32, reply: &mut Reply<()>);
         #[link_name = "[method]window.close"]
-        pub safe fn close(window: u32, reply: &mut Reply<()>);
+        pub fn close(window: u32, reply: &mut Reply<()>);
         #[link_name = "[method]window.prefetch"]
-        pub safe fn prefetch(window: u32, offset: u64, length: u64, reply: &mut Reply<()>);
+        pub fn prefetch(window: u32, offset: u64, length: u64, reply: &mut Reply<()>);
     }
 }
 #[cfg(feature = "wasi")]

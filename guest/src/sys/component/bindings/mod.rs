@@ -15,6 +15,7 @@ mod interfaces;
 mod sections;
 
 pub(super) use interfaces::*;
+pub(super) use sections::keep;
 
 /// A `result` in memory.
 #[repr(C, u8)]

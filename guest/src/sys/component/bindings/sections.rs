@@ -1,9 +1,7 @@
 // Made of `wit/` by `tests/guests/bindings`. DO NOT EDIT!
 
-mod imports {
-    #[unsafe(link_section = "component-type:iommap-guest:iommap:mmap@0.1.0:imports")]
-    static WORLD: [u8; 1335] = *b"\
-\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd1\t\x01A\x02\x01A\x07\x01B(\x01w\x04\0\
+#[unsafe(link_section = concat!("component-type:iommap-guest ", env!("CARGO_PKG_VERSION"), ":iommap:mmap@0.1.0:imports"))]
+static IMPORTS: [u8; 1335] = *b"\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd1\t\x01A\x02\x01A\x07\x01B(\x01w\x04\0\
 \x08filesize\x03\0\0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\0\x06enoent\0\0\x06eacces\0\0\x06clo\
 sed\0\0\rout-of-bounds\0\0\x06sigbus\0\0\x06eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\
 \x06emfile\0\0\x0elimit-exceeded\0\0\x07enotsup\0\0\x03eio\0\0\x05other\x01\x02\0\x04\0\nerror-cod\
@@ -28,19 +26,9 @@ n\x01\x1e\x03\0\x17iommap:mmap/types@0.1.0\x05\0\x02\x03\0\0\x07mapping\x02\x03\
 \x06ranges\t\x04data\n\0\r\x04\0\x0bpwrite-many\x01\x0e\x03\0\x17iommap:mmap/batch@0.1.0\x05\x04\
 \x04\0\x19iommap:mmap/imports@0.1.0\x04\0\x0b\r\x01\0\x07imports\x03\0\0\0/\tproducers\x01\x0cproc\
 essed-by\x01\rwit-component\x070.262.0";
-
-    #[used]
-    static KEPT: fn() = keep;
-
-    fn keep() {
-        wit_bindgen::rt::maybe_link_cabi_realloc();
-    }
-}
 #[cfg(feature = "atomics")]
-mod atomics {
-    #[unsafe(link_section = "component-type:iommap-guest:iommap:mmap@0.1.0:atomics")]
-    static WORLD: [u8; 2057] = *b"\
-\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9b\x0f\x01A\x02\x01A\t\x01B(\x01w\x04\0\
+#[unsafe(link_section = concat!("component-type:iommap-guest ", env!("CARGO_PKG_VERSION"), ":iommap:mmap@0.1.0:atomics"))]
+static ATOMICS: [u8; 2057] = *b"\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9b\x0f\x01A\x02\x01A\t\x01B(\x01w\x04\0\
 \x08filesize\x03\0\0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\0\x06enoent\0\0\x06eacces\0\0\x06clo\
 sed\0\0\rout-of-bounds\0\0\x06sigbus\0\0\x06eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\
 \x06emfile\0\0\x0elimit-exceeded\0\0\x07enotsup\0\0\x03eio\0\0\x05other\x01\x02\0\x04\0\nerror-cod\
@@ -79,19 +67,9 @@ ead-many\x01\x0c\x01j\0\x01\x05\x01@\x03\x06target\x08\x06ranges\t\x04data\n\0\r
 any\x01\x0e\x03\0\x17iommap:mmap/batch@0.1.0\x05\x05\x04\0!iommap:mmap/atomics-imports@0.1.0\x04\0\
 \x0b\x15\x01\0\x0fatomics-imports\x03\0\0\0/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x07\
 0.262.0";
-
-    #[used]
-    static KEPT: fn() = keep;
-
-    fn keep() {
-        wit_bindgen::rt::maybe_link_cabi_realloc();
-    }
-}
 #[cfg(feature = "changes")]
-mod changes {
-    #[unsafe(link_section = "component-type:iommap-guest:iommap:mmap@0.1.0:changes")]
-    static WORLD: [u8; 1826] = *b"\
-\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb4\r\x01A\x02\x01A\t\x01B(\x01w\x04\0\
+#[unsafe(link_section = concat!("component-type:iommap-guest ", env!("CARGO_PKG_VERSION"), ":iommap:mmap@0.1.0:changes"))]
+static CHANGES: [u8; 1826] = *b"\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb4\r\x01A\x02\x01A\t\x01B(\x01w\x04\0\
 \x08filesize\x03\0\0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\0\x06enoent\0\0\x06eacces\0\0\x06clo\
 sed\0\0\rout-of-bounds\0\0\x06sigbus\0\0\x06eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\
 \x06emfile\0\0\x0elimit-exceeded\0\0\x07enotsup\0\0\x03eio\0\0\x05other\x01\x02\0\x04\0\nerror-cod\
@@ -126,19 +104,9 @@ ge\x03\0\x06\x01h\x01\x01p\x07\x01p}\x01j\x01\n\x01\x05\x01@\x02\x06source\x08\x
 \x0bpwrite-many\x01\x0e\x03\0\x17iommap:mmap/batch@0.1.0\x05\x05\x04\0!iommap:mmap/changes-imports\
 @0.1.0\x04\0\x0b\x15\x01\0\x0fchanges-imports\x03\0\0\0/\tproducers\x01\x0cprocessed-by\x01\rwit-c\
 omponent\x070.262.0";
-
-    #[used]
-    static KEPT: fn() = keep;
-
-    fn keep() {
-        wit_bindgen::rt::maybe_link_cabi_realloc();
-    }
-}
 #[cfg(feature = "locks")]
-mod locks {
-    #[unsafe(link_section = "component-type:iommap-guest:iommap:mmap@0.1.0:locks")]
-    static WORLD: [u8; 1680] = *b"\
-\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa4\x0c\x01A\x02\x01A\t\x01B(\x01w\x04\0\
+#[unsafe(link_section = concat!("component-type:iommap-guest ", env!("CARGO_PKG_VERSION"), ":iommap:mmap@0.1.0:locks"))]
+static LOCKS: [u8; 1680] = *b"\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa4\x0c\x01A\x02\x01A\t\x01B(\x01w\x04\0\
 \x08filesize\x03\0\0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\0\x06enoent\0\0\x06eacces\0\0\x06clo\
 sed\0\0\rout-of-bounds\0\0\x06sigbus\0\0\x06eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\
 \x06emfile\0\0\x0elimit-exceeded\0\0\x07enotsup\0\0\x03eio\0\0\x05other\x01\x02\0\x04\0\nerror-cod\
@@ -170,19 +138,9 @@ ges\t\0\x0b\x04\0\npread-many\x01\x0c\x01j\0\x01\x05\x01@\x03\x06target\x08\x06r
 \0\r\x04\0\x0bpwrite-many\x01\x0e\x03\0\x17iommap:mmap/batch@0.1.0\x05\x05\x04\0\x1fiommap:mmap/lo\
 cks-imports@0.1.0\x04\0\x0b\x13\x01\0\rlocks-imports\x03\0\0\0/\tproducers\x01\x0cprocessed-by\x01\
 \rwit-component\x070.262.0";
-
-    #[used]
-    static KEPT: fn() = keep;
-
-    fn keep() {
-        wit_bindgen::rt::maybe_link_cabi_realloc();
-    }
-}
 #[cfg(feature = "storage")]
-mod storage {
-    #[unsafe(link_section = "component-type:iommap-guest:iommap:mmap@0.1.0:storage")]
-    static WORLD: [u8; 1623] = *b"\
-\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9\x0b\x01A\x02\x01A\t\x01B(\x01w\x04\0\
+#[unsafe(link_section = concat!("component-type:iommap-guest ", env!("CARGO_PKG_VERSION"), ":iommap:mmap@0.1.0:storage"))]
+static STORAGE: [u8; 1623] = *b"\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9\x0b\x01A\x02\x01A\t\x01B(\x01w\x04\0\
 \x08filesize\x03\0\0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\0\x06enoent\0\0\x06eacces\0\0\x06clo\
 sed\0\0\rout-of-bounds\0\0\x06sigbus\0\0\x06eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\
 \x06emfile\0\0\x0elimit-exceeded\0\0\x07enotsup\0\0\x03eio\0\0\x05other\x01\x02\0\x04\0\nerror-cod\
@@ -213,19 +171,9 @@ h\x01\x01p\x07\x01p}\x01j\x01\n\x01\x05\x01@\x02\x06source\x08\x06ranges\t\0\x0b
 \x0e\x03\0\x17iommap:mmap/batch@0.1.0\x05\x05\x04\0!iommap:mmap/storage-imports@0.1.0\x04\0\x0b\
 \x15\x01\0\x0fstorage-imports\x03\0\0\0/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.26\
 2.0";
-
-    #[used]
-    static KEPT: fn() = keep;
-
-    fn keep() {
-        wit_bindgen::rt::maybe_link_cabi_realloc();
-    }
-}
 #[cfg(feature = "windows")]
-mod windows {
-    #[unsafe(link_section = "component-type:iommap-guest:iommap:mmap@0.1.0:windows")]
-    static WORLD: [u8; 1812] = *b"\
-\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa6\r\x01A\x02\x01A\t\x01B(\x01w\x04\0\
+#[unsafe(link_section = concat!("component-type:iommap-guest ", env!("CARGO_PKG_VERSION"), ":iommap:mmap@0.1.0:windows"))]
+static WINDOWS: [u8; 1812] = *b"\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa6\r\x01A\x02\x01A\t\x01B(\x01w\x04\0\
 \x08filesize\x03\0\0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\0\x06enoent\0\0\x06eacces\0\0\x06clo\
 sed\0\0\rout-of-bounds\0\0\x06sigbus\0\0\x06eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\
 \x06emfile\0\0\x0elimit-exceeded\0\0\x07enotsup\0\0\x03eio\0\0\x05other\x01\x02\0\x04\0\nerror-cod\
@@ -259,19 +207,9 @@ ges\t\0\x0b\x04\0\npread-many\x01\x0c\x01j\0\x01\x05\x01@\x03\x06target\x08\x06r
 \0\r\x04\0\x0bpwrite-many\x01\x0e\x03\0\x17iommap:mmap/batch@0.1.0\x05\x05\x04\0!iommap:mmap/windo\
 ws-imports@0.1.0\x04\0\x0b\x15\x01\0\x0fwindows-imports\x03\0\0\0/\tproducers\x01\x0cprocessed-by\
 \x01\rwit-component\x070.262.0";
-
-    #[used]
-    static KEPT: fn() = keep;
-
-    fn keep() {
-        wit_bindgen::rt::maybe_link_cabi_realloc();
-    }
-}
 #[cfg(feature = "wasi")]
-mod wasi {
-    #[unsafe(link_section = "component-type:iommap-guest:iommap:wasi@0.1.0:wasi")]
-    static WORLD: [u8; 1626] = *b"\
-\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4\x0b\x01A\x02\x01A\x0e\x01B\x01\x04\0\
+#[unsafe(link_section = concat!("component-type:iommap-guest ", env!("CARGO_PKG_VERSION"), ":iommap:wasi@0.1.0:wasi"))]
+static WASI: [u8; 1626] = *b"\0asm\r\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4\x0b\x01A\x02\x01A\x0e\x01B\x01\x04\0\
 \ndescriptor\x03\x01\x03\0\x1bwasi:filesystem/types@0.2.1\x05\0\x01B(\x01w\x04\0\x08filesize\x03\0\
 \0\x01ks\x01q\x10\x06badarg\0\0\x06enomem\0\0\x06enoent\0\0\x06eacces\0\0\x06closed\0\0\rout-of-bo\
 unds\0\0\x06sigbus\0\0\x06eexist\0\0\x07enotreg\0\0\x06enospc\0\0\x05efbig\0\0\x06emfile\0\0\x0eli\
@@ -303,10 +241,7 @@ h\x01\x01k\t\x01i\x03\x01j\x01\x0e\x01\x0b\x01@\x04\x04file\x0c\x04mode\x05\x07o
 s@0.1.0\x05\t\x04\0\x19iommap:wasi/imports@0.1.0\x04\0\x0b\r\x01\0\x07imports\x03\0\0\0/\tproducer\
 s\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
 
-    #[used]
-    static KEPT: fn() = keep;
-
-    fn keep() {
-        wit_bindgen::rt::maybe_link_cabi_realloc();
-    }
+#[inline(never)]
+pub fn keep() {
+    wit_bindgen::rt::maybe_link_cabi_realloc();
 }
