@@ -47,7 +47,8 @@ fn suggest(error: &mut Error) {
         text(error, ContextKind::InvalidArg).and_then(|word| word.strip_prefix("--"))
         && error.kind() == ErrorKind::UnknownArgument
         && error.get(ContextKind::SuggestedArg).is_none()
-        && let Some(used) = std::env::args().find_map(|word| command.find_subcommand(word))
+        && let Some(used) =
+            std::env::args_os().skip(1).find_map(|word| command.find_subcommand(word))
         && let Some(name) = nearest(flag, used.get_arguments().filter_map(|one| one.get_long()))
     {
         let name = ContextValue::String(format!("--{name}"));
