@@ -86,6 +86,7 @@ fn a_command_line_with_a_mistake_is_told_what_to_write() {
         (&["inspct", "ok.wasm"], "'inspect'"),
         (&["rnu", "ok.wasm"], "'run'"),
         (&["ok.wasm", "--dir", "."], "`iommap run ok.wasm`"),
+        (&["it's my.wasm"], r"`iommap run 'it'\''s my.wasm'`"),
         (&["nonsense"], "nonsense"),
         (&["man", "nonsense"], "no command `nonsense`"),
         (&["completions", "nonsense"], "fish"),
