@@ -5,9 +5,8 @@
 //! or for somebody who reads the output. So the thread here waits a moment, says what there is to say,
 //! and ends the process with it.
 
-use crate::exit;
+use crate::{exit, terminal};
 use anyhow::{Context, Result};
-use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -21,6 +20,10 @@ const GRACE: Duration = Duration::from_millis(100);
 /// How long what is said at the end may take. It takes no time, unless nobody reads it or the machine
 /// is very busy.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long somebody may take to read what the component wrote, once all is said. What is left of it
+/// is part of a line, or less than a reader lets lie that reads at all.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// Why a component is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,20 +126,37 @@ fn end(events: &Receiver<Event>, last_words: &Mutex<Option<LastWords>>) {
         _ = events.recv_timeout(GRACE);
     }
     if let Some(say) = lock(last_words).take() {
-        // Somebody who stopped reading may keep what is said from being written.
-        let (said, waiting) = channel::<()>();
+        // Somebody who stopped reading may keep what is said from being written, and what the component
+        // wrote. That may be waited for by the component, too, which then has the standard output.
+        let (done, waiting) = channel();
         let saying = spawn("last words", move || {
             say(why);
-            drop(said);
+            _ = done.send(());
+            _ = terminal::flush();
         });
-        if saying.is_ok() {
-            _ = waiting.recv_timeout(LAST_WORDS);
+        if saying.is_ok() && waiting.recv_timeout(LAST_WORDS).is_ok() {
+            // It is over when the thread is, and its end of the channel.
+            _ = waiting.recv_timeout(LAST_OUTPUT);
         }
     } else if started {
         // The component's thread came first. It has as long to say it.
         thread::sleep(LAST_WORDS);
     }
-    process::exit(why.exit_code().into());
+    exit_now(why.exit_code())
+}
+
+/// Ends the process without what Rust does at the end of one: that is to write what the standard
+/// output has of a line, and to wait for ever if nobody reads it.
+#[cfg(unix)]
+fn exit_now(code: u8) -> ! {
+    // SAFETY: It has no pointers, and ends the other threads with this one.
+    unsafe { libc::_exit(code.into()) }
+}
+
+/// Ends the process.
+#[cfg(not(unix))]
+fn exit_now(code: u8) -> ! {
+    std::process::exit(code.into())
 }
 
 fn next(events: &Receiver<Event>, left: Option<Duration>) -> Result<Event, RecvTimeoutError> {

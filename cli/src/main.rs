@@ -12,6 +12,7 @@ mod grant;
 mod inspect;
 mod lines;
 mod log;
+mod lost;
 mod manual;
 mod nearest;
 mod new;

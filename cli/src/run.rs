@@ -7,7 +7,7 @@ use crate::log::Shown;
 use crate::outcome::Outcome;
 use crate::state::State;
 use crate::stats::Stats;
-use crate::{directories, engine, exit, provided, refused, terminal};
+use crate::{directories, engine, exit, lost, provided, refused, terminal};
 use anyhow::{Context, Result};
 use iommap::Usage;
 use std::pin::pin;
@@ -149,7 +149,7 @@ impl LastWords {
 
     /// How many of a file's pages were zeros to the component, unless that may be.
     fn lost_pages(&self) -> u64 {
-        if self.may_lose_pages { 0 } else { self.usage.counters().window_faults }
+        if self.may_lose_pages { 0 } else { lost::in_windows(&self.usage) }
     }
 
     /// What was made of zeros is no success, whatever the component made of it. A failure of its own

@@ -1,5 +1,6 @@
 //! What `--stats` prints.
 
+use crate::lost;
 use bytesize::ByteSize;
 use iommap::{ErrorKind, Usage};
 use std::fmt;
@@ -38,8 +39,9 @@ impl fmt::Display for Stats<'_> {
         }
         writeln!(f, "  read              {}{}", described(c.bytes_read), in_calls(c.reads))?;
         writeln!(f, "  written           {}{}", described(c.bytes_written), in_calls(c.writes))?;
-        if c.window_faults > 0 {
-            writeln!(f, "  lost in windows   {}", c.window_faults)?;
+        let lost = lost::in_windows(usage);
+        if lost > 0 {
+            writeln!(f, "  lost in windows   {lost}")?;
         }
         if c.locks_taken > 0 || c.lock_waits > 0 {
             let (waits, deadlocks) = (c.lock_waits, c.lock_deadlocks);

@@ -47,7 +47,8 @@ fn suggest(error: &mut Error) {
         text(error, ContextKind::InvalidArg).and_then(|word| word.strip_prefix("--"))
         && error.kind() == ErrorKind::UnknownArgument
         && error.get(ContextKind::SuggestedArg).is_none()
-        && let Some(used) = std::env::args().find_map(|word| command.find_subcommand(word))
+        && let Some(used) =
+            std::env::args_os().skip(1).find_map(|word| command.find_subcommand(word))
         && let Some(name) = nearest(flag, used.get_arguments().filter_map(|one| one.get_long()))
     {
         let name = ContextValue::String(format!("--{name}"));
@@ -59,14 +60,56 @@ fn suggest(error: &mut Error) {
 fn forgotten_run(error: &Error) -> Option<String> {
     let word = text(error, ContextKind::InvalidSubcommand)?;
     word.ends_with(".wasm").then(|| {
-        let word: String = word.chars().flat_map(char::escape_debug).collect();
-        format!("`{word}` is no command: to run a component, write `iommap run {word}`")
+        let shown: String = word.chars().flat_map(char::escape_debug).collect();
+        match quoted(word) {
+            Some(word) => {
+                format!("`{shown}` is no command: to run a component, write `iommap run {word}`")
+            }
+            // What a shell would take for it is hard to say in a line.
+            None => {
+                format!("`{shown}` is no command: to run a component, write `iommap run` before it")
+            }
+        }
     })
+}
+
+/// A word as it is written in a shell, unless that takes more than quotes.
+fn quoted(word: &str) -> Option<String> {
+    let plain = |c: char| c.is_alphanumeric() || "%+,-./:@_".contains(c);
+    if word.chars().all(plain) {
+        return Some(word.to_owned());
+    }
+    // What is shown otherwise than it is, such as control characters, would be another word there.
+    let shown = |c: char| "'\"\\".contains(c) || c.escape_debug().count() == 1;
+    word.chars().all(shown).then(|| format!("'{}'", word.replace('\'', r"'\''")))
 }
 
 fn text(error: &Error, kind: ContextKind) -> Option<&str> {
     match error.get(kind)? {
         ContextValue::String(text) => Some(text),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suggested_word_is_what_a_shell_takes_for_it() {
+        for (word, expected) in [
+            ("target/wasm32-wasip2/a_b.wasm", "target/wasm32-wasip2/a_b.wasm"),
+            ("na\u{ef}ve.wasm", "na\u{ef}ve.wasm"),
+            ("my own.wasm", "'my own.wasm'"),
+            ("it's my.wasm", r"'it'\''s my.wasm'"),
+            (r"a\b.wasm", r"'a\b.wasm'"),
+            ("$(rm).wasm", "'$(rm).wasm'"),
+            ("~.wasm", "'~.wasm'"),
+        ] {
+            assert_eq!(quoted(word).as_deref(), Some(expected));
+        }
+        for odd in ["\n.wasm", "\u{1b}[2J.wasm", "\u{202e}.wasm"] {
+            assert_eq!(quoted(odd), None, "{odd:?}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::thread;
 
 use crate::command_line::said;
 
@@ -34,6 +35,17 @@ impl Conversation {
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("UTF-8");
         answer
+    }
+
+    /// Sends lines and reads no answers, until the program has ended. Its exit code, and what it said on
+    /// standard error.
+    pub fn ask_in_vain(self) -> (i32, String) {
+        let Conversation { child, mut questions, answers } = self;
+        let asking = thread::spawn(move || while questions.write_all(b"\n").is_ok() {});
+        let (code, _, err) = said(&child.wait_with_output().expect("its end"));
+        drop(answers);
+        asking.join().expect("nobody reads");
+        (code, err)
     }
 
     /// There are no more lines: waits for the program's end. Its exit code, what else it answered, and

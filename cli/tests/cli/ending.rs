@@ -37,6 +37,8 @@ mod signals {
     use libc::{SIGINT, SIGTERM};
     use std::io::{BufRead, BufReader, Read};
     use std::process::{Child, ChildStdout, Command, Stdio};
+    use std::thread;
+    use std::time::{Duration, Instant};
 
     /// A program that has said that it is there.
     struct Running {
@@ -137,20 +139,75 @@ mod signals {
         }
     }
 
+    /// A pipe that nobody reads, full before a program starts.
+    fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+        use std::io::{ErrorKind, Write};
+        use std::os::fd::AsRawFd;
+        let (reader, full) = std::io::pipe().unwrap();
+        // SAFETY: It has no pointers, and the descriptor is open.
+        let set = |flags: i32| unsafe { libc::fcntl(full.as_raw_fd(), libc::F_SETFL, flags) };
+        assert_eq!(set(libc::O_NONBLOCK), 0);
+        // A pipe may take less than it has room for, of more at once.
+        for chunk in [4096, 1] {
+            let error = loop {
+                if let Err(error) = (&full).write(&vec![b'.'; chunk]) {
+                    break error;
+                }
+            };
+            assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+        }
+        // SAFETY: As before. Who gets the pipe waits for it again.
+        assert_eq!(unsafe { libc::fcntl(full.as_raw_fd(), libc::F_SETFL, 0) }, 0);
+        (reader, full)
+    }
+
+    /// The exit code of a program that has to end by itself. It is killed if it doesn't, so that nothing
+    /// is left of it.
+    fn ends(mut child: Child) -> Option<i32> {
+        let late = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < late {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code();
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("it goes on and on");
+    }
+
     #[test]
     fn somebody_who_does_not_read_cannot_keep_a_program_alive() {
         let place = Place::new();
         place.hello("loops.wasm", "(loop (br 0)) (unreachable)");
-        let (reader, mut full) = std::io::pipe().unwrap();
-        let writer = full.try_clone().unwrap();
-        // Full before the program starts: what it says at its end waits for ever.
-        std::thread::spawn(move || {
-            use std::io::Write;
-            _ = full.write_all(&vec![b'.'; 4 << 20]);
-        });
+        let (reader, full) = full_pipe();
         let mut command = place.command(&["run", "--timeout", "0.5", "loops.wasm"]);
-        let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(124));
+        command.stdout(Stdio::null()).stderr(full);
+        assert_eq!(ends(command.spawn().unwrap()), Some(124));
         drop(reader);
+    }
+
+    /// The rest of the output is what Rust would write at the end of a process.
+    #[test]
+    fn part_of_a_line_that_nobody_reads_keeps_no_program_alive() {
+        let place = Place::new();
+        place.part_of_a_line("computes.wasm", "(loop (br 0)) (unreachable)");
+        let (reader, full) = full_pipe();
+        let mut command = place.command(&["run", "--timeout", "0.5", "computes.wasm"]);
+        let mut child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let mut err = child.stderr.take().unwrap();
+        assert_eq!(ends(child), Some(124));
+        let mut said = String::new();
+        err.read_to_string(&mut said).unwrap();
+        assert!(said.contains("ended after 500ms"), "{said}");
+        drop(reader);
+    }
+
+    #[test]
+    fn part_of_a_line_is_written_at_the_end() {
+        let place = Place::new();
+        place.part_of_a_line("computes.wasm", "(loop (br 0)) (unreachable)");
+        let Ended { code, out, err } = place.iommap(&["run", "--timeout", "0.5", "computes.wasm"]);
+        assert_eq!((code, out.as_str()), (Some(124), "hello"), "{err}");
     }
 }

@@ -86,6 +86,7 @@ fn a_command_line_with_a_mistake_is_told_what_to_write() {
         (&["inspct", "ok.wasm"], "'inspect'"),
         (&["rnu", "ok.wasm"], "'run'"),
         (&["ok.wasm", "--dir", "."], "`iommap run ok.wasm`"),
+        (&["it's my.wasm"], r"`iommap run 'it'\''s my.wasm'`"),
         (&["nonsense"], "nonsense"),
         (&["man", "nonsense"], "no command `nonsense`"),
         (&["completions", "nonsense"], "fish"),
@@ -116,4 +117,24 @@ fn names_that_are_not_utf8_make_nothing_panic() {
     assert_eq!(argument.code, Some(2));
     assert!(argument.err.contains("not UTF-8"), "{}", argument.err);
     assert_eq!(run(&[OsStr::new("--dir"), odd, OsStr::new("ok.wasm")]).code, Some(2));
+    // Where a name is looked for that was meant, too.
+    let option = OsStr::new("--timout");
+    let meant = run(&[option, odd]);
+    assert_eq!(meant.code, Some(2), "{}", meant.err);
+    assert!(meant.err.contains("'--timeout'"), "{}", meant.err);
+    let no_command: Ended = place.command(&["--xyz"]).arg(odd).output().unwrap().into();
+    assert_eq!(no_command.code, Some(2), "{}", no_command.err);
+    assert!(no_command.err.contains("'--xyz'"), "{}", no_command.err);
+}
+
+/// The program's own name is not among what it is told.
+#[cfg(unix)]
+#[test]
+fn a_program_that_is_called_as_a_command_is_not_taken_for_it() {
+    use std::os::unix::process::CommandExt;
+    let place = Place::new();
+    let mut command = place.command(&["--timout"]);
+    let Ended { code, err, .. } = command.arg0("run").output().unwrap().into();
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("'--timout'") && !err.contains("'--timeout'"), "{err}");
 }

@@ -38,6 +38,14 @@ impl Place {
         self.write(name, wat::parse_str(HELLO.replace("THEN", then)).unwrap());
     }
 
+    /// A component that writes `hello`, without an end of the line and without a flush, and then goes on
+    /// with this body.
+    pub(crate) fn part_of_a_line(&self, name: &str, then: &str) {
+        let text = HELLO.replace("THEN", then).replace("blocking-write-and-flush", "write");
+        let text = text.replace("(i32.const 100) (i32.const 6)", "(i32.const 100) (i32.const 5)");
+        self.write(name, wat::parse_str(text).unwrap());
+    }
+
     /// A component that prints `hello`, and then reads the standard input.
     pub(crate) fn waits(&self, name: &str) {
         self.hello(

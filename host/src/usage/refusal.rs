@@ -15,13 +15,15 @@ const KEPT: usize = 256;
 pub struct Refusal {
     call: &'static str,
     path: Box<str>,
+    /// Whether the path went on.
+    cut: bool,
     error: Error,
 }
 
 impl Refusal {
     pub(crate) fn new(call: &'static str, path: &str, error: &Error) -> Refusal {
-        let path = path[..path.floor_char_boundary(KEPT)].into();
-        Refusal { call, path, error: error.clone() }
+        let (kept, cut) = beginning(path);
+        Refusal { call, path: kept.into(), cut, error: error.clone() }
     }
 
     /// The call's name in the interface, such as `pread`.
@@ -43,25 +45,29 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of `", self.call)?;
-        escape(&self.path, f)?;
+        escape(&self.path, self.cut, f)?;
         f.write_str("`: ")?;
-        match self.error.reason() {
-            Some(reason) => escape(reason, f),
-            None => escape(&self.error.to_string(), f),
-        }
+        let error = self.error.to_string();
+        let (reason, cut) = beginning(self.error.reason().unwrap_or(&error));
+        escape(reason, cut, f)
     }
 }
 
-/// Writes a text, or its beginning, so that it does nothing to a terminal but to be shown there.
-fn escape(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let shown = &text[..text.floor_char_boundary(KEPT)];
-    for c in shown.chars() {
+/// So much of a text as is kept and shown, and whether it goes on.
+fn beginning(text: &str) -> (&str, bool) {
+    let kept = &text[..text.floor_char_boundary(KEPT)];
+    (kept, kept.len() < text.len())
+}
+
+/// Writes a text, which may have been cut, so that it does nothing to a terminal but to be shown there.
+fn escape(text: &str, cut: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for c in text.chars() {
         match c {
             '\'' | '"' => f.write_char(c)?,
             c => write!(f, "{}", c.escape_debug())?,
         }
     }
-    if shown.len() < text.len() { f.write_str("...") } else { Ok(()) }
+    if cut { f.write_str("...") } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -79,7 +85,12 @@ mod tests {
             of("/\u{1b}]0;it's\n\u{202e}", odd),
             r"open of `/\u{1b}]0;it's\n\u{202e}`: no grant covers \u{1b}[2J"
         );
+        let kept = "\u{e4}".repeat(KEPT / 2);
+        let whole = of(&kept, ErrorKind::Closed.into());
+        assert_eq!(whole, format!("open of `{kept}`: the mapping is closed"));
         let long = of(&"\u{e4}".repeat(1 << 20), ErrorKind::Closed.into());
-        assert!(long.len() < 2 * KEPT && long.ends_with("`: the mapping is closed"), "{long}");
+        assert_eq!(long, format!("open of `{kept}...`: the mapping is closed"));
+        let reason = Error::because(ErrorKind::Eacces, "x".repeat(KEPT + 1));
+        assert_eq!(of("/", reason), format!("open of `/`: {}...", "x".repeat(KEPT)));
     }
 }

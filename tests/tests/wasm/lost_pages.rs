@@ -36,6 +36,22 @@ fn a_success_with_lost_pages_is_said_and_is_no_success() {
     assert_eq!(err.lines().count(), 1, "{err}");
 }
 
+/// It waits for somebody to read its answers, so that neither its windows nor its store end.
+#[test]
+fn lost_pages_of_a_program_that_is_ended_by_force_are_said() {
+    let scene = Scene::new(Kind::Sync);
+    scene.write("f", vec![1; PAGES << 12]);
+    let options = [&WINDOWS, &["--timeout", "4s", "--stats"][..]].concat();
+    let loader = iommap_run(scene.directory(), &options, guest("loader"), &["/data/f", "0"]);
+    let mut loader = Conversation::start(loader);
+    assert_eq!(loader.ask("all of it"), "32768\n");
+    scene.cut("f", (LEFT << 12) as u64);
+    let (code, err) = loader.ask_in_vain();
+    assert_eq!(code, 124, "{err}");
+    assert!(err.contains("iommap: lost pages in windows: 1. A file was cut short"), "{err}");
+    assert!(err.contains("lost in windows   1\n"), "{err}");
+}
+
 #[test]
 fn a_failure_of_the_components_own_stays_its_own() {
     let (code, err) = cut_between(&[], "1");
