@@ -67,11 +67,11 @@ fn next(
         };
         // Asked after it was mapped: what was another file by then is one now.
         let now = before.mapping.changed()?;
-        if now.gone && !state.replaced {
-            // What was mapped may be the same file still, or the one that took its place and went.
+        if state.replaced != (now.replaced || now.gone) {
+            // Before or after it was mapped: it may be the same file, or another one.
             continue;
         }
-        if state.replaced || now.replaced {
+        if state.replaced {
             before.rest(at, out)?;
             eprintln!("last: {path}: another file has taken its place");
             return Ok((next, 0));
