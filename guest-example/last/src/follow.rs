@@ -30,8 +30,12 @@ impl Followed {
         loop {
             let mapping = map()?;
             let file = match File::open(path) {
-                // Gone: so the mapping will say.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => match mapping.changed() {
+                    Ok(state) if state.gone || state.replaced => continue,
+                    // It is there, and will not be found next time either. Not of the same kind: that
+                    // is what is waited for.
+                    _ => return Err(io::Error::other(format!("mapped, but not opened: {error}"))),
+                },
                 file => file?,
             };
             // The path named the mapping's file before and after, and so it did in between.
@@ -45,6 +49,8 @@ impl Followed {
 
     /// Prints what was added behind what was mapped.
     fn rest(&mut self, at: u64, out: &mut impl Write) -> io::Result<()> {
+        // It was cut short before another took its place, and what it has was written since.
+        let at = if self.file.seek(SeekFrom::End(0))? < at { 0 } else { at };
         self.file.seek(SeekFrom::Start(at))?;
         io::copy(&mut self.file, out)?;
         out.flush()
@@ -67,11 +73,11 @@ fn next(
         };
         // Asked after it was mapped: what was another file by then is one now.
         let now = before.mapping.changed()?;
-        if now.gone && !state.replaced {
-            // What was mapped may be the same file still, or the one that took its place and went.
+        if state.replaced != (now.replaced || now.gone) {
+            // Before or after it was mapped: it may be the same file, or another one.
             continue;
         }
-        if state.replaced || now.replaced {
+        if state.replaced {
             before.rest(at, out)?;
             eprintln!("last: {path}: another file has taken its place");
             return Ok((next, 0));

@@ -187,7 +187,8 @@ int file_sync(sqlite3_file *base, int flags) {
 
 // What a database with a rollback journal says of itself. Whoever changes it counts that in its header
 // before others may read it, so that a database of the same version has the same length: SQLite itself
-// keeps its pages by that. Not so while a transaction may be rolled back, ours or one whose journal is
+// keeps its pages by that. The count alone is not enough: a copy that was changed elsewhere, and written over
+// it, may have counted as far. Not so while a transaction may be rolled back, ours or one whose journal is
 // there: its version may be one that comes again with another length. Nor in a write-ahead log's mode, by
 // the two bytes before.
 static bool read_version(const file *file, uint8_t version[VERSION_LENGTH]) {

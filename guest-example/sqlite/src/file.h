@@ -18,8 +18,11 @@ typedef struct {
     unsigned shared, exclusive; // one bit for each
 } shm_connection;
 
-// Where a database has what tells it from itself before and after a transaction: the bytes from 16 on.
-enum { VERSION_OFFSET = 16, VERSION_LENGTH = 12, VERSION_JOURNAL = 2 };
+// Where a database has what tells it from itself before and after a transaction, and from another one whose
+// bytes were copied over it: from 16 on the size of its pages and the kind of its journal, and up to 40 all
+// that SQLite compares before it uses pages that it has: the count of changes, the number of pages, and the
+// first and the number of those that are free.
+enum { VERSION_OFFSET = 16, VERSION_LENGTH = 24, VERSION_JOURNAL = 2 };
 
 // An open file. A mapping keeps the length that its file had when it was mapped, while others cut and
 // grow the file. So whoever is about to write, or to ask for the length, looks first, once for each lock

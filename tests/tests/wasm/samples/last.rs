@@ -79,6 +79,16 @@ fn last_loses_no_line_of_a_file_that_another_replaces() {
         assert_eq!(line(), format!("added {round}"));
         assert_eq!(line(), "and more");
         assert_eq!(line(), format!("new {round}"));
+        // And it sees that it was cut short and written to again before that.
+        signal(libc::SIGSTOP);
+        scene.cut("log", 0);
+        let mut log = File::options().append(true).open(scene.path("log")).unwrap();
+        writeln!(log, "cut").unwrap();
+        scene.write("new", format!("then {round}\n"));
+        fs::rename(scene.path("new"), scene.path("log")).unwrap();
+        signal(libc::SIGCONT);
+        assert_eq!(line(), "cut");
+        assert_eq!(line(), format!("then {round}"));
     }
 }
 

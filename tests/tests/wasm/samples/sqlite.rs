@@ -169,6 +169,14 @@ fn sqlite_goes_on_after_others_rolled_back_a_hot_journal() {
     }
 }
 
+#[test]
+fn sqlite_goes_on_after_another_database_was_written_over_its_own() {
+    for options in [&[][..], &["--no-windows"]] {
+        let Some(out) = script("overwritten.py", options) else { return };
+        assert!(out.contains("the component went on"), "{out}");
+    }
+}
+
 /// `IOMMAP_TRANSACTIONS=100000 IOMMAP_KILLS=200` makes it the real thing.
 fn together(journal: &str) {
     let (transactions, kills) =
