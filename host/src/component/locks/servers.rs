@@ -7,7 +7,7 @@ use super::super::Handle;
 use super::super::access::Access;
 use super::super::offload::with_mapped;
 use crate::error::{Error, ErrorKind};
-use crate::mapping::Mapped;
+use crate::mapping::{Asking, Mapped, Step};
 use std::result::Result as StdResult;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use wasmtime::{Result, StoreContextMut};
@@ -34,26 +34,66 @@ impl Drop for One {
     }
 }
 
-/// Does what asks for a lock: here, or elsewhere if a server may have to answer. The error is that too
-/// many wait for one.
-pub(super) async fn ask<T: 'static, R: Send + 'static>(
+/// Too many wait.
+pub(super) fn refused() -> Error {
+    let reason = format!("{MOST} calls wait for servers of file systems to answer about locks");
+    Error::because(ErrorKind::LimitExceeded, reason)
+}
+
+/// Does what asks about a lock with something: here, or elsewhere if a server may have to answer. The
+/// error has that something, where too many wait for one.
+pub(super) async fn ask<T: 'static, A: Send + 'static, R: Send + 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Access<T>,
+    this: &Handle,
+    with: A,
+    work: impl FnOnce(&mut Mapped, A) -> R + Send + 'static,
+) -> Result<StdResult<R, A>> {
+    let mut view = get.view(store.data_mut());
+    let mapped = view.mapped_mut(this)?;
+    if mapped.has_own_locks() {
+        return Ok(Ok(work(mapped, with)));
+    }
+    let Some(one) = One::new() else { return Ok(Err(with)) };
+    let work = move |mapped: &mut Mapped| {
+        let _one = one;
+        work(mapped, with)
+    };
+    with_mapped(store, get, this, work).await.map(Ok)
+}
+
+/// One step of asking for a lock. Where too many wait, one that waits anyhow goes on waiting.
+pub(super) async fn step<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    get: Access<T>,
+    this: &Handle,
+    asking: Asking,
+) -> Result<(Asking, StdResult<Step, Error>)> {
+    let work = |mapped: &mut Mapped, mut asking: Asking| {
+        let step = asking.step(mapped);
+        (asking, step)
+    };
+    Ok(match ask(store, get, this, asking, work).await? {
+        Ok(asked) => asked,
+        Err(mut asking) => {
+            let put_off = asking.put_off(get.view(store.data_mut()).mapped_mut(this)?);
+            (asking, put_off.unwrap_or_else(|| Err(refused())))
+        }
+    })
+}
+
+/// Gives something back likewise. It is never refused: others would wait for what its guest has no more
+/// use for. And it takes nobody's place: there are no more such calls than locks are held.
+pub(super) async fn give_back<T: 'static, R: Send + 'static>(
     store: &mut StoreContextMut<'_, T>,
     get: Access<T>,
     this: &Handle,
     work: impl FnOnce(&mut Mapped) -> R + Send + 'static,
-) -> Result<StdResult<R, Error>> {
+) -> Result<R> {
     let mut view = get.view(store.data_mut());
     let mapped = view.mapped_mut(this)?;
     if mapped.has_own_locks() {
-        return Ok(Ok(work(mapped)));
+        return Ok(work(mapped));
     }
-    let Some(one) = One::new() else {
-        let reason = format!("{MOST} calls wait for servers of file systems to answer about locks");
-        return Ok(Err(Error::because(ErrorKind::LimitExceeded, reason)));
-    };
-    let work = move |mapped: &mut Mapped| {
-        let _one = one;
-        work(mapped)
-    };
-    with_mapped(store, get, this, work).await.map(Ok)
+    with_mapped(store, get, this, work).await
 }

@@ -18,7 +18,7 @@ mod ranges;
 mod signal;
 mod table;
 
-use asking::Kept;
+pub(super) use asking::Kept as KeptWait;
 pub(crate) use asking::{Asking, Outcome, Step};
 pub use ranges::LockMode;
 pub(super) use signal::Signal;
@@ -49,8 +49,6 @@ pub(super) struct Locks {
     seat: Seat,
     /// As many as there are ranges held.
     ranges: Reservation,
-    /// Of somebody whose stretch of waiting is over, and who will ask again.
-    kept: Option<Kept>,
 }
 
 /// A mapping's place in the table.
@@ -99,12 +97,7 @@ impl Locks {
         let metadata = file.metadata()?;
         let file_id = (metadata.dev(), metadata.ino());
         let place = Place { file: file_id, mapping: table().number(), process: process::number() };
-        Ok(Locks {
-            file,
-            seat: Seat(place),
-            ranges: Reservation::new(usage, Resource::Locks, 0)?,
-            kept: None,
-        })
+        Ok(Locks { file, seat: Seat(place), ranges: Reservation::new(usage, Resource::Locks, 0)? })
     }
 
     /// Has the kernel hold a range so, or give it back, if it does so at once.
@@ -198,9 +191,9 @@ impl Mapped {
     pub(crate) fn unlock(&mut self, range: Range) -> Result<(), Error> {
         let open = self.open.as_mut().ok_or(ErrorKind::Closed)?;
         let range = checked(range)?;
+        open.kept_wait = None;
         // Who never asked for one holds none.
         let Some(locks) = &mut open.locks else { return Ok(()) };
-        locks.kept = None;
         locks.set(&range, None, None).map(drop)
     }
 
