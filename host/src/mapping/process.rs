@@ -4,8 +4,7 @@
 //! held there for ever. So a child begins with its own, and its parent's is never looked at again.
 
 use std::ptr;
-use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 /// How many forks lie between this process and the one that asked first.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -13,15 +12,19 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 /// A number that the processes have another of than their parents. The system's would not do: in a
 /// namespace of its own a child may have its parent's.
 pub(super) fn number() -> u32 {
-    static WATCHED: Once = Once::new();
+    static WATCHED: AtomicBool = AtomicBool::new(false);
     extern "C" fn forked() {
         FORKS.fetch_add(1, Ordering::Relaxed);
     }
-    WATCHED.call_once(|| {
-        // SAFETY: what it calls in a child does nothing but to count. Without memory for it nothing is
-        // counted, and a child is as it would be without this.
-        unsafe { libc::pthread_atfork(None, None, Some(forked)) };
-    });
+    // Nobody waits here for another thread, which a child has not. Where two have it watched at once, or a
+    // child that was forked in between does so again, the count goes up by more than one: it is another
+    // number all the same.
+    if !WATCHED.load(Ordering::Acquire) {
+        // SAFETY: what it calls in a child does nothing but to count.
+        let failed = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        // Without memory for it nothing is counted yet, and whoever asks next tries again.
+        WATCHED.store(failed == 0, Ordering::Release);
+    }
     FORKS.load(Ordering::Relaxed)
 }
 
