@@ -29,7 +29,7 @@ pub(super) fn number() -> u32 {
 }
 
 /// Something that each process has of its own, from the first time on that it is asked for.
-pub(super) struct Own<T: 'static> {
+pub(crate) struct Own<T: 'static> {
     now: AtomicPtr<Made<T>>,
     make: fn() -> T,
 }
@@ -40,11 +40,11 @@ struct Made<T> {
 }
 
 impl<T: Send + Sync> Own<T> {
-    pub(super) const fn new(make: fn() -> T) -> Own<T> {
+    pub(crate) const fn new(make: fn() -> T) -> Own<T> {
         Own { now: AtomicPtr::new(ptr::null_mut()), make }
     }
 
-    pub(super) fn get(&self) -> &'static T {
+    pub(crate) fn get(&self) -> &'static T {
         let now = self.now.load(Ordering::Acquire);
         // SAFETY: null, or made below and never freed once it is here.
         match unsafe { now.as_ref() } {
@@ -72,7 +72,7 @@ impl<T: Send + Sync> Own<T> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::sync::Mutex;
     use std::thread;
@@ -80,7 +80,7 @@ pub(super) mod tests {
     /// Does something in a forked child, and sees that it comes to its end. To be called in a process
     /// that may fork: a test's own.
     #[track_caller]
-    pub(in crate::mapping) fn in_fork(body: impl FnOnce()) {
+    pub(crate) fn in_fork(body: impl FnOnce()) {
         // SAFETY: no other thread of this process holds anything that the child uses.
         let child = unsafe { libc::fork() };
         if child == 0 {

@@ -7,6 +7,7 @@ use super::super::Handle;
 use super::super::access::Access;
 use super::super::offload::with_mapped;
 use crate::error::{Error, ErrorKind};
+use crate::mapping::process::Own;
 use crate::mapping::{Asking, Mapped, Step};
 use std::result::Result as StdResult;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -15,22 +16,23 @@ use wasmtime::{Result, StoreContextMut};
 /// So many calls wait for servers at once. Tokio has 512 threads for blocking work, unless told otherwise.
 const MOST: usize = 64;
 
-/// How many there are.
-static ASKING: AtomicUsize = AtomicUsize::new(0);
+/// How many there are. A forked child has none of its parent's, and not the threads that they wait on.
+static ASKING: Own<AtomicUsize> = Own::new(AtomicUsize::default);
 
 /// One of them, until it is dropped.
-struct One;
+struct One(&'static AtomicUsize);
 
 impl One {
     fn new() -> Option<One> {
         let more = |asking| (asking < MOST).then_some(asking + 1);
-        ASKING.try_update(Relaxed, Relaxed, more).ok().map(|_| One)
+        let asking = ASKING.get();
+        asking.try_update(Relaxed, Relaxed, more).ok().map(|_| One(asking))
     }
 }
 
 impl Drop for One {
     fn drop(&mut self) {
-        ASKING.fetch_sub(1, Relaxed);
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -96,4 +98,28 @@ pub(super) async fn give_back<T: 'static, R: Send + 'static>(
         return Ok(work(mapped));
     }
     with_mapped(store, get, this, work).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::process::tests::in_fork;
+
+    #[test]
+    fn calls_of_a_forked_process_are_counted_in_it() {
+        iommap_child::in_child(|| {
+            let mut most = Some([(); MOST].map(|()| One::new().unwrap()));
+            assert!(One::new().is_none());
+            in_fork(|| {
+                let own = [(); MOST].map(|()| One::new().unwrap());
+                // What a child has of its parent's gives nothing back.
+                drop(most.take());
+                assert!(One::new().is_none());
+                drop(own);
+                assert!(One::new().is_some());
+            });
+            assert!(One::new().is_none());
+        })
+        .assert_done();
+    }
 }
