@@ -58,10 +58,11 @@ pub(super) async fn ask<T: 'static, A: Send + 'static, R: Send + 'static>(
     }
     let Some(one) = One::new() else { return Ok(Err(with)) };
     let work = move |mapped: &mut Mapped| {
-        let _one = one;
-        work(mapped, with)
+        // Behind the mapping: if nobody waits for the answer any more, the thread drops what it has in this
+        // order, and to drop a mapping with locks is to ask the server once more.
+        (work(mapped, with), one)
     };
-    with_mapped(store, get, this, work).await.map(Ok)
+    with_mapped(store, get, this, work).await.map(|(result, _one)| Ok(result))
 }
 
 /// One step of asking for a lock. Where too many wait, one that waits anyhow goes on waiting.
