@@ -106,6 +106,9 @@ pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Res
 /// Adds `iommap:mmap/locks` to a linker for async stores: a guest that waits for a lock holds no
 /// thread, on whatever executor, and leaves the place where it waits when its future is dropped.
 ///
+/// Where a server grants the locks of a file (NFS, FUSE), a thread for blocking work of the tokio runtime
+/// waits for its answers; outside of a runtime the call itself waits for them.
+///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.

@@ -1,5 +1,7 @@
 //! Locks that a server grants, which does not answer.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -98,6 +100,23 @@ fn an_answer_that_comes_late_is_the_calls() {
                 assert!(answer.starts_with("ok"), "{command} ({kind:?}): {answer}");
                 assert_ne!(answer, "ok busy");
             }
+        }
+    });
+}
+
+#[test]
+fn without_a_runtime_the_call_itself_waits_for_the_server() {
+    in_namespace(|| {
+        let Some(fuse) = mounted() else { return };
+        let scene = Scene::new(Kind::Async);
+        for (command, _) in CALLS {
+            let mut guest = guest(&scene, &fuse);
+            guest.play("lock m 4 1 exclusive 0 -> ok locked");
+            let mut call = pin!(guest.into_call(command));
+            let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let Poll::Ready(answer) = polled else { panic!("{command} waits for nobody") };
+            let answer = answer.unwrap();
+            assert!(answer.starts_with("ok"), "{command}: {answer}");
         }
     });
 }

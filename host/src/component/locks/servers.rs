@@ -2,6 +2,9 @@
 //!
 //! A server that hangs keeps such a thread, also when nobody waits for the call any more. The runtime has
 //! so many of them for all that waits, so that these calls may take a part only.
+//!
+//! Without a runtime there are no such threads, and a call waits where it is: locks need no runtime, and a
+//! guest's mapping is not to be lost because its file is a server's.
 
 use super::super::Handle;
 use super::super::access::Access;
@@ -11,6 +14,7 @@ use crate::mapping::process::Own;
 use crate::mapping::{Asking, Mapped, Step};
 use std::result::Result as StdResult;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tokio::runtime::Handle as Runtime;
 use wasmtime::{Result, StoreContextMut};
 
 /// So many calls wait for servers at once. Tokio has 512 threads for blocking work, unless told otherwise.
@@ -36,6 +40,11 @@ impl Drop for One {
     }
 }
 
+/// Is the answer waited for where the guest is?
+fn answers_here(mapped: &Mapped) -> bool {
+    mapped.has_own_locks() || Runtime::try_current().is_err()
+}
+
 /// Too many wait.
 pub(super) fn refused() -> Error {
     let reason = format!("{MOST} calls wait for servers of file systems to answer about locks");
@@ -53,7 +62,7 @@ pub(super) async fn ask<T: 'static, A: Send + 'static, R: Send + 'static>(
 ) -> Result<StdResult<R, A>> {
     let mut view = get.view(store.data_mut());
     let mapped = view.mapped_mut(this)?;
-    if mapped.has_own_locks() {
+    if answers_here(mapped) {
         return Ok(Ok(work(mapped, with)));
     }
     let Some(one) = One::new() else { return Ok(Err(with)) };
@@ -95,7 +104,7 @@ pub(super) async fn give_back<T: 'static, R: Send + 'static>(
 ) -> Result<R> {
     let mut view = get.view(store.data_mut());
     let mapped = view.mapped_mut(this)?;
-    if mapped.has_own_locks() {
+    if answers_here(mapped) {
         return Ok(work(mapped));
     }
     with_mapped(store, get, this, work).await
