@@ -2,8 +2,8 @@
 
 use super::ranges::{LockMode, Wish};
 use super::signal::Signal;
-use super::table::{Deadlock, table};
-use super::{Owner, Place};
+use super::table::{Deadlock, number, table};
+use super::{Asked, Owner, Place};
 use crate::error::{Error, ErrorKind};
 use crate::mapping::mapped::Mapped;
 use crate::mapping::range::Range;
@@ -78,6 +78,8 @@ impl Asking {
     /// Asks, once.
     pub(crate) fn step(&mut self, mapped: &mut Mapped) -> Result<Step, Error> {
         let usage = mapped.usage().clone();
+        // A forked child has its parent's place, which its own table does not know.
+        self.waiter.take_if(|waiter| !waiter.place.is_ours());
         if let Some(step) = self.go_on(mapped)? {
             return Ok(step);
         }
@@ -126,7 +128,9 @@ impl Asking {
         let kept = mapped.open.as_mut().ok_or(ErrorKind::Closed)?.kept_wait.take();
         let Some(kept) = kept.filter(|kept| kept.is_of(self)) else { return Ok(None) };
         self.end = kept.end;
-        let Some(waiter) = kept.waiter else { return Ok(None) };
+        let Some(waiter) = kept.waiter.filter(|waiter| waiter.place.is_ours()) else {
+            return Ok(None);
+        };
         let back = table().come_back(waiter.place.file, waiter.turn);
         match back {
             Some(Ok(())) => self.waiter = Some(waiter),
@@ -164,11 +168,13 @@ impl Asking {
         let given_up = table().give_up(self.owner);
         given_up.wake();
         let mut table = table();
-        let turn = table.number();
+        let turn = number();
         let Place { file, mapping, .. } = place;
         match table.queue(file, mapping, self.owner, &self.wish, turn) {
             Ok(signal) => {
                 usage.count_lock_wait();
+                // The mapping may be a forked child's copy: the place among its own is not.
+                let place = Place { process: Asked::here(), ..place };
                 self.waiter = Some(Waiter { place, turn, signal, got: false });
                 Step::Wait(Instant::now())
             }
@@ -241,6 +247,7 @@ mod tests {
     use crate::mapping::LockMode::{Exclusive, Shared};
     use crate::mapping::Mapping;
     use crate::mapping::lock::table::STALE;
+    use crate::mapping::process::tests::in_fork;
 
     const ALL: Range = Range { offset: 0, length: 0 };
 
@@ -319,6 +326,30 @@ mod tests {
         // And has its place again when it does.
         let late = ask(&waits, owner, Exclusive);
         assert_eq!(outcome(&mut waits, late), Outcome::Again);
+    }
+
+    #[test]
+    fn a_forked_child_has_none_of_its_parents_places() {
+        iommap_child::in_child(|| {
+            let dir = tempfile::tempdir().unwrap();
+            let (mut holder, mut own) = (map(&dir), map(&dir));
+            assert!(tries(&mut holder, Owner::new(), Exclusive));
+            let mut asking = ask(&own, Owner::new(), Exclusive);
+            assert!(matches!(asking.step(&mut own).unwrap(), Step::Wait(_)));
+            let before = asking.waiter.as_ref().unwrap().turn;
+            in_fork(|| {
+                // A place in the child's own table, which its parent's neighbours have no numbers of.
+                let mut other = map(&dir);
+                let mut first = ask(&other, Owner::new(), Exclusive);
+                assert!(matches!(first.step(&mut other).unwrap(), Step::Wait(_)));
+                let turn = first.waiter.as_ref().unwrap().turn;
+                assert!(turn > before, "{turn} is not new");
+                assert!(matches!(asking.step(&mut own).unwrap(), Step::Wait(_)));
+                let waiter = asking.waiter.as_ref().unwrap();
+                assert!(waiter.turn > turn, "it has its parent's turn");
+            });
+        })
+        .assert_done();
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Locks {
         let file = own_file(mapped)?;
         let metadata = file.metadata()?;
         let file_id = (metadata.dev(), metadata.ino());
-        let place = Place { file: file_id, mapping: table().number(), process: Asked::here() };
+        let place = Place { file: file_id, mapping: table::number(), process: Asked::here() };
         Ok(Locks { file, seat: Seat(place), ranges: Reservation::new(usage, Resource::Locks, 0)? })
     }
 
