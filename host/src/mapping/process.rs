@@ -2,6 +2,10 @@
 //!
 //! A forked child has a copy of all that and none of the threads, and a mutex that one of them held is
 //! held there for ever. So a child begins with its own, and its parent's is never looked at again.
+//!
+//! Not so the tables of the crate `iommap-guard`, which its handler of signals reads too: a child that drops a
+//! store with windows may wait for ever, if another thread of its parent's opened or closed windows during
+//! the fork.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
