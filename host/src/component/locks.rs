@@ -106,6 +106,9 @@ pub(super) fn add<T: 'static>(linker: &mut Linker<T>, import: &Import<T>) -> Res
 /// Adds `iommap:mmap/locks` to a linker for async stores: a guest that waits for a lock holds no
 /// thread, on whatever executor, and leaves the place where it waits when its future is dropped.
 ///
+/// Where a server grants the locks of a file (NFS, FUSE), a thread for blocking work of the tokio runtime
+/// waits for its answers; outside of a runtime the call itself waits for them.
+///
 /// # Errors
 ///
 /// The linker has a definition of the interface already.
@@ -134,7 +137,7 @@ pub(super) fn add_async<T: Send + 'static>(
                 let call = Call::new(UNLOCK);
                 let range = Range { offset, length };
                 let work = move |mapped: &mut Mapped| mapped.unlock(range);
-                let result = servers::ask(&mut store, get, &this, work).await?.flatten();
+                let result = servers::give_back(&mut store, get, &this, work).await?;
                 Ok(call.on(get.view(store.data_mut()).mapped(&this)?, &range, result))
             };
             Box::new(future.instrument(span))
@@ -147,8 +150,9 @@ pub(super) fn add_async<T: Send + 'static>(
             let future = async move {
                 let call = Call::new(WOULD_LOCK);
                 let wanted = (Range { offset, length }, mapping::LockMode::from(mode));
-                let work = move |mapped: &mut Mapped| mapped.would_lock(wanted.0, wanted.1);
-                let result = servers::ask(&mut store, get, &this, work).await?.flatten();
+                let work = |mapped: &mut Mapped, (range, mode)| mapped.would_lock(range, mode);
+                let asked = servers::ask(&mut store, get, &this, wanted, work).await?;
+                let result = asked.unwrap_or_else(|_| Err(servers::refused()));
                 Ok(call.on(get.view(store.data_mut()).mapped(&this)?, &wanted, result))
             };
             Box::new(future.instrument(span))
@@ -165,15 +169,8 @@ pub(super) fn add_async<T: Send + 'static>(
             };
             let result = loop {
                 // Nobody else has the store meanwhile.
-                let work = move |mapped: &mut Mapped| {
-                    let step = asking.step(mapped);
-                    (asking, step)
-                };
                 let step;
-                (asking, step) = match servers::ask(&mut store, get, &this, work).await? {
-                    Ok(asked) => asked,
-                    Err(error) => break Err(error),
-                };
+                (asking, step) = servers::step(&mut store, get, &this, asking).await?;
                 match step {
                     Ok(Step::Wait(until)) => asking.wait(until).await,
                     Ok(Step::Over(outcome)) => break Ok(outcome.into()),

@@ -83,6 +83,7 @@ impl Mapping {
                 lockable,
                 own_locks,
                 locks: None,
+                kept_wait: None,
                 entry: None,
                 memory,
                 followed,

@@ -5,7 +5,7 @@
 
 use super::changes::Followed;
 use super::common::RegionRef;
-use super::lock::Locks;
+use super::lock::{KeptWait, Locks};
 use super::memory::MemoryFile;
 use super::options::{AccessMode, Advice, SyncMode};
 use super::platform;
@@ -42,6 +42,8 @@ pub(crate) struct Open {
     pub(super) own_locks: bool,
     /// Once locks were asked for.
     pub(super) locks: Option<Box<Locks>>,
+    /// Of somebody whose stretch of waiting for one is over, and who will ask again.
+    pub(super) kept_wait: Option<Box<KeptWait>>,
     /// Where the file was found, if by a path and if the mapping may change the file.
     pub(super) entry: Option<Box<Entry>>,
     /// The region of shared memory, if it is one.

@@ -34,7 +34,7 @@ mod options;
 mod pages;
 mod platform;
 mod private;
-mod process;
+pub(crate) mod process;
 mod range;
 mod region;
 mod registry;

@@ -2,10 +2,13 @@
 //!
 //! A forked child has a copy of all that and none of the threads, and a mutex that one of them held is
 //! held there for ever. So a child begins with its own, and its parent's is never looked at again.
+//!
+//! Not so the tables of the crate `iommap-guard`, which its handler of signals reads too: a child that drops a
+//! store with windows may wait for ever, if another thread of its parent's opened or closed windows during
+//! the fork.
 
 use std::ptr;
-use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 /// How many forks lie between this process and the one that asked first.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -13,20 +16,24 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 /// A number that the processes have another of than their parents. The system's would not do: in a
 /// namespace of its own a child may have its parent's.
 pub(super) fn number() -> u32 {
-    static WATCHED: Once = Once::new();
+    static WATCHED: AtomicBool = AtomicBool::new(false);
     extern "C" fn forked() {
         FORKS.fetch_add(1, Ordering::Relaxed);
     }
-    WATCHED.call_once(|| {
-        // SAFETY: what it calls in a child does nothing but to count. Without memory for it nothing is
-        // counted, and a child is as it would be without this.
-        unsafe { libc::pthread_atfork(None, None, Some(forked)) };
-    });
+    // Nobody waits here for another thread, which a child has not. Where two have it watched at once, or a
+    // child that was forked in between does so again, the count goes up by more than one: it is another
+    // number all the same.
+    if !WATCHED.load(Ordering::Acquire) {
+        // SAFETY: what it calls in a child does nothing but to count.
+        let failed = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        // Without memory for it nothing is counted yet, and whoever asks next tries again.
+        WATCHED.store(failed == 0, Ordering::Release);
+    }
     FORKS.load(Ordering::Relaxed)
 }
 
 /// Something that each process has of its own, from the first time on that it is asked for.
-pub(super) struct Own<T: 'static> {
+pub(crate) struct Own<T: 'static> {
     now: AtomicPtr<Made<T>>,
     make: fn() -> T,
 }
@@ -37,11 +44,11 @@ struct Made<T> {
 }
 
 impl<T: Send + Sync> Own<T> {
-    pub(super) const fn new(make: fn() -> T) -> Own<T> {
+    pub(crate) const fn new(make: fn() -> T) -> Own<T> {
         Own { now: AtomicPtr::new(ptr::null_mut()), make }
     }
 
-    pub(super) fn get(&self) -> &'static T {
+    pub(crate) fn get(&self) -> &'static T {
         let now = self.now.load(Ordering::Acquire);
         // SAFETY: null, or made below and never freed once it is here.
         match unsafe { now.as_ref() } {
@@ -69,7 +76,7 @@ impl<T: Send + Sync> Own<T> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::sync::Mutex;
     use std::thread;
@@ -77,7 +84,7 @@ pub(super) mod tests {
     /// Does something in a forked child, and sees that it comes to its end. To be called in a process
     /// that may fork: a test's own.
     #[track_caller]
-    pub(in crate::mapping) fn in_fork(body: impl FnOnce()) {
+    pub(crate) fn in_fork(body: impl FnOnce()) {
         // SAFETY: no other thread of this process holds anything that the child uses.
         let child = unsafe { libc::fork() };
         if child == 0 {

@@ -1,7 +1,9 @@
 //! Locks that a server grants, which does not answer.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use iommap::{FsPerms, IommapCtx, IommapCtxBuilder, Usage};
 use iommap_tests::child::in_namespace;
@@ -103,12 +105,30 @@ fn an_answer_that_comes_late_is_the_calls() {
 }
 
 #[test]
-fn so_many_wait_for_lock_servers_and_the_rest_is_refused() {
+fn without_a_runtime_the_call_itself_waits_for_the_server() {
+    in_namespace(|| {
+        let Some(fuse) = mounted() else { return };
+        let scene = Scene::new(Kind::Async);
+        for (command, _) in CALLS {
+            let mut guest = guest(&scene, &fuse);
+            guest.play("lock m 4 1 exclusive 0 -> ok locked");
+            let mut call = pin!(guest.into_call(command));
+            let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let Poll::Ready(answer) = polled else { panic!("{command} waits for nobody") };
+            let answer = answer.unwrap();
+            assert!(answer.starts_with("ok"), "{command}: {answer}");
+        }
+    });
+}
+
+#[test]
+fn so_many_wait_for_lock_servers_and_who_tries_then_is_refused() {
     in_namespace(|| {
         let Some(mut fuse) = mounted() else { return };
         let (runtime, scene) = (runtime(), Scene::new(Kind::Async));
         let mut guests = (0..65).map(|_| guest(&scene, &fuse)).collect::<Vec<_>>();
-        let last = guests.pop().unwrap();
+        let mut last = guests.pop().unwrap();
+        last.play("lock m 4 1 exclusive 0 -> ok locked");
         let usages = guests.iter().map(Guest::usage).collect::<Vec<_>>();
         fuse.hold(Request::Setlk);
         let mut calls = Vec::new();
@@ -117,10 +137,19 @@ fn so_many_wait_for_lock_servers_and_the_rest_is_refused() {
             assert!(begin(&runtime, &mut call).is_none(), "it waits");
             calls.push(call);
         }
-        let answer = runtime.block_on(last.into_call("lock m 0 1 shared 0")).unwrap();
-        assert_eq!(answer, "err limit-exceeded");
+        last.play("lock m 8 1 shared 0 -> err limit-exceeded");
+        // Who waits is not refused: its turn is yet to come, and its time goes on from stretch to stretch.
+        let started = Instant::now();
+        last.play("lock m 8 1 shared 200 -> ok busy");
+        assert!(started.elapsed() >= Duration::from_millis(200), "{:?}", started.elapsed());
+        // Nor is who gives something back, once the server says so.
+        let mut unlock = Box::pin(last.into_call("unlock m 4 1"));
+        assert!(
+            begin(&runtime, &mut unlock).is_none(),
+            "it waits for the server, and not for others"
+        );
         // Who waits no longer leaves the thread behind.
-        while fuse.count(Request::Setlk) < 64 {
+        while fuse.count(Request::Setlk) < 66 {
             thread::sleep(Duration::from_millis(1));
         }
         runtime.block_on(async { drop(calls) });
@@ -128,6 +157,7 @@ fn so_many_wait_for_lock_servers_and_the_rest_is_refused() {
         let answer = runtime.block_on(more.into_call("lock m 0 1 shared 0")).unwrap();
         assert_eq!(answer, "err limit-exceeded");
         fuse.release();
+        assert_eq!(runtime.block_on(unlock).unwrap(), "ok");
         usages.iter().for_each(|usage| returned(usage));
         let mut more = guest(&scene, &fuse);
         more.play("lock m 0 1 exclusive 0 -> ok locked");

@@ -2,9 +2,9 @@
 
 use super::ranges::{LockMode, Wish};
 use super::signal::Signal;
-use super::table::{Deadlock, table};
-use super::{Owner, Place};
-use crate::error::Error;
+use super::table::{Deadlock, number, table};
+use super::{Asked, Owner, Place};
+use crate::error::{Error, ErrorKind};
 use crate::mapping::mapped::Mapped;
 use crate::mapping::range::Range;
 use crate::usage::Usage;
@@ -78,18 +78,14 @@ impl Asking {
     /// Asks, once.
     pub(crate) fn step(&mut self, mapped: &mut Mapped) -> Result<Step, Error> {
         let usage = mapped.usage().clone();
+        // A forked child has its parent's place, which its own table does not know.
+        self.waiter.take_if(|waiter| !waiter.place.is_ours());
+        if let Some(step) = self.go_on(mapped)? {
+            return Ok(step);
+        }
         let locks = mapped.locks()?;
         let place = locks.seat.0;
-        if let Some(kept) = locks.kept.take().filter(|kept| kept.is_of(self)) {
-            self.end = kept.end;
-            let back = table().come_back(place.file, kept.waiter.turn);
-            match back {
-                Some(Ok(())) => self.waiter = Some(kept.waiter),
-                Some(Err(Deadlock)) => return Ok(deadlock(&usage)),
-                None => {}
-            }
-        }
-        let tries = self.wait == Some(Duration::ZERO);
+        let tries = self.tries();
         let first = match &self.waiter {
             Some(waiter) => {
                 waiter.signal.clear();
@@ -110,16 +106,54 @@ impl Asking {
         if self.waiter.is_none() {
             return Ok(self.queue(place, &usage));
         }
+        self.not_yet(mapped)
+    }
+
+    /// Could not ask, for now: that is nobody's refusal. `None`: it is, for one that only tries.
+    #[cfg(feature = "async")]
+    pub(crate) fn put_off(&mut self, mapped: &mut Mapped) -> Option<Result<Step, Error>> {
+        if self.tries() {
+            return None;
+        }
+        let gone_on = self.go_on(mapped).transpose();
+        Some(gone_on.unwrap_or_else(|| self.not_yet(mapped)))
+    }
+
+    fn tries(&self) -> bool {
+        self.wait == Some(Duration::ZERO)
+    }
+
+    /// Goes on with what was kept of the stretch before, if this is one of the same wait.
+    fn go_on(&mut self, mapped: &mut Mapped) -> Result<Option<Step>, Error> {
+        let kept = mapped.open.as_mut().ok_or(ErrorKind::Closed)?.kept_wait.take();
+        let Some(kept) = kept.filter(|kept| kept.is_of(self)) else { return Ok(None) };
+        self.end = kept.end;
+        let Some(waiter) = kept.waiter.filter(|waiter| waiter.place.is_ours()) else {
+            return Ok(None);
+        };
+        let back = table().come_back(waiter.place.file, waiter.turn);
+        match back {
+            Some(Ok(())) => self.waiter = Some(waiter),
+            Some(Err(Deadlock)) => return Ok(Some(deadlock(mapped.usage()))),
+            None => {}
+        }
+        Ok(None)
+    }
+
+    /// What is next for one that has not got it.
+    fn not_yet(&mut self, mapped: &mut Mapped) -> Result<Step, Error> {
         let now = Instant::now();
         if self.end.is_some_and(|end| end <= now) {
             return Ok(Step::Over(Outcome::Busy));
         }
         if self.stretch.is_some_and(|stretch| stretch <= now) {
-            locks.kept = self.waiter.take().map(|waiter| {
-                table().go_away(place.file, waiter.turn);
-                let wish = self.wish.clone();
-                Kept { waiter, wish, wait: self.wait, end: self.end, since: now }
-            });
+            let waiter = self.waiter.take();
+            if let Some(waiter) = &waiter {
+                table().go_away(waiter.place.file, waiter.turn);
+            }
+            let wish = self.wish.clone();
+            let kept = Kept { waiter, wish, wait: self.wait, end: self.end, since: now };
+            mapped.open.as_mut().ok_or(ErrorKind::Closed)?.kept_wait = Some(Box::new(kept));
             return Ok(Step::Over(Outcome::Again));
         }
         let due = now + self.pause;
@@ -134,11 +168,13 @@ impl Asking {
         let given_up = table().give_up(self.owner);
         given_up.wake();
         let mut table = table();
-        let turn = table.number();
+        let turn = number();
         let Place { file, mapping, .. } = place;
         match table.queue(file, mapping, self.owner, &self.wish, turn) {
             Ok(signal) => {
                 usage.count_lock_wait();
+                // The mapping may be a forked child's copy: the place among its own is not.
+                let place = Place { process: Asked::here(), ..place };
                 self.waiter = Some(Waiter { place, turn, signal, got: false });
                 Step::Wait(Instant::now())
             }
@@ -155,9 +191,9 @@ impl Asking {
 
     /// Has a task wait for it.
     pub(crate) async fn wait(&self, until: Instant) {
-        if let Some(waiter) = &self.waiter {
-            poll_fn(|context| waiter.signal.poll(until, context)).await;
-        }
+        // Who has no place yet is woken by the time only.
+        let signal = self.waiter.as_ref().map(|waiter| waiter.signal.clone()).unwrap_or_default();
+        poll_fn(|context| signal.poll(until, context)).await;
     }
 }
 
@@ -168,8 +204,9 @@ fn deadlock(usage: &Usage) -> Step {
 
 /// What is kept of a wait from one stretch to the next.
 #[derive(Debug)]
-pub(super) struct Kept {
-    waiter: Waiter,
+pub(in crate::mapping) struct Kept {
+    /// `None`: it could not even ask.
+    waiter: Option<Waiter>,
     wish: Wish,
     /// How long it was to be, until when that is, and when the stretch ended.
     wait: Option<Duration>,
@@ -210,6 +247,7 @@ mod tests {
     use crate::mapping::LockMode::{Exclusive, Shared};
     use crate::mapping::Mapping;
     use crate::mapping::lock::table::STALE;
+    use crate::mapping::process::tests::in_fork;
 
     const ALL: Range = Range { offset: 0, length: 0 };
 
@@ -288,6 +326,30 @@ mod tests {
         // And has its place again when it does.
         let late = ask(&waits, owner, Exclusive);
         assert_eq!(outcome(&mut waits, late), Outcome::Again);
+    }
+
+    #[test]
+    fn a_forked_child_has_none_of_its_parents_places() {
+        iommap_child::in_child(|| {
+            let dir = tempfile::tempdir().unwrap();
+            let (mut holder, mut own) = (map(&dir), map(&dir));
+            assert!(tries(&mut holder, Owner::new(), Exclusive));
+            let mut asking = ask(&own, Owner::new(), Exclusive);
+            assert!(matches!(asking.step(&mut own).unwrap(), Step::Wait(_)));
+            let before = asking.waiter.as_ref().unwrap().turn;
+            in_fork(|| {
+                // A place in the child's own table, which its parent's neighbours have no numbers of.
+                let mut other = map(&dir);
+                let mut first = ask(&other, Owner::new(), Exclusive);
+                assert!(matches!(first.step(&mut other).unwrap(), Step::Wait(_)));
+                let turn = first.waiter.as_ref().unwrap().turn;
+                assert!(turn > before, "{turn} is not new");
+                assert!(matches!(asking.step(&mut own).unwrap(), Step::Wait(_)));
+                let waiter = asking.waiter.as_ref().unwrap();
+                assert!(waiter.turn > turn, "it has its parent's turn");
+            });
+        })
+        .assert_done();
     }
 
     #[test]

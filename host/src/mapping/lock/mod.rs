@@ -18,7 +18,7 @@ mod ranges;
 mod signal;
 mod table;
 
-use asking::Kept;
+pub(super) use asking::Kept as KeptWait;
 pub(crate) use asking::{Asking, Outcome, Step};
 pub use ranges::LockMode;
 pub(super) use signal::Signal;
@@ -49,8 +49,6 @@ pub(super) struct Locks {
     seat: Seat,
     /// As many as there are ranges held.
     ranges: Reservation,
-    /// Of somebody whose stretch of waiting is over, and who will ask again.
-    kept: Option<Kept>,
 }
 
 /// A mapping's place in the table.
@@ -58,14 +56,25 @@ pub(super) struct Locks {
 struct Place {
     file: FileId,
     mapping: u64,
-    process: u32,
+    process: Asked,
+}
+
+/// The process that asked: the number that it has of ours, and the system's. A child of a raw `clone` has
+/// its parent's of the first, and one in a namespace of its own may have its parent's of the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked(u32, u32);
+
+impl Asked {
+    fn here() -> Asked {
+        Asked(process::number(), std::process::id())
+    }
 }
 
 impl Place {
     /// Is this the process that asked for the locks? A child that it forked has copies of all that it
     /// had, but the locks are the parent's, and so is whoever has the table's mutex.
     fn is_ours(&self) -> bool {
-        self.process == process::number()
+        self.process == Asked::here()
     }
 }
 
@@ -98,13 +107,8 @@ impl Locks {
         let file = own_file(mapped)?;
         let metadata = file.metadata()?;
         let file_id = (metadata.dev(), metadata.ino());
-        let place = Place { file: file_id, mapping: table().number(), process: process::number() };
-        Ok(Locks {
-            file,
-            seat: Seat(place),
-            ranges: Reservation::new(usage, Resource::Locks, 0)?,
-            kept: None,
-        })
+        let place = Place { file: file_id, mapping: table::number(), process: Asked::here() };
+        Ok(Locks { file, seat: Seat(place), ranges: Reservation::new(usage, Resource::Locks, 0)? })
     }
 
     /// Has the kernel hold a range so, or give it back, if it does so at once.
@@ -198,9 +202,9 @@ impl Mapped {
     pub(crate) fn unlock(&mut self, range: Range) -> Result<(), Error> {
         let open = self.open.as_mut().ok_or(ErrorKind::Closed)?;
         let range = checked(range)?;
+        open.kept_wait = None;
         // Who never asked for one holds none.
         let Some(locks) = &mut open.locks else { return Ok(()) };
-        locks.kept = None;
         locks.set(&range, None, None).map(drop)
     }
 
@@ -219,5 +223,40 @@ fn checked(Range { offset, length }: Range) -> Result<ops::Range<u64>, Error> {
     match end.filter(|end| offset < END && (*end < END || length == 0)) {
         Some(end) => Ok(offset..end),
         None => Err(Error::because(ErrorKind::Badarg, "no file has bytes there")),
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use crate::mapping::Mapping;
+    use std::time::Duration;
+
+    #[test]
+    fn a_child_of_a_raw_clone_leaves_its_parents_locks() {
+        iommap_child::in_child(|| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let map = || Mapping::options().read(true).write(true).open(file.path()).unwrap();
+            let whole = Range { offset: 0, length: 0 };
+            let (holder, other) = (map(), map());
+            assert!(holder.lock(whole, LockMode::Exclusive, Some(Duration::ZERO)).unwrap());
+            // SAFETY: as `fork`, but for those who asked to be told of one. This process has no thread that
+            // holds anything.
+            let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+            if child == 0 {
+                drop(holder);
+                // SAFETY: it ends the child.
+                unsafe { libc::_exit(7) };
+            }
+            let mut status = 0;
+            // SAFETY: a child of this process, and a number to write to.
+            unsafe { libc::waitpid(child as libc::pid_t, &mut status, 0) };
+            assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status:x}");
+            assert!(!other.would_lock(whole, LockMode::Shared).unwrap());
+            drop(holder);
+            assert!(other.would_lock(whole, LockMode::Shared).unwrap());
+        })
+        .assert_done();
     }
 }

@@ -55,7 +55,6 @@ impl Woken {
 
 #[derive(Default)]
 pub(super) struct Table {
-    number: u64,
     files: HashMap<FileId, Locked>,
     /// The place of each owner among those who wait. It has one at most.
     waiting: HashMap<Owner, (FileId, u64)>,
@@ -93,13 +92,14 @@ pub(super) fn table() -> MutexGuard<'static, Table> {
     TABLE.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Table {
-    /// A number that nobody else has, for a mapping or for a turn.
-    pub(super) fn number(&mut self) -> u64 {
-        self.number += 1;
-        self.number
-    }
+/// A number that nobody else has, for a mapping or for a turn. A forked child goes on with its parent's:
+/// what it has copies of has numbers that its own table is not to give again.
+pub(super) fn number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Relaxed)
+}
 
+impl Table {
     /// What would come of holding a range so, or of giving it back, and how many ranges that are.
     pub(super) fn plan(
         &self,

@@ -288,6 +288,7 @@ impl<'a> Request<'a> {
                 lockable: lockable.then(|| file.clone()),
                 own_locks,
                 locks: None,
+                kept_wait: None,
                 entry,
                 memory: self.memory.clone(),
                 followed,
