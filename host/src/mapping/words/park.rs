@@ -3,6 +3,7 @@
 
 use super::{Waited, Waiting};
 use crate::mapping::process::{self, Own};
+use crate::usage::Reservation;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -40,9 +41,11 @@ struct Parked(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// With what was reserved for the wait: the task gives it back before it goes on, or its guest
-    /// could find its own place taken.
     answer: Option<(Result<Waited, Errno>, Waiting)>,
+    /// What was reserved for the wait, as long as either waits: the task gives it back before it goes on,
+    /// or its guest could find its own place taken. Here, and not with the thread, for a forked child has
+    /// its parent's task and not the thread.
+    waiter: Option<Reservation>,
     waker: Option<Waker>,
     /// Nobody wants the answer any more.
     left: bool,
@@ -57,8 +60,9 @@ struct Wait {
 
 impl Waiting {
     /// Has a task wait, for so long at most.
-    pub(crate) async fn wait(self, time: Duration) -> Result<Waited, Errno> {
-        let parked = Arc::<Parked>::default();
+    pub(crate) async fn wait(mut self, time: Duration) -> Result<Waited, Errno> {
+        let state = State { waiter: self.waiter.take(), ..State::default() };
+        let parked = Arc::new(Parked(Mutex::new(state)));
         give(self, parked.clone(), time)?;
         Wait { parked, process: process::number() }.await
     }
@@ -132,15 +136,17 @@ impl Future for Wait {
     type Output = Result<Waited, Errno>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = lock(&self.parked.0);
-        if let Some((answer, waiting)) = state.answer.take() {
-            drop(state);
-            drop(waiting);
-            return Poll::Ready(answer);
-        }
         if self.process != process::number() {
             // A forked child has its parent's wait, and not the thread: this stretch is over.
+            self.leave_to_parent();
             return Poll::Ready(Ok(Waited::TimedOut));
+        }
+        let mut state = lock(&self.parked.0);
+        if let Some((answer, waiting)) = state.answer.take() {
+            let waiter = state.waiter.take();
+            drop(state);
+            drop((waiting, waiter));
+            return Poll::Ready(answer);
         }
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             state.waker = Some(context.waker().clone());
@@ -149,8 +155,20 @@ impl Future for Wait {
     }
 }
 
+impl Wait {
+    /// In a forked child: gives back the copy of what was reserved. A thread of the parent's that was at it
+    /// during the fork holds the lock for ever, and then the copy stays.
+    fn leave_to_parent(&self) {
+        let waiter = self.parked.0.try_lock().ok().and_then(|mut state| state.waiter.take());
+        drop(waiter);
+    }
+}
+
 impl Drop for Wait {
     fn drop(&mut self) {
+        if self.process != process::number() {
+            return self.leave_to_parent();
+        }
         let mut state = lock(&self.parked.0);
         state.left = true;
         let answer = state.answer.take();
@@ -223,6 +241,46 @@ mod tests {
                 let done = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 assert_eq!(done, Poll::Ready(Ok(Waited::TimedOut)));
             });
+        })
+        .assert_done();
+    }
+
+    #[test]
+    fn a_forked_child_gets_its_place_back_and_waits_for_no_lock_of_its_parents() {
+        iommap_child::in_child(|| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            file.as_file().set_len(64).unwrap();
+            let mapping = Mapping::options().read(true).write(true).open(file.path()).unwrap();
+            let usage = mapping.shared().usage().clone();
+            let waiters = || usage.counters().waiters;
+            let begin = || {
+                let time = Duration::from_secs(60);
+                let waiting = mapping.shared().waiting(0, 0, Some(time)).unwrap().unwrap();
+                let mut wait = Box::pin(waiting.wait(time));
+                assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                wait
+            };
+            let (mut polled, dropped) = (begin(), begin());
+            assert_eq!(waiters(), 2);
+            process::tests::in_fork(|| {
+                let done = polled.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert_eq!(done, Poll::Ready(Ok(Waited::TimedOut)));
+                assert_eq!(waiters(), 1);
+                drop(dropped);
+                assert_eq!(waiters(), 0);
+            });
+            assert_eq!(waiters(), 2);
+            // As a thread that is about to answer when the process forks.
+            let parked = Arc::<Parked>::default();
+            let wait = || Wait { parked: parked.clone(), process: process::number() };
+            let (mut polled, mut dropped) = (pin!(wait()), Some(wait()));
+            let held = lock(&parked.0);
+            process::tests::in_fork(|| {
+                let done = polled.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert_eq!(done, Poll::Ready(Ok(Waited::TimedOut)));
+                drop(dropped.take());
+            });
+            drop(held);
         })
         .assert_done();
     }

@@ -36,7 +36,9 @@ pub(crate) struct Waiting {
     region: RegionRef,
     offset: u64,
     expected: u32,
-    _waiter: Reservation,
+    /// Given back with this, unless a task has it.
+    #[cfg_attr(not(feature = "async"), expect(dead_code, reason = "no task takes it"))]
+    pub(super) waiter: Option<Reservation>,
 }
 
 impl Mapped {
@@ -66,7 +68,7 @@ impl Mapped {
         usage.note_peaks();
         usage.count_word_wait();
         let region = self.opened()?.region.share();
-        Ok(Ok(Waiting { region, offset, expected, _waiter: waiter }))
+        Ok(Ok(Waiting { region, offset, expected, waiter: Some(waiter) }))
     }
 
     /// Wakes up to `count` of those who wait on a word; says how many.
