@@ -84,5 +84,9 @@ fn main() -> Result<()> {
         counters.faults_recovered,
         counters.refused
     );
+    // The guest was told a code. The reason names what is granted, and is for the host.
+    if let Some(refused) = usage.first_refusal() {
+        eprintln!("refused first: {refused}");
+    }
     std::process::exit(code)
 }

@@ -8,10 +8,12 @@
 //! runs a `wasi:cli/run` component with DIR as its `/data`, four times.
 
 use iommap::{Counters, FsPerms, IommapCtx, IommapCtxBuilder, IommapCtxView, IommapView};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
+use tracing_subscriber::EnvFilter;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Result, Store, format_err};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -136,6 +138,12 @@ async fn run_all(mut host: Host) -> Result<bool> {
 }
 
 fn main() -> ExitCode {
+    // RUST_LOG=iommap=debug tells which calls were refused, and why.
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let mut args = std::env::args().skip(1);
     let (Some(component), Some(dir)) = (args.next(), args.next()) else {
         eprintln!("usage: executor COMPONENT.wasm DIR [ARGS]...");

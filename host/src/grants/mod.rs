@@ -249,7 +249,7 @@ impl Grants {
         let (grant, rest) = self.resolve(path)?;
         let changes = options.writes_file() || options.changes_names_or_contents();
         if grant.perms == FsPerms::ReadOnly && changes {
-            let reason = format!("the grant {} is for reading only", grant.guest_path);
+            let reason = format!("the grant `{}` is for reading only", grant.guest_path);
             return Err(Error::because(ErrorKind::Eacces, reason));
         }
         let common = self.common_regions;
@@ -264,7 +264,7 @@ impl Grants {
             (ErrorKind::Eacces, Some(libc::EXDEV | libc::ELOOP) | None)
                 if error.reason().is_none_or(|reason| reason.contains("outside")) =>
             {
-                error.with_reason(format!("the path leads out of the grant {}", grant.guest_path))
+                error.with_reason(format!("the path leads out of the grant `{}`", grant.guest_path))
             }
             _ => error,
         })

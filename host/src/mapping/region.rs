@@ -119,8 +119,14 @@ impl Region {
         match offset.checked_add(length) {
             // `end <= len <= isize::MAX`, so neither number is cut by the conversion.
             Some(end) if end <= self.len as u64 => Ok(offset as usize),
-            _ => Err(ErrorKind::OutOfBounds.into()),
+            _ => Err(self.outside(offset, length)),
         }
+    }
+
+    #[cold]
+    fn outside(&self, offset: u64, length: u64) -> Error {
+        let reason = format!("{length} bytes at {offset}, the mapping has {}", self.len);
+        Error::because(ErrorKind::OutOfBounds, reason)
     }
 
     /// Where a range starts in memory, if all of it lies inside. It is mapped for as long as the region

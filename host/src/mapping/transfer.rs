@@ -123,13 +123,21 @@ impl Mapped {
     #[inline]
     fn readable(&self) -> Result<&Open, Error> {
         let open = self.opened()?;
-        if self.access.reads() { Ok(open) } else { Err(ErrorKind::Eacces.into()) }
+        if self.access.reads() {
+            Ok(open)
+        } else {
+            Err(Error::because(ErrorKind::Eacces, "the mapping is for writing only"))
+        }
     }
 
     #[inline]
     fn writable(&self) -> Result<&Open, Error> {
         let open = self.opened()?;
-        if self.access.writes() { Ok(open) } else { Err(ErrorKind::Eacces.into()) }
+        if self.access.writes() {
+            Ok(open)
+        } else {
+            Err(Error::because(ErrorKind::Eacces, "the mapping is for reading only"))
+        }
     }
 
     #[cold]

@@ -15,9 +15,12 @@ export const run = {
     try {
       count(path);
     } catch (error) {
-      // An error of iommap's has its case of `error-code` as payload.
-      if (error.payload?.tag === undefined) throw error;
-      console.error(`cannot read ${path}: ${error.payload.tag}`);
+      // An error of iommap's has its case of `error-code` as payload. Of any other nothing would be
+      // said if it left this function, and the engine's `stack` has no message in it.
+      const code = error?.payload?.tag;
+      console.error(code === undefined
+        ? `${error}\n${error?.stack ?? ''}`.trimEnd()
+        : `cannot read ${path}: ${code}`);
       exitWithCode(1);
     }
   },

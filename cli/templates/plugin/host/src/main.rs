@@ -22,8 +22,11 @@ mod yielding {
 /// How long a call may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The component, the directory, the path and the word; what the plugin answers.
-type Count = fn(&str, &str, &str, &str) -> Result<Result<u64, String>>;
+/// What the plugin answers, or how it failed.
+type Answer = Result<Result<u64, String>>;
+
+/// The component, the directory, the path and the word; the answer, and what the plugin was refused.
+type Count = fn(&str, &str, &str, &str) -> Result<(Answer, Option<String>)>;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -34,18 +37,22 @@ fn main() -> ExitCode {
     let ways: [(&str, Count); 2] = [("waiting", on_thread), ("yielding", on_executor)];
     let mut ended = ExitCode::SUCCESS;
     for (how, count) in ways {
-        match count(component, dir, path, word) {
-            Ok(Ok(count)) => println!("{how}: {word:?} is {count} times in {path}"),
+        let called = count(component, dir, path, word);
+        let (answer, refused) = called.unwrap_or_else(|error| (Err(error), None));
+        match answer {
+            Ok(Ok(count)) => {
+                println!("{how}: {word:?} is {count} times in {path}");
+                continue;
+            }
             // What the plugin says, by the types of its own interface.
-            Ok(Err(said)) => {
-                eprintln!("{how}: the plugin says: {said}");
-                ended = ExitCode::FAILURE;
-            }
-            Err(error) => {
-                eprintln!("{how}: the plugin failed: {}", why(&error));
-                ended = ExitCode::FAILURE;
-            }
+            Ok(Err(said)) => eprintln!("{how}: the plugin says: {said}"),
+            Err(error) => eprintln!("{how}: the plugin failed: {}", why(&error)),
         }
+        // The plugin is told a code. The reason names what is granted: it is for whoever runs this.
+        if let Some(refused) = refused {
+            eprintln!("{how}: it was refused: {refused}");
+        }
+        ended = ExitCode::FAILURE;
     }
     ended
 }
@@ -63,7 +70,12 @@ fn why(error: &wasmtime::Error) -> String {
     }
 }
 
-fn on_thread(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64, String>> {
+fn on_thread(
+    component: &str,
+    dir: &str,
+    path: &str,
+    word: &str,
+) -> Result<(Answer, Option<String>)> {
     let engine = engine()?;
     let mut linker = Linker::<State>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
@@ -73,10 +85,17 @@ fn on_thread(component: &str, dir: &str, path: &str, word: &str) -> Result<Resul
     let plugin = waiting::PluginPre::new(plugin)?;
 
     let mut store = store(&engine, dir, Mode::Ends(PATIENCE))?;
-    plugin.instantiate(&mut store)?.call_count(&mut store, path, word)
+    let plugin = plugin.instantiate(&mut store);
+    let answer = plugin.and_then(|plugin| plugin.call_count(&mut store, path, word));
+    Ok((answer, store.data().first_refusal()))
 }
 
-fn on_executor(component: &str, dir: &str, path: &str, word: &str) -> Result<Result<u64, String>> {
+fn on_executor(
+    component: &str,
+    dir: &str,
+    path: &str,
+    word: &str,
+) -> Result<(Answer, Option<String>)> {
     let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     executor.block_on(async {
         let engine: Engine = engine()?;
@@ -93,6 +112,7 @@ fn on_executor(component: &str, dir: &str, path: &str, word: &str) -> Result<Res
         };
         // Where the time is up, the call is dropped, and the plugin with it.
         let ended = tokio::time::timeout(PATIENCE, call).await;
-        ended.unwrap_or_else(|_| Err(wasmtime::format_err!("its time is up")))
+        let answer = ended.unwrap_or_else(|_| Err(wasmtime::format_err!("its time is up")));
+        Ok((answer, store.data().first_refusal()))
     })
 }

@@ -29,6 +29,13 @@ impl IommapView for State {
     }
 }
 
+impl State {
+    /// The first call of the plugin to iommap that was refused, and why: it may be why it failed.
+    pub(crate) fn first_refusal(&self) -> Option<String> {
+        self.iommap.usage().first_refusal().map(ToString::to_string)
+    }
+}
+
 /// What becomes of a plugin that computes for long.
 pub(crate) enum Mode {
     /// It is ended, as by a trap.
