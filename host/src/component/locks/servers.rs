@@ -95,7 +95,7 @@ pub(super) async fn step<T: 'static>(
 }
 
 /// Gives something back likewise. It is never refused: others would wait for what its guest has no more
-/// use for. And it takes nobody's place: there are no more such calls than locks are held.
+/// use for. And it takes nobody's place: there are no more such calls than mappings are open.
 pub(super) async fn give_back<T: 'static, R: Send + 'static>(
     store: &mut StoreContextMut<'_, T>,
     get: Access<T>,

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_gets_its_place_back_and_waits_for_no_lock_of_its_parents() {
+    fn a_forked_child_gets_its_place_back_and_waits_for_no_lock() {
         iommap_child::in_child(|| {
             let file = tempfile::NamedTempFile::new().unwrap();
             file.as_file().set_len(64).unwrap();
