@@ -156,7 +156,6 @@ fn compile(
         "-O2",
         "-Wall",
         "-Wextra",
-        "-Werror",
     ]);
     if options.reactor {
         zig.arg("-mexec-model=reactor");
