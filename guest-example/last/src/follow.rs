@@ -32,8 +32,8 @@ impl Followed {
             let file = match File::open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => match mapping.changed() {
                     Ok(state) if state.gone || state.replaced => continue,
-                    // It is there, and will not be found next time either. Not of the same kind: that
-                    // is what is waited for.
+                    // The mapping's file is still what the path names, so another try would not find it
+                    // either. The error is not `NotFound`, for which the caller waits.
                     _ => return Err(io::Error::other(format!("mapped, but not opened: {error}"))),
                 },
                 file => file?,

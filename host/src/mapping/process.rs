@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 /// How many forks lie between this process and the one that asked first.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// A number that the processes have another of than their parents. The system's would not do: in a
-/// namespace of its own a child may have its parent's.
+/// Tells a process from those that it was forked from. The system's number of a process does not: in a
+/// namespace of its own a child may have the number of its parent.
 pub(super) fn number() -> u32 {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     extern "C" fn forked() {

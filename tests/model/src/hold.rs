@@ -1,8 +1,9 @@
 //! Holds a subject to the model: does the same to both and to real files, and compares.
 
+use crate::decode::Record;
 use crate::file::{Cell, UNKNOWN, matches};
 use crate::model::{Answer, Expected, Model};
-use crate::operation::{Call, NAMES, Open, Operation, Record};
+use crate::operation::{Call, NAMES, Open, Operation};
 use crate::others::Actor;
 use crate::{limits, prepare, words};
 use iommap::AccessMode;

@@ -10,6 +10,7 @@
 //! draw them at random and shrink them (smaller bytes are simpler operations), the fuzzers take
 //! them from their input, and a process that plays somebody else gets them through a socket.
 
+mod decode;
 mod file;
 mod hold;
 mod lock;
@@ -21,13 +22,12 @@ mod others;
 mod predict;
 mod words;
 
+pub use decode::{RECORD, Record, bytes};
 pub use file::{Cell, UNKNOWN, matches};
 pub use hold::{Subject, Tally, Value, hold};
 pub use model::{Answer, Expected, Model};
 pub use native::{Native, options};
-pub use operation::{
-    Call, NAMES, Open, Operation, Others, RECORD, Record, SLOTS, Storage, Word, bytes,
-};
+pub use operation::{Call, NAMES, Open, Operation, Others, SLOTS, Storage, Word};
 pub use others::{Actor, Handles, prepare, serve};
 
 /// What a guest may use: little, so that random operations reach every limit.

@@ -1,6 +1,7 @@
 //! Somebody else, who really does it: with handles of this process, or in another one.
 
-use crate::operation::{NAMES, Operation, Others, RECORD, Record, bytes};
+use crate::decode::{RECORD, Record, bytes};
+use crate::operation::{NAMES, Operation, Others};
 use crate::page;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};

@@ -33,8 +33,8 @@ pub trait Source {
     }
 
     /// Gives `next` the eight bytes at `offset`, then those at the offset that it returns, and so on
-    /// until it returns none. It is told of no error: where this returns false, what it was given
-    /// does not count, and [`read_at`](Source::read_at) says why.
+    /// until it returns none. False if a read failed or can't be trusted: then nothing that `next` was
+    /// given counts, and [`read_at`](Source::read_at) of the same bytes says what is wrong.
     ///
     /// Only of sources that are [`near`](Source::near).
     fn follow(&self, _offset: u64, _next: impl FnMut([u8; 8]) -> Option<u64>) -> bool {
